@@ -1,0 +1,50 @@
+"""An embedded engine that learns from feedback in real time, and can prove what it learned."""
+
+from croupier.decision import Decision, Outcome, Status
+from croupier.engine import Engine
+from croupier.errors import (
+    ConfigurationDiffers,
+    Conflict,
+    CorruptSnapshot,
+    CorruptStore,
+    CroupierError,
+    EngineClosed,
+    EvidenceError,
+    InputError,
+    PolicyFailed,
+    SchemaMismatch,
+    StoreError,
+    StoreInUse,
+    StoreUnavailable,
+    UnknownDecision,
+)
+from croupier.verify import Verification, verify
+from croupier_policies import ConstantPolicy, InverseGapPolicy, RiverLearner, SoftmaxPolicy, UniformPolicy
+
+__all__ = [
+    "ConfigurationDiffers",
+    "Conflict",
+    "ConstantPolicy",
+    "CorruptSnapshot",
+    "CorruptStore",
+    "CroupierError",
+    "Decision",
+    "Engine",
+    "EngineClosed",
+    "EvidenceError",
+    "InputError",
+    "InverseGapPolicy",
+    "Outcome",
+    "PolicyFailed",
+    "RiverLearner",
+    "SchemaMismatch",
+    "SoftmaxPolicy",
+    "Status",
+    "StoreError",
+    "StoreInUse",
+    "StoreUnavailable",
+    "UniformPolicy",
+    "UnknownDecision",
+    "Verification",
+    "verify",
+]

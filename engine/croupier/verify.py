@@ -1,0 +1,163 @@
+"""Proving a log: every checksum, every snapshot and every probability recomputed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+import orjson
+
+from croupier.configuration import Configuration
+from croupier.errors import CroupierError, EvidenceError, as_ours, storing
+from croupier.fold import Decided, Fold, Log
+from croupier.opening import verified
+from croupier_policies import Learner, Policy, PolicyError
+from croupier_policies.registry import build
+from croupier_policies.sampling import draw, uniform
+from croupier_storage import CorruptSnapshot, Fact, Storage, StorageError, hash_state, open_storage
+
+ELSEWHERE = 1e-9  # how far probabilities may be apart in another arithmetic than the log's
+
+
+@dataclass
+class Verification:
+    """What `verify` found. `difference` tells the first one, by position, or is None: then the log proves itself."""
+
+    head: int = 0
+    decisions: int = 0
+    rewards: int = 0
+    snapshots: int = 0
+    other_arithmetic: int = 0
+    state_hash: str = ""
+    difference: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing differs."""
+        return self.difference is None
+
+
+class _Difference(Exception):
+    """Ends the pass at the first difference."""
+
+
+def verify(
+    url: str,
+    *,
+    policy: Policy | None = None,
+    learner: Learner | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Fold the log again from its first fact, and compare everything it says with what comes out.
+
+    Every row against its checksum, positions for gaps, every decision's action and propensity against the vector that
+    its policy gives at its `as_of` and the draw that its id gives from it, every snapshot against the state at its
+    position. Bit for bit where the arithmetic is the log's own; to 1e-9 elsewhere, and the result says for how many.
+
+    Args:
+        url: The store; it is read only.
+        policy: The store's policy, where it is none of Croupier's own.
+        learner: Likewise.
+        progress: Called with (position, head) now and then.
+
+    Raises:
+        EvidenceError: The store's policy is not known here and was not given.
+        StoreError: The store cannot be read.
+    """
+    with storing():
+        storage = open_storage(url, create=False, read_only=True)
+        try:
+            return _Pass(storage, policy, learner, progress or (lambda position, head: None)).run()
+        finally:
+            storage.close()
+
+
+def stored_parts(
+    configuration: Configuration, policy: Policy | None, learner: Learner | None
+) -> tuple[Policy, Learner | None]:
+    """Policy and learner of a store, untaught: built from its configuration unless given."""
+    try:
+        return (
+            policy.fresh() if policy is not None else cast(Policy, _built(configuration.policy)),
+            learner.fresh() if learner is not None else cast("Learner | None", _built(configuration.learner)),
+        )
+    except (PolicyError, TypeError) as error:
+        raise EvidenceError(
+            f"the store's policy or learner cannot be rebuilt from its configuration: {error}"
+        ) from error
+
+
+def _built(description: bytes) -> object:
+    parsed = orjson.loads(description)
+    return None if parsed is None else build(parsed["name"], parsed["config"])
+
+
+class _Pass:
+    """One pass over a log."""
+
+    def __init__(
+        self, storage: Storage, policy: Policy | None, learner: Learner | None, progress: Callable[[int, int], None]
+    ) -> None:
+        self.storage, self.progress = storage, progress
+        self.configuration = Configuration.stored(storage.settings())
+        self.result = Verification(head=storage.head())
+        policy, learner = stored_parts(self.configuration, policy, learner)
+        self.fold = Fold(policy, learner, self.configuration)
+        self.arithmetic = {record.id: record.arithmetic for record in storage.policies()}
+
+    def run(self) -> Verification:
+        result = self.result
+        try:
+            self._rows()
+            for position, *_ in self.storage.snapshots():
+                self._fold_to(position)
+                self._compare_snapshot(position)
+            self._fold_to(result.head)
+        except _Difference as difference:
+            result.difference = str(difference)
+        except (CroupierError, StorageError) as error:
+            ours = as_ours(error) if isinstance(error, StorageError) else error
+            result.difference = f"at or after position {self.fold.position}: {ours}"
+        result.rewards, result.state_hash = self.fold.rewards, hash_state(self.fold.state())
+        return result
+
+    def _rows(self) -> None:
+        for position in self.storage.damaged():
+            raise _Difference(f"position {position}: the row is missing or was changed after it was written")
+
+    def _fold_to(self, position: int) -> None:
+        self.fold.run(Log(self.storage), position, self._compare_decision)
+
+    def _compare_decision(self, fact: Fact, decided: Decided) -> None:
+        p = self.fold.policy.probabilities(decided.context, decided.actions)
+        same = self.arithmetic.get(fact.policy or 0) == self.fold.policy.arithmetic
+        tolerance = 0.0 if same else ELSEWHERE
+        self.result.other_arithmetic += not same
+        self.result.decisions += 1
+        if not abs(p[decided.drawn] - decided.propensity) <= tolerance:
+            raise _Difference(
+                f"position {fact.position}: decision {fact.id} logged propensity {decided.propensity!r} for "
+                f"{fact.action!r}, and its policy gives {float(p[decided.drawn])!r}"
+            )
+        drawn = draw(p, uniform(self.configuration.seed, "draw", fact.id or ""))
+        if drawn != decided.drawn and same:
+            raise _Difference(
+                f"position {fact.position}: decision {fact.id} shows {fact.action!r}, and the draw gives "
+                f"{decided.actions.ids[drawn]!r}"
+            )
+        if self.result.decisions % 256 == 0:
+            self.progress(fact.position, self.result.head)
+
+    def _compare_snapshot(self, position: int) -> None:
+        snapshot = self.storage.snapshot(position)
+        if snapshot is None:
+            return
+        try:
+            verified(snapshot)
+        except CorruptSnapshot as error:
+            raise _Difference(f"the snapshot at position {position} is damaged: {error}") from error
+        if snapshot.hash != hash_state(self.fold.state()) and not self.result.other_arithmetic:
+            raise _Difference(f"the snapshot at position {position} is not the state that the log gives there")
+        self.result.snapshots += 1

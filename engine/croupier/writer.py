@@ -1,0 +1,136 @@
+"""The background writer: facts queued in order of position, committed in groups."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from time import sleep
+from typing import NamedTuple
+
+from croupier.errors import StoreError, as_ours
+from croupier_policies import State
+from croupier_storage import Fact, Snapshot, Storage, StorageError, encode_state, hash_state
+
+LINGER = 0.002  # seconds for which a group may gather company; a crash in "group" mode loses about as much
+GROUP = 4096  # facts in a transaction at most
+
+
+class Portrait(NamedTuple):
+    """A state to be kept as a snapshot once everything up to its position is committed."""
+
+    position: int
+    at: float
+    state: State
+
+
+class Writer:
+    """Commits queued facts on a thread of its own.
+
+    `put` blocks while more than `capacity` facts wait (back-pressure). With `linger` every group waits a moment for
+    company; without, it is committed at once. After a failure nothing more is written, and every call raises it.
+    """
+
+    def __init__(self, storage: Storage, *, linger: bool, capacity: int, snapshots_kept: int) -> None:
+        self.committed = storage.head()
+        self._storage, self._linger = storage, LINGER if linger else 0.0
+        self._capacity, self._kept = capacity, snapshots_kept
+        self._queue: deque[tuple[Fact, tuple[bytes, bytes] | None] | Portrait] = deque()
+        self._wake = threading.Event()
+        self._progress = threading.Condition()
+        self._failure: StoreError | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="croupier-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, fact: Fact, action_set: tuple[bytes, bytes] | None = None) -> None:
+        """Queue a fact, with the digest and body of its action set where the store may not have it."""
+        self._queue.append((fact, action_set))
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def photograph(self, portrait: Portrait) -> None:
+        """Queue a snapshot behind the facts that it contains."""
+        self._queue.append(portrait)
+        self._wake.set()
+
+    def make_room(self) -> None:
+        """Wait until the queue is below its capacity."""
+        if len(self._queue) >= self._capacity:
+            with self._progress:
+                self._progress.wait_for(lambda: self._failure is not None or len(self._queue) < self._capacity)
+        self.check()
+
+    def wait(self, position: int) -> None:
+        """Wait until everything up to this position is committed."""
+        if self.committed < position:
+            with self._progress:
+                self._progress.wait_for(lambda: self._failure is not None or self.committed >= position)
+        self.check()
+
+    def check(self) -> None:
+        """Raises what stopped the writer, if anything did."""
+        if self._failure is not None:
+            raise type(self._failure)(
+                f"{self._failure} -- the engine has learned facts that it could not write; close it and open it again "
+                "to go on from what is in the store"
+            ) from self._failure
+
+    def close(self) -> None:
+        """Write what is queued and end the thread."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+        self.check()
+
+    def _run(self) -> None:
+        try:
+            while self._gather():
+                self._write_group()
+        except StorageError as error:
+            self._fail(as_ours(error))
+        except BaseException as error:
+            self._fail(StoreError(f"the writer stopped: {error!r}"))
+            raise
+
+    def _fail(self, failure: StoreError) -> None:
+        with self._progress:
+            self._failure = failure
+            self._progress.notify_all()
+
+    def _gather(self) -> bool:
+        """Wait for something to write; False once there is nothing and there will be nothing."""
+        while not self._queue:
+            if self._closing:
+                return False
+            self._wake.clear()
+            if not self._queue and not self._closing:
+                self._wake.wait()
+        if self._linger and not self._closing:
+            sleep(self._linger)
+        return True
+
+    def _write_group(self) -> None:
+        facts: list[Fact] = []
+        sets: dict[bytes, bytes] = {}
+        while self._queue and len(facts) < GROUP and not isinstance(self._queue[0], Portrait):
+            fact, action_set = self._queue[0]
+            facts.append(fact)
+            if action_set is not None:
+                sets[action_set[0]] = action_set[1]
+            self._queue.popleft()
+        if facts:
+            self._storage.append(facts, sets)
+            with self._progress:
+                self.committed = facts[-1].position
+                self._progress.notify_all()
+        elif self._queue:
+            self._keep(self._queue[0])
+            self._queue.popleft()
+
+    def _keep(self, portrait: object) -> None:
+        if not isinstance(portrait, Portrait):
+            return
+        body = encode_state(portrait.state)
+        self._storage.save_snapshot(Snapshot(portrait.position, portrait.at, hash_state(portrait.state), body))
+        for position, *_ in self._storage.snapshots()[: -self._kept]:
+            self._storage.delete_snapshot(position)

@@ -1,0 +1,101 @@
+"""The contracts of this package: what a policy and a learner are.
+
+All of it is single-threaded and free of clocks, files and global random numbers: the caller holds a lock around it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from croupier_policies.arrays import arithmetic
+
+Vector: TypeAlias = NDArray[np.float64]
+#: What is known of a context or an action, in the form the log keeps: named numbers and strings, or a float64 array.
+Row: TypeAlias = "Mapping[str, float | str] | Vector"
+#: Plain data (None, bool, int, float, str, bytes, list, dict with string keys) with numpy arrays in it.
+State: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Actions:
+    """The candidates of one decision, in the order in which they were given.
+
+    `ids` are unique; `rows[k]` holds the features of `ids[k]`, and `rows` is None when no action has any.
+    """
+
+    ids: tuple[str, ...]
+    rows: tuple[Row, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Configured(ABC):
+    """Something rebuilt from its name and its configuration, whose knowledge is a `State`."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """The constructor's keyword arguments, as plain data that JSON can hold."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """All that was learned, as plain data and arrays; sharing nothing with this object."""
+
+    @abstractmethod
+    def restore(self, state: State) -> None:
+        """Take over a `state()` of an object with the same configuration, bit for bit."""
+
+    def fresh(self) -> Self:
+        """A new object of the same configuration that has learned nothing."""
+        return type(self)(**self.config())
+
+    @property
+    def storable(self) -> bool:
+        """Whether `state` can hold it; what is not storable is restored by replaying the log."""
+        return True
+
+    @property
+    def arithmetic(self) -> str:
+        """What the bits of its results depend on: library versions, width, device, class of CPU."""
+        return arithmetic("cpu")
+
+
+class Policy(Configured):
+    """Maps (context, actions) to a probability for every action, and learns from rewards between 0 and 1.
+
+    Asking never changes the answer: `probabilities` leaves the state as it is, and allocates nothing in it for features
+    and actions it has not met. `learn` is deterministic and cannot fail on a row that `probabilities` accepted.
+    """
+
+    @abstractmethod
+    def probabilities(self, context: Row, actions: Actions) -> Vector:
+        """The probability of each action, shape (K,), float64, every entry at least 0, summing to 1."""
+
+    @abstractmethod
+    def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
+        """Fold in one rewarded decision: `actions.ids[index]` was drawn with `propensity` and earned `reward`."""
+
+
+class Learner(Configured):
+    """A reward model beside the policy: it estimates E[r given x, a] from every rewarded event, whatever the policy."""
+
+    @abstractmethod
+    def predict(self, context: Row, actions: Actions) -> Vector:
+        """The estimated reward of each action, shape (K,), in the policy's units (0 to 1); changes nothing."""
+
+    @abstractmethod
+    def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
+        """Score the event as not yet seen (the honest loss), then learn it."""
+
+    @property
+    @abstractmethod
+    def loss(self) -> float:
+        """Mean squared error of the predictions made before each event was learned; NaN before the first."""

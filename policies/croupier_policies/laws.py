@@ -1,0 +1,48 @@
+"""Exploration laws: from estimates and their uncertainty to probabilities, over any array namespace.
+
+Each takes mean and sd of shape (…, K) and gives π of the same shape, at least ε/K everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from croupier_policies.kernels import TINY
+
+Array = Any  # of whichever namespace
+
+
+def _optimistic(xp: Any, mean: Array, sd: Array, sigma: float, alpha: float) -> tuple[Array, Array]:
+    """score_a = mean_a + 2ασ·sd_a, as its gap to the best, and the best's place."""
+    score = mean + (2.0 * alpha * sigma) * sd
+    best = xp.argmax(score, axis=-1, keepdims=True)
+    return xp.max(score, axis=-1, keepdims=True) - score, best
+
+
+def softmax(xp: Any, mean: Array, sd: Array, sigma: float, alpha: float, v: float, epsilon: float) -> Array:
+    """π_a = (1 - ε)·softmax_a(-Δ_a / (vσ√(sd_a² + sd_b²))) + ε/K, where b is the action of the best optimistic score.
+
+    The temperature is the uncertainty of the comparison itself: gaps that the evidence has settled separate, others
+    stay open. `sigma` is the residual noise, so that the law does not depend on the unit of the reward.
+    """
+    gap, best = _optimistic(xp, mean, sd, sigma, alpha)
+    variance = sd * sd
+    spread = xp.sqrt(variance + xp.take_along_axis(variance, best, axis=-1))
+    odds = xp.exp(-gap / (v * sigma * spread + TINY))
+    return (1.0 - epsilon) * (odds / xp.sum(odds, axis=-1, keepdims=True)) + epsilon / mean.shape[-1]
+
+
+def inverse_gap(
+    xp: Any, mean: Array, sd: Array, sigma: float, alpha: float, gamma: float, rewards: int, epsilon: float
+) -> Array:
+    """q_a = 1 / (K + γ√(K(t+1))·Δ_a/σ) for a ≠ b and the rest for b (Foster & Rakhlin 2020, SquareCB), mixed with ε/K.
+
+    t counts the `rewards` learned so far; b is the action of the best optimistic score.
+    """
+    gap, best = _optimistic(xp, mean, sd, sigma, alpha)
+    count = mean.shape[-1]
+    q = 1.0 / (count + gamma * (count * (rewards + 1)) ** 0.5 * gap / (sigma + TINY))
+    is_best = xp.arange(count) == best
+    q = xp.where(is_best, xp.zeros_like(q), q)
+    q = xp.where(is_best, 1.0 - xp.sum(q, axis=-1, keepdims=True), q)
+    return (1.0 - epsilon) * q + epsilon / count

@@ -1,0 +1,38 @@
+"""Facts and snapshots in SQL: the log of Croupier, and what proves that it was not damaged."""
+
+from croupier_storage.base import Storage
+from croupier_storage.canonical import State
+from croupier_storage.codec import decode_state, encode_state, hash_state
+from croupier_storage.errors import (
+    CorruptSnapshot,
+    CorruptStore,
+    InvalidFact,
+    PositionTaken,
+    SchemaMismatch,
+    StorageError,
+    StoreInUse,
+    StoreUnavailable,
+)
+from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot
+from croupier_storage.opening import open_storage
+
+__all__ = [
+    "CorruptSnapshot",
+    "CorruptStore",
+    "Fact",
+    "InvalidFact",
+    "Kind",
+    "PolicyRecord",
+    "PositionTaken",
+    "SchemaMismatch",
+    "Snapshot",
+    "State",
+    "Storage",
+    "StorageError",
+    "StoreInUse",
+    "StoreUnavailable",
+    "decode_state",
+    "encode_state",
+    "hash_state",
+    "open_storage",
+]

@@ -1,0 +1,47 @@
+# ruff: noqa: S101, D102  (these are tests: asserting is their work, and a test's name says what it shows)
+"""Threads, and the end of a store."""
+
+from __future__ import annotations
+
+import threading
+
+from croupier_storage.base import Storage
+from croupier_storage.checks.samples import Opens, decision, refused
+from croupier_storage.errors import StorageError
+
+
+class LivingChecks(Opens):
+    """One store, several threads, one end."""
+
+    def test_threads_may_share_it(self) -> None:
+        failures: list[Exception] = []
+
+        def read(storage: Storage) -> None:
+            try:
+                for _ in range(20):
+                    positions = [fact.position for fact in storage.facts()]
+                    assert positions == list(range(1, len(positions) + 1))
+                    assert len(positions) % 10 == 0
+            except (StorageError, AssertionError) as error:
+                failures.append(error)
+
+        with self.open() as storage:
+            threads = [threading.Thread(target=read, args=(storage,)) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            for _ in range(30):
+                self.filled(storage, 5)
+            for thread in threads:
+                thread.join()
+            assert failures == []
+            assert storage.head() == 300
+
+    def test_closing_twice_is_fine_and_using_it_after_is_not(self) -> None:
+        storage = self.open()
+        storage.acquire()
+        storage.acquire()
+        storage.close()
+        storage.close()
+        refused(StorageError, storage.head)
+        refused(StorageError, lambda: storage.append([decision(1)], {}))
+        refused(StorageError, lambda: storage.save_settings({}))

@@ -1,0 +1,88 @@
+# ruff: noqa: S101, D102  (these are tests: asserting is their work, and a test's name says what it shows)
+"""What is appended comes back, exactly and in order."""
+
+from __future__ import annotations
+
+from croupier_storage.checks.samples import Opens, decision, reward
+from croupier_storage.facts import Fact, Kind
+
+
+class ReadingChecks(Opens):
+    """Facts, by window, kind, id, position, decision and `as_of`."""
+
+    def test_a_new_store_is_empty(self) -> None:
+        with self.open() as storage:
+            assert storage.head() == 0
+            assert [*storage.facts(), *storage.decisions_by_as_of(), *storage.damaged()] == []
+            assert (storage.settings(), storage.policies(), storage.snapshots()) == ({}, [], [])
+            assert storage.decision("d1") is None
+            assert storage.snapshot(1) is None
+            assert storage.at([1]) == {}
+            assert storage.action_sets([b"x"]) == {}
+            assert storage.about(1) == []
+
+    def test_facts_come_back_exactly(self) -> None:
+        facts = [decision(1), reward(2, 1), Fact(3, "unheard-of", 0.0), decision(4, context=b""), reward(5, 4, -2.0)]
+        with self.open() as storage:
+            storage.append(facts, {})
+            found = list(storage.facts())
+            assert found == facts
+            assert all(type(fact) is Fact and type(fact.kind) is str for fact in found)
+            assert [list(map(type, fact[2:])) for fact in found] == [list(map(type, fact[2:])) for fact in facts]
+            assert storage.head() == 5
+            assert list(storage.damaged()) == []
+
+    def test_facts_are_read_in_any_window_and_in_many_batches(self) -> None:
+        with self.open() as storage:
+            facts = self.filled(storage, 1500)
+            assert list(storage.facts()) == facts
+            assert list(storage.facts(10, 2040)) == facts[10:2040]
+            assert list(storage.facts(2999)) == facts[2999:]
+            assert list(storage.facts(5, 5)) == list(storage.facts(3000)) == list(storage.facts(7, 3)) == []
+            assert list(storage.facts(0, 10**9)) == facts
+
+    def test_facts_can_be_asked_by_kind(self) -> None:
+        with self.open() as storage:
+            facts = self.filled(storage, 1500)
+            assert list(storage.facts(kinds=[Kind.REWARD])) == facts[1::2]
+            assert list(storage.facts(4, 8, kinds=[Kind.DECISION, Kind.DRIFT])) == [facts[4], facts[6]]
+            assert list(storage.facts(kinds=[])) == list(storage.facts(kinds=[Kind.DRIFT])) == []
+
+    def test_reading_ends_at_the_head_of_its_start_and_blocks_no_writer(self) -> None:
+        with self.open() as storage:
+            facts = self.filled(storage, 600)
+            reading = storage.facts()
+            first = next(reading)
+            self.filled(storage, 5)
+            assert [first, *reading] == facts
+
+    def test_decisions_come_in_the_order_of_as_of(self) -> None:
+        lags = [0, 7, 3, 0, 5]
+        facts = [decision(place, as_of=max(0, place - 1 - lags[place % 5])) for place in range(1, 2501)]
+        with self.open() as storage:
+            storage.append(facts, {})
+            storage.append([reward(2501, 1)], {})
+            expected = sorted(facts, key=lambda fact: (fact.as_of or 0, fact.position))
+            assert list(storage.decisions_by_as_of()) == expected
+            some = [fact for fact in expected if 100 < fact.position <= 200]
+            assert list(storage.decisions_by_as_of(100, 200)) == some
+
+    def test_decisions_that_share_an_as_of_are_all_found(self) -> None:
+        with self.open() as storage:
+            facts = [decision(place) for place in range(1, 2101)]
+            storage.append(facts, {})
+            assert list(storage.decisions_by_as_of()) == facts
+
+    def test_facts_are_found_by_id_position_and_decision(self) -> None:
+        with self.open() as storage:
+            facts = self.filled(storage, 600)
+            storage.append([reward(1201, 3, 0.5)], {})
+            assert storage.decision("d3") == facts[2]
+            assert storage.decision("d4") is None
+            assert storage.keyed("k") is None
+            assert storage.about(3) == [facts[3], reward(1201, 3, 0.5)]
+            storage.append([reward(1202, 5, 0.5)._replace(key="k")], {})
+            assert storage.keyed("k") == reward(1202, 5, 0.5)._replace(key="k")
+            assert storage.at([7, 3, 7, 9999]) == {7: facts[6], 3: facts[2]}
+            assert storage.at(range(1, 1201)) == {fact.position: fact for fact in facts}
+            assert storage.at([]) == {}

@@ -1,0 +1,70 @@
+"""The immutable entries of the log, as frozen rows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """What a fact says. New kinds may be added; the meaning of one never changes."""
+
+    DECISION = "decision"
+    ACTIVATION = "activation"  # a deferred decision was shown
+    TAKEN = "taken"  # the application showed another action than the one drawn
+    REWARD = "reward"
+    DEFAULT = "default"  # the window closed without a reward
+    CORRECTION = "correction"  # of an earlier reward, effective at the next rebase
+    RETRACTION = "retraction"  # likewise
+    REBASE = "rebase"  # from here the state is the fold of the effective facts up to this position
+    ERASURE = "erasure"  # what a forgotten unit leaves behind
+    CONFIGURATION = "configuration"  # the store goes on under another configuration
+    EXPERIMENT = "experiment"  # start, change of weights, stop, conclusion
+    PROMOTION = "promotion"  # also a rollback
+    DRIFT = "drift"
+    OBSERVATION = "observation"  # behaviour that answers no decision
+
+
+class Fact(NamedTuple):
+    """One row of the log. Fields that a kind does not use are None.
+
+    `position` is gapless from 1 and `at` counts seconds since 1970. A decision has `id`, `action`, `propensity`,
+    `as_of` (the last position folded into the state that made it), `policy` (a `PolicyRecord.id`), `context` (encoded)
+    and `actions` (the digest of its encoded candidates). A fact about a decision names it by position, in `decision`.
+    `key` makes a reward idempotent; `body` is JSON, for what only some kinds say.
+    """
+
+    position: int
+    kind: str
+    at: float
+    id: str | None = None
+    decision: int | None = None
+    unit: str | None = None
+    action: str | None = None
+    reward: float | None = None
+    propensity: float | None = None
+    as_of: int | None = None
+    policy: int | None = None
+    context: bytes | None = None
+    actions: bytes | None = None
+    key: str | None = None
+    body: bytes | None = None
+
+
+class PolicyRecord(NamedTuple):
+    """Which policy decided, in which arithmetic: `id` is what decisions carry in `policy`."""
+
+    id: int
+    name: str
+    config: bytes  # canonical JSON
+    hash: str
+    arithmetic: str
+
+
+class Snapshot(NamedTuple):
+    """State at one position: `body` is the encoded state, `hash` the hex digest of the state's canonical encoding."""
+
+    position: int
+    at: float
+    hash: str
+    body: bytes

@@ -1,0 +1,201 @@
+# ruff: noqa: D102  (the contract of a method stands once, in `Storage`)
+"""Reading a store in SQL, the same for every dialect."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from threading import RLock
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Select, bindparam, func, select, tuple_
+
+from croupier_storage import schema
+from croupier_storage.base import Storage
+from croupier_storage.errors import CorruptSnapshot, CorruptStore, StorageError
+from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot
+from croupier_storage.rows import fact_digest, intact, snapshot_digest
+from croupier_storage.seam import ours
+
+BATCH = 1000  # facts per read: enough to make the statement's own cost vanish, little enough to hold in memory
+
+_facts = schema.facts.c
+_FIELDS = [_facts[name] for name in Fact._fields]
+_Key = TypeVar("_Key", int, str, bytes)
+
+# Built once: for a single row, building the statement costs more than running it.
+_HEAD = select(schema.head.c.position)
+_DECISION = select(*_FIELDS).where(_facts.id == bindparam("of"), _facts.kind == Kind.DECISION.value)
+_KEYED = select(*_FIELDS).where(_facts.key == bindparam("of"))
+_ABOUT = select(*_FIELDS).where(_facts.decision == bindparam("of")).order_by(_facts.position)
+_AT = select(*_FIELDS).where(_facts.position.in_(bindparam("some", expanding=True)))
+
+
+class SQLReader(Storage):
+    """The half of `Storage` that only asks.
+
+    Args:
+        engine: connects to the database.
+        alone: its connections are one and the same (a database in memory), so that only one thread may use it at a
+            time.
+    """
+
+    def __init__(self, engine: Engine, *, alone: bool = False) -> None:
+        self._engine = engine
+        self._writing_gate = RLock()
+        self._reading_gate: AbstractContextManager[object] = self._writing_gate if alone else nullcontext()
+        self._closed = False
+
+    @abstractmethod
+    def _explain(self, error: BaseException) -> StorageError:
+        """This package's error for one of the dialect's driver."""
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageError("the store is closed; open it again to go on")
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        self._check_open()
+        with ours(self._explain), self._reading_gate, self._engine.connect() as connection:
+            yield connection
+
+    def _rows(self, query: Select[Any], **values: object) -> list[Any]:
+        """All rows of one query, the connection already given back: nothing stays open while a caller thinks."""
+        with self._reading() as connection:
+            return list(connection.execute(query, values))
+
+    def head(self) -> int:
+        rows = self._rows(_HEAD)
+        if len(rows) != 1 or type(rows[0][0]) is not int:
+            raise CorruptStore("the store's head is unreadable; nothing can be appended safely. Restore a backup")
+        return rows[0][0]
+
+    def facts(self, after: int = 0, upto: int | None = None, *, kinds: Sequence[str] | None = None) -> Iterator[Fact]:
+        last = self.head() if upto is None else min(upto, self.head())
+        query = select(*_FIELDS).order_by(_facts.position).limit(BATCH)
+        if kinds is not None:
+            query = query.where(_facts.kind.in_([str(kind) for kind in kinds]))
+        while after < last:
+            rows = self._rows(query.where(_facts.position > after, _facts.position <= last))
+            if kinds is None:
+                _check_gapless(rows, after + 1, min(after + BATCH, last))
+            yield from map(Fact._make, rows)
+            after = rows[-1][0] if len(rows) == BATCH else last
+
+    def decisions_by_as_of(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+        last = self.head() if upto is None else min(upto, self.head())
+        # `+ 0` keeps SQLite from walking by position and sorting: the index on `as_of` already has the order.
+        place = tuple_(_facts.as_of, _facts.position + 0)
+        query = (
+            select(*_FIELDS)
+            .where(_facts.as_of.is_not(None), _facts.kind == Kind.DECISION.value)
+            .where(_facts.position + 0 > after, _facts.position + 0 <= last)
+            .order_by(_facts.as_of, _facts.position)
+            .limit(BATCH)
+        )
+        rows = self._rows(query)
+        while rows:
+            yield from map(Fact._make, rows)
+            seen = Fact._make(rows[-1])
+            rows = self._rows(query.where(_facts.as_of >= seen.as_of, place > (seen.as_of, seen.position)))
+
+    def damaged(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
+        head = self.head()
+        last = head if upto is None else min(upto, head)
+        written = self._rows(select(func.max(_facts.position)).where(_facts.position <= last))[0][0] or 0
+        for start in range(after, min(last, written), BATCH):
+            window = range(start + 1, min(start + BATCH, last, written) + 1)
+            sound = self._sound(window)
+            yield from (position for position in window if position not in sound)
+        yield from range(max(after, written) + 1, last + 1)
+        if upto is None or upto > head:
+            yield from self._beyond(max(after, head), upto)
+
+    def _sound(self, window: range) -> set[int]:
+        """The positions of a window whose row is there and matches its checksum."""
+        query = select(*_FIELDS, _facts.digest).where(_facts.position.between(window[0], window[-1]))
+        try:
+            rows = self._rows(query)
+        except CorruptStore:
+            if len(window) == 1:
+                return set()
+            # One unreadable row spoils a whole batch: halve until only that row is left out.
+            middle = len(window) // 2
+            return self._sound(window[:middle]) | self._sound(window[middle:])
+        return {row[0] for row in rows if intact(partial(fact_digest, row[:-1]), row[-1])}
+
+    def _beyond(self, after: int, upto: int | None) -> Iterator[int]:
+        """Positions past the head: rows that no append has announced."""
+        query = select(_facts.position).order_by(_facts.position).limit(BATCH)
+        if upto is not None:
+            query = query.where(_facts.position <= upto)
+        while rows := self._rows(query.where(_facts.position > after)):
+            yield from (row[0] for row in rows)
+            after = rows[-1][0]
+
+    def decision(self, id: str) -> Fact | None:
+        rows = self._rows(_DECISION, of=id)
+        return Fact._make(rows[0]) if rows else None
+
+    def keyed(self, key: str) -> Fact | None:
+        rows = self._rows(_KEYED, of=key)
+        return Fact._make(rows[0]) if rows else None
+
+    def at(self, positions: Sequence[int]) -> dict[int, Fact]:
+        pages = (self._rows(_AT, some=some) for some in _pages(positions))
+        return {row[0]: Fact._make(row) for page in pages for row in page}
+
+    def about(self, decision: int) -> list[Fact]:
+        return [Fact._make(row) for row in self._rows(_ABOUT, of=decision)]
+
+    def action_sets(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
+        sets = schema.action_sets.c
+        query = select(sets.digest, sets.body)
+        rows = (self._rows(query.where(sets.digest.in_(some))) for some in _pages(digests))
+        return {row.digest: row.body for page in rows for row in page}
+
+    def settings(self) -> dict[str, bytes]:
+        return {row.name: row.value for row in self._rows(select(schema.settings))}
+
+    def policies(self) -> list[PolicyRecord]:
+        return [PolicyRecord._make(row) for row in self._rows(select(schema.policies).order_by(schema.policies.c.id))]
+
+    def snapshots(self) -> list[tuple[int, float, str, int]]:
+        kept = schema.snapshots.c
+        query = select(kept.position, kept.at, kept.hash, func.length(kept.body)).order_by(kept.position)
+        return [(row[0], row[1], row[2], row[3]) for row in self._rows(query)]
+
+    def snapshot(self, position: int) -> Snapshot | None:
+        kept = schema.snapshots.c
+        query = select(kept.position, kept.at, kept.hash, kept.body, kept.digest).where(kept.position == position)
+        try:
+            rows = self._rows(query)
+        except CorruptStore as error:
+            raise CorruptSnapshot(_DAMAGED.format(position)) from error
+        if not rows:
+            return None
+        if not intact(partial(snapshot_digest, *rows[0][:-1]), rows[0][-1]):
+            raise CorruptSnapshot(_DAMAGED.format(position))
+        return Snapshot._make(rows[0][:-1])
+
+
+_DAMAGED = (
+    "the snapshot at position {} is damaged; state started from it would be wrong. "
+    "Delete it: an earlier snapshot and the facts after it give the same state"
+)
+
+
+def _pages(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
+    return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
+
+
+def _check_gapless(rows: Sequence[Any], first: int, last: int) -> None:
+    """Refuse a batch that does not hold every position from `first` to `last`."""
+    if [row[0] for row in rows] != list(range(first, last + 1)):
+        raise CorruptStore(
+            f"facts are missing between positions {first} and {last}; a state folded without them would be another "
+            "one. `damaged()` names them; restore a backup"
+        )

@@ -1,0 +1,187 @@
+# ruff: noqa: D102  (the contract of a method stands once, in `Storage`)
+"""What is SQLite's own: files, its lock, its transactions, its fastest insert, its errors."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from itertools import chain
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, QueuePool, StaticPool, create_engine
+
+from croupier_storage import schema
+from croupier_storage.errors import CorruptStore, InvalidFact, StorageError, StoreInUse, StoreUnavailable
+from croupier_storage.rows import Value
+from croupier_storage.seam import ours
+from croupier_storage.sql import SQLStorage
+
+_COLUMNS = tuple(schema.facts.c.keys())
+
+# Rows per statement. The driver releases the interpreter's lock around every step, and beside a busy thread each
+# release can cost 5 ms: so many rows a step. Few sizes, so that the driver's cache of statements always hits. The
+# largest stays below SQLite's limit of 32,766 parameters.
+_CHUNKS = tuple(1 << power for power in range(10, -1, -1))
+
+_ADVICE: dict[int, tuple[type[StorageError], str]] = {
+    sqlite3.SQLITE_BUSY: (StoreUnavailable, "another program holds the database locked; wait for it, then try again"),
+    sqlite3.SQLITE_LOCKED: (StoreUnavailable, "the database is locked within this process; try again"),
+    sqlite3.SQLITE_READONLY: (StoreUnavailable, "the database is read-only; check the file's owner and permissions"),
+    sqlite3.SQLITE_FULL: (StoreUnavailable, "the disk is full; make room, then try again"),
+    sqlite3.SQLITE_CANTOPEN: (StoreUnavailable, "the file cannot be opened; check the path and its permissions"),
+    sqlite3.SQLITE_IOERR: (StoreUnavailable, "the disk failed to read or write; check it before going on"),
+    sqlite3.SQLITE_NOTADB: (CorruptStore, "the file is not a SQLite database; check the URL, or restore a backup"),
+    sqlite3.SQLITE_CORRUPT: (CorruptStore, "the database file is damaged; restore a backup, or salvage with `damaged`"),
+    sqlite3.SQLITE_CONSTRAINT: (InvalidFact, "an id or key is already in the store; use one that is new"),
+    sqlite3.SQLITE_TOOBIG: (InvalidFact, "a value is larger than SQLite can hold; make it smaller"),
+}
+
+
+class SQLiteStorage(SQLStorage):
+    """A store in a SQLite file or in memory. Made by `open_storage`.
+
+    Args:
+        engine: connects to the database.
+        path: the file, None for memory.
+        read_only: refuse to write.
+    """
+
+    def __init__(self, engine: Engine, path: str | None, *, read_only: bool = False) -> None:
+        super().__init__(engine, alone=path is None, read_only=read_only)
+        # The lock belongs to the store, not to the thread that happened to open it.
+        self._lock = None if path is None else FileLock(f"{path}.lock", mode=0o600, thread_local=False)
+        self._holder: int | None = None
+
+    def prepare(self, timeout: float = 0.0) -> None:
+        """Check that the database is a store of this schema, and make one of an empty database.
+
+        Args:
+            timeout: seconds to wait for others that are preparing the same file.
+        """
+        with self._reading() as connection:
+            version = schema.found_version(connection)
+        if version is None and self._read_only:
+            raise StoreUnavailable("there is no store in the database yet; open it once without read_only")
+        if version is None:
+            self._use_wal(timeout)
+            with self._writing() as connection:
+                version = schema.found_version(connection)  # another process may have been faster
+                if version is None:
+                    schema.create(connection)
+                    version = schema.VERSION
+        schema.check_version(version)
+
+    def _use_wal(self, timeout: float) -> None:
+        """Let readers go on beside a writer; SQLite does not wait by itself for others who are switching too."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                with self._reading() as connection:
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                return
+            except StoreUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    def acquire(self) -> None:
+        self._check_writable()
+        if self._lock is None or self._holder is not None:
+            return  # nobody else can see a database in memory
+        with ours(self._explain):
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout as error:
+                raise StoreInUse(
+                    f"another writer has {self._lock.lock_file} locked; two would overwrite each other's positions. "
+                    "Close it, or open this one read-only"
+                ) from error
+        self._holder = os.getpid()
+
+    def _release(self) -> None:
+        # A forked child shares the parent's lock, and by unlocking it would take it from the parent.
+        if self._lock is not None and self._holder == os.getpid():
+            self._lock.release()
+        self._holder = None
+
+    def _begin(self, connection: Connection) -> None:
+        # A plain BEGIN would take the write lock only at the first write, and could then fail without waiting.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def _insert_facts(self, connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
+        done = 0
+        for size in _CHUNKS:
+            while len(rows) - done >= size:
+                values = tuple(chain.from_iterable(rows[done : done + size]))
+                connection.exec_driver_sql(_insert_sql(size), values)
+                done += size
+
+    def _explain(self, error: BaseException) -> StorageError:
+        code = getattr(error, "sqlite_errorcode", None)  # absent where the driver itself, not SQLite, refused
+        kind, advice = _ADVICE.get((code or 0) & 0xFF, (StorageError, "the database refused"))
+        if "Could not decode" in str(error):
+            kind, advice = CorruptStore, "a text in the database is damaged; `damaged` names its position"
+        return kind(f"{advice} ({error}). Nothing of this call was kept")
+
+
+@lru_cache
+def _insert_sql(rows: int) -> str:
+    marks = f"({', '.join('?' * len(_COLUMNS))})"
+    # The names are this module's own.
+    return f"INSERT INTO facts ({', '.join(_COLUMNS)}) VALUES {', '.join([marks] * rows)}"  # noqa: S608
+
+
+def open_memory() -> SQLiteStorage:
+    """A new, empty store that lives in memory and dies with its last reference."""
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+    storage = SQLiteStorage(create_engine("sqlite://", creator=connect, poolclass=StaticPool), None)
+    storage.prepare()
+    return storage
+
+
+def open_file(path: str, *, durability: str, create: bool, read_only: bool, timeout: float) -> SQLiteStorage:
+    """The store in this file; the arguments are those of `open_storage`."""
+    path = os.path.realpath(path)  # two names of one file must share one lock
+    if create and not read_only:
+        _make_private(path)
+    elif not os.path.exists(path):
+        raise StoreUnavailable(f"there is no store at {path}; check the path, or open it with create=True")
+    connect = _connector(path, "ro" if read_only else "rw", "FULL" if durability == "commit" else "NORMAL", timeout)
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=56)
+    storage = SQLiteStorage(engine, path, read_only=read_only)
+    try:
+        storage.prepare(timeout)
+    except BaseException:
+        storage.close()
+        raise
+    return storage
+
+
+def _make_private(path: str) -> None:
+    """Create the file for its owner alone, before SQLite would create it for everyone the umask allows."""
+    try:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(f"cannot create {path} ({error}); check that its folder exists and is yours") from error
+
+
+def _connector(path: str, mode: str, synchronous: str, timeout: float) -> Callable[[], sqlite3.Connection]:
+    uri = f"file:{quote(path)}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        # isolation_level=None: the driver would otherwise begin transactions of its own, later than they must.
+        connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("PRAGMA trusted_schema=OFF")  # a forged schema must not call functions
+        return connection
+
+    return connect

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import gc
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from croupier_storage import (
+    CorruptStore,
+    SchemaMismatch,
+    Storage,
+    StorageError,
+    StoreUnavailable,
+    open_storage,
+)
+from croupier_storage.checks import StorageSuite
+from croupier_storage.checks.samples import decision
+
+Url: TypeAlias = Callable[[Path], str]
+Alter: TypeAlias = Callable[..., None]
+
+
+class TestMemory(StorageSuite):
+    def open(self) -> Storage:
+        return open_storage("sqlite://")
+
+
+class TestFile(StorageSuite):
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "shop.db"
+
+    def open(self) -> Storage:
+        return open_storage(f"sqlite:///{self.path}", durability="commit")
+
+
+def test_facts_survive_closing(path: Path, store: Storage, url: Url) -> None:
+    facts = list(store.facts())
+    store.close()
+    with open_storage(url(path), create=False) as again:
+        assert list(again.facts()) == facts
+        again.append([decision(801)], {})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_the_files_are_private_from_the_first_moment(path: Path, store: Storage) -> None:
+    store.acquire()
+    names = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert len(names) == 4  # the database, its log, its shared memory, the lock
+    assert set(names.values()) == {0o600}
+
+
+def test_a_missing_file_or_folder_says_so(path: Path, url: Url) -> None:
+    with pytest.raises(StoreUnavailable, match="no store at"):
+        open_storage(url(path), create=False)
+    with pytest.raises(StoreUnavailable, match="folder exists"):
+        open_storage(url(path / "deeper"))
+    with pytest.raises(StoreUnavailable, match="no store at"):
+        open_storage(url(path), read_only=True)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["shop.db", "mysql://x/y", "sqlite+aiosqlite:///a.db", "sqlite:///a.db?mode=ro", "sqlite://host/a.db", ""],
+)
+def test_a_url_that_means_nothing_is_refused(bad: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match="sqlite:///file"):
+        open_storage(bad)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_durability_is_refused() -> None:
+    with pytest.raises(StorageError, match="durability"):
+        open_storage("sqlite://", durability="maybe")  # type: ignore[arg-type]  # the point of the test
+
+
+def test_a_newer_schema_is_refused(path: Path, store: Storage, url: Url, alter: Alter) -> None:
+    store.close()
+    alter("UPDATE schema_version SET version = 2")
+    with pytest.raises(SchemaMismatch, match="Upgrade croupier"):
+        open_storage(url(path))
+    alter("UPDATE schema_version SET version = 0")
+    with pytest.raises(SchemaMismatch, match="backup"):
+        open_storage(url(path))
+
+
+def test_someone_elses_database_is_refused_and_left_alone(path: Path, url: Url, alter: Alter) -> None:
+    alter("CREATE TABLE facts (x)", "INSERT INTO facts VALUES (1)")
+    before = path.read_bytes()
+    with pytest.raises(SchemaMismatch, match="not a Croupier store"):
+        open_storage(url(path))
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path, url: Url) -> None:
+    path.write_bytes(b"not a database, but long enough to be read as one" * 100)
+    before = path.read_bytes()
+    with pytest.raises(CorruptStore, match="not a SQLite database"):
+        open_storage(url(path))
+    assert path.read_bytes() == before
+
+
+def test_a_torn_file_is_corrupt(path: Path, store: Storage, url: Url) -> None:
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(CorruptStore, match="backup"), open_storage(url(path)) as torn:
+        list(torn.facts())
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("SELECT * FROM facts WHERE id = ? AND kind = 'decision'", "facts_id"),
+        ("SELECT * FROM facts WHERE decision = ? ORDER BY position", "facts_decision"),
+    ],
+)
+def test_lookups_use_their_partial_index(query: str, index: str, path: Path, store: Storage) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        plan = str(connection.execute(f"EXPLAIN QUERY PLAN {query}", (1,)).fetchall())
+    assert index in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def test_nothing_is_left_open(path: Path, store: Storage) -> None:
+    reading = store.facts()
+    next(reading)
+    store.close()
+    gc.collect()  # an unclosed connection would warn, and warnings are errors here
+    assert {file.name for file in path.parent.iterdir()} <= {path.name, f"{path.name}.lock"}
