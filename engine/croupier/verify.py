@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 import orjson
@@ -31,12 +31,27 @@ class Verification:
     other_arithmetic: int = 0
     state_hash: str = ""
     difference: str | None = None
-    notes: list[str] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:
         """Whether nothing differs."""
         return self.difference is None
+
+    def summary(self) -> str:
+        """The finding in a few lines."""
+        lines = [
+            f"{self.head} facts: {self.decisions} decisions recomputed, {self.rewards} rewards folded, "
+            f"{self.snapshots} snapshots compared",
+        ]
+        if self.other_arithmetic:
+            lines.append(
+                f"{self.other_arithmetic} decisions were made in another arithmetic (library versions, device or CPU) and "
+                f"compared to {ELSEWHERE:g}; the others bit for bit"
+            )
+        lines.append(
+            f"first difference: {self.difference}" if self.difference else f"sound; state {self.state_hash[:16]}"
+        )
+        return "\n".join(lines)
 
 
 class _Difference(Exception):
@@ -117,7 +132,7 @@ class _Pass:
             self._fold_to(result.head)
         except _Difference as difference:
             result.difference = str(difference)
-        except (CroupierError, StorageError) as error:
+        except (CroupierError, StorageError, PolicyError) as error:
             ours = as_ours(error) if isinstance(error, StorageError) else error
             result.difference = f"at or after position {self.fold.position}: {ours}"
         result.rewards, result.state_hash = self.fold.rewards, hash_state(self.fold.state())

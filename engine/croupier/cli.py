@@ -1,0 +1,41 @@
+"""The command line: thin shells over the library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_show_locals=False)
+
+Store = Annotated[str, typer.Argument(help="The store: a URL, or the path of a SQLite file.")]
+
+
+def store_url(store: str) -> str:
+    """The URL of a store named by URL or by path.
+
+    >>> store_url("shop.db")
+    'sqlite:///shop.db'
+    """
+    return store if "://" in store else f"sqlite:///{Path(store)}"
+
+
+@app.command()
+def verify(store: Store) -> None:
+    """Fold the log again, recompute every probability, and report the first difference."""
+    from rich.console import Console  # imported here, so that --help does not wait for what it does not need
+
+    from croupier.errors import CroupierError
+    from croupier.progress import bar
+    from croupier.verify import verify as run
+
+    console = Console()
+    try:
+        with bar("verifying", console) as progress:
+            found = run(store_url(store), progress=progress)
+    except CroupierError as error:
+        console.print(f"[red]{error}")
+        raise typer.Exit(2) from error
+    console.print(found.summary())
+    raise typer.Exit(0 if found.sound else 1)
