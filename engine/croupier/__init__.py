@@ -18,10 +18,12 @@ from croupier.errors import (
     StoreUnavailable,
     UnknownDecision,
 )
+from croupier.evaluation import Comparison, Evaluation, compare, evaluate
 from croupier.verify import Verification, verify
 from croupier_policies import ConstantPolicy, InverseGapPolicy, RiverLearner, SoftmaxPolicy, UniformPolicy
 
 __all__ = [
+    "Comparison",
     "ConfigurationDiffers",
     "Conflict",
     "ConstantPolicy",
@@ -31,6 +33,7 @@ __all__ = [
     "Decision",
     "Engine",
     "EngineClosed",
+    "Evaluation",
     "EvidenceError",
     "InputError",
     "InverseGapPolicy",
@@ -46,5 +49,7 @@ __all__ = [
     "UniformPolicy",
     "UnknownDecision",
     "Verification",
+    "compare",
+    "evaluate",
     "verify",
 ]

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
+
+from croupier.evaluation.commands import Store, compare_command, evaluate_command, store_url
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_show_locals=False)
 
-Store = Annotated[str, typer.Argument(help="The store: a URL, or the path of a SQLite file.")]
-
-
-def store_url(store: str) -> str:
-    """The URL of a store named by URL or by path.
-
-    >>> store_url("shop.db")
-    'sqlite:///shop.db'
-    """
-    return store if "://" in store else f"sqlite:///{Path(store)}"
+app.command("evaluate")(evaluate_command)
+app.command("compare")(compare_command)
 
 
 @app.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cached_property
 from typing import NamedTuple, cast
 
 from croupier.errors import EvidenceError
@@ -23,13 +22,15 @@ class Decision:
         as_of: The position of the last fact the policy had learned from.
     """
 
+    __slots__ = ("_ids", "_vector", "action", "as_of", "id", "position", "propensity")
+
     def __init__(self, fact: Fact, ids: tuple[str, ...], vector: Vector | None) -> None:
         self.id, self.action = cast(str, fact.id), cast(str, fact.action)  # a decision has them all
         self.propensity = cast(float, fact.propensity)
         self.position, self.as_of = fact.position, cast(int, fact.as_of)
         self._ids, self._vector = ids, vector
 
-    @cached_property
+    @property
     def propensities(self) -> Mapping[str, float]:
         """The probability of every candidate; they sum to 1.
 

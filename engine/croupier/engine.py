@@ -21,7 +21,7 @@ from croupier.recent import Recent
 from croupier.writer import Portrait, Writer
 from croupier_policies import Learner, Policy, RiverLearner, Row, SoftmaxPolicy, Vector
 from croupier_policies.sampling import checked, draw, uniform
-from croupier_storage import Fact, Kind, Storage, hash_state, open_storage
+from croupier_storage import Fact, Storage, decision_fact, hash_state, open_storage, reward_fact
 
 
 class _Default(Enum):
@@ -190,7 +190,7 @@ class Engine:
                 return Outcome(Status.DUPLICATE, decision_id, earlier.position)
             if made.reward is not None:
                 return Outcome(Status.DUPLICATE, decision_id, made.reward)
-            fact = Fact(self._position + 1, Kind.REWARD.value, when, decision=made.position, reward=reward, key=key)
+            fact = reward_fact(self._position + 1, when, made.position, reward, key)
             self._learn(decision_id, fact, made.position, reward)
             self._append(fact)
             self._history.rewarded(decision_id, fact, made)
@@ -257,18 +257,17 @@ class Engine:
         p = self._probabilities(name, row, candidates)
         index = draw(p, uniform(self._configuration.seed, "draw", name))
         decided = Decided(row, actions, index, float(p[index]))
-        fact = Fact(
+        fact = decision_fact(
             self._position + 1,
-            Kind.DECISION.value,
             when,
-            id=name,
-            unit=unit,
-            action=actions.ids[index],
-            propensity=decided.propensity,
-            as_of=self._fold.position,
-            policy=self._record.id,
-            context=body,
-            actions=candidates.digest,
+            name,
+            unit,
+            actions.ids[index],
+            decided.propensity,
+            self._fold.position,
+            self._record.id,
+            body,
+            candidates.digest,
         )
         self._append(fact, candidates)
         self._fold.decide(fact.position, decided)

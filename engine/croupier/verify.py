@@ -45,8 +45,8 @@ class Verification:
         ]
         if self.other_arithmetic:
             lines.append(
-                f"{self.other_arithmetic} decisions were made in another arithmetic (library versions, device or CPU) and "
-                f"compared to {ELSEWHERE:g}; the others bit for bit"
+                f"{self.other_arithmetic} decisions were made in another arithmetic (library versions, device or CPU) "
+                f"and compared to {ELSEWHERE:g}; the others bit for bit"
             )
         lines.append(
             f"first difference: {self.difference}" if self.difference else f"sound; state {self.state_hash[:16]}"

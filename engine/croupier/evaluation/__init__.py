@@ -1,0 +1,42 @@
+"""What other policies would have earned: off-policy estimates, their intervals, and whether the evidence is enough."""
+
+from croupier.evaluation.base import Columns, Estimator
+from croupier.evaluation.compare import compare
+from croupier.evaluation.diagnostics import Diagnostics, Mass
+from croupier.evaluation.estimators import ESTIMATORS
+from croupier.evaluation.evaluate import evaluate
+from croupier.evaluation.intervals import Interval, normal_fixed_sample
+from croupier.evaluation.log import Counts
+from croupier.evaluation.moments import Moments
+from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluated, Evaluation
+from croupier.evaluation.targets import Constant, Frozen, Learned, Logged, Target
+from croupier.evaluation.verdict import Cause, Refusal, Rules, Verdict, judge
+
+__all__ = [
+    "ESTIMATORS",
+    "Cause",
+    "Columns",
+    "Comparison",
+    "Constant",
+    "Counts",
+    "Diagnostics",
+    "Difference",
+    "Estimate",
+    "Estimator",
+    "Evaluated",
+    "Evaluation",
+    "Frozen",
+    "Interval",
+    "Learned",
+    "Logged",
+    "Mass",
+    "Moments",
+    "Refusal",
+    "Rules",
+    "Target",
+    "Verdict",
+    "compare",
+    "evaluate",
+    "judge",
+    "normal_fixed_sample",
+]

@@ -1,0 +1,100 @@
+"""`evaluate` and `compare` on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress as Bar
+
+from croupier.errors import CroupierError
+from croupier.evaluation.compare import compare
+from croupier.evaluation.evaluate import evaluate
+from croupier.evaluation.log import Progress
+from croupier.evaluation.results import Comparison, Evaluation
+
+TARGETS = (
+    "logged, uniform, constant:ACTION, snapshot:POSITION, snapshot:latest, policy:NAME or "
+    'policy:NAME:{"json": "arguments"}; give it several times'
+)
+Store = Annotated[str, typer.Argument(help="A store: a file, or a URL.")]
+Targets = Annotated[list[str], typer.Option("--target", "-t", help=TARGETS)]
+Level = Annotated[float, typer.Option(help="Of the intervals.")]
+InSample = Annotated[bool, typer.Option("--in-sample", help="Use rows from which a snapshot has learned, too.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def store_url(store: str) -> str:
+    """The URL of a store given as a URL or as the path of a file.
+
+    >>> store_url("shop.db"), store_url("sqlite:////data/shop.db")
+    ('sqlite:///shop.db', 'sqlite:////data/shop.db')
+    """
+    return store if "://" in store else f"sqlite:///{store}"
+
+
+def evaluate_command(
+    store: Store,
+    target: Targets,
+    estimator: Annotated[
+        list[str] | None, typer.Option("--estimator", "-e", help="ips, snips, dm, dr or sndr.")
+    ] = None,
+    level: Level = 0.95,
+    in_sample: InSample = False,
+    json: AsJson = False,
+) -> None:
+    """Estimate from a log what other policies would have earned."""
+    with _telling(), _bar() as progress:
+        result = evaluate(
+            store_url(store),
+            target,
+            estimators=estimator or ("ips", "snips", "dr"),
+            level=level,
+            in_sample=in_sample,
+            progress=progress,
+        )
+    _print(result, json)
+
+
+def compare_command(
+    store: Store,
+    target: Targets,
+    estimator: Annotated[str, typer.Option("--estimator", "-e", help="ips, snips, dr or sndr.")] = "dr",
+    level: Level = 0.95,
+    in_sample: InSample = False,
+    json: AsJson = False,
+) -> None:
+    """Compare policies on the same rows of a log, and say whether one is ahead."""
+    with _telling(), _bar() as progress:
+        result = compare(
+            store_url(store), target, estimator=estimator, level=level, in_sample=in_sample, progress=progress
+        )
+    _print(result, json)
+
+
+def _print(result: Evaluation | Comparison, json: bool) -> None:
+    if json:
+        typer.echo(result.to_json())
+    else:
+        Console().print(result)
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """What Croupier refuses, as a message and exit status 1."""
+    try:
+        yield
+    except CroupierError as error:
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A progress bar on the error stream, gone when done."""
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading the log", total=None)
+        yield lambda position, head: bar.update(task, completed=position, total=head)

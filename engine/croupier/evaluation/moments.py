@@ -1,0 +1,60 @@
+"""First and second moments of rows, gathered batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from croupier_policies import Vector
+
+Matrix: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Moments:
+    """Count, total and scatter of rows x ∈ ℝᵏ; adding two gives the moments of both batches together.
+
+    scatter = Σ (x − x̄)(x − x̄)ᵀ. Two batches: S = S₁ + S₂ + (n₁n₂/n)·(x̄₁ − x̄₂)(x̄₁ − x̄₂)ᵀ (Chan, Golub & LeVeque, 1983).
+
+    Attributes:
+        count: Rows n.
+        total: Σ x, shape (k,). Kept rather than the mean, so that totals of whole numbers stay exact.
+        scatter: Shape (k, k).
+
+    >>> both = Moments.of(np.array([[1.0], [2.0]])) + Moments.of(np.array([[6.0]]))
+    >>> both.mean.tolist(), both.covariance.tolist()
+    ([3.0], [[7.0]])
+    """
+
+    count: int
+    total: Vector
+    scatter: Matrix
+
+    @classmethod
+    def of(cls, rows: Matrix) -> Moments:
+        """The moments of one batch, shape (n, k)."""
+        columns = np.ascontiguousarray(rows.T)  # along a contiguous axis numpy sums in pairs, which loses fewer bits
+        total = columns.sum(axis=1)
+        centred = columns - total[:, None] / max(len(rows), 1)
+        return cls(len(rows), total, centred @ centred.T)
+
+    def __add__(self, other: Moments) -> Moments:
+        count = self.count + other.count
+        if not self.count or not other.count:
+            return self if self.count else other
+        apart = self.mean - other.mean
+        between = np.outer(apart, apart) * (self.count * other.count / count)
+        return Moments(count, self.total + other.total, self.scatter + other.scatter + between)
+
+    @property
+    def mean(self) -> Vector:
+        """x̄, shape (k,); NaN without rows."""
+        return self.total / self.count if self.count else np.full_like(self.total, np.nan)
+
+    @property
+    def covariance(self) -> Matrix:
+        """Σ (x − x̄)(x − x̄)ᵀ/(n − 1), shape (k, k); NaN with fewer than two rows."""
+        return self.scatter / (self.count - 1) if self.count > 1 else np.full_like(self.scatter, np.nan)

@@ -1,0 +1,135 @@
+"""What evaluations and comparisons give back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from croupier.evaluation.diagnostics import Diagnostics
+from croupier.evaluation.intervals import Interval
+from croupier.evaluation.log import Counts
+from croupier.evaluation.verdict import Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+
+class Estimate(NamedTuple):
+    """What one estimator says of one target, in units of reward. Not to be used where the verdict refuses it."""
+
+    estimator: str
+    value: float
+    error: float
+    interval: Interval
+    verdict: Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """One target: its estimates by estimator, what they rest on, and whether that is enough."""
+
+    label: str
+    estimates: dict[str, Estimate]
+    diagnostics: Diagnostics
+    verdict: Verdict
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What `evaluate` found; `rich.print` shows it as a table.
+
+    Attributes:
+        counts: The decisions of the log, and which of them were evaluated on.
+        mean_reward: What the logging policy earned on those rows.
+        targets: In the order in which they were asked for.
+    """
+
+    counts: Counts
+    mean_reward: float
+    targets: tuple[Evaluated, ...]
+
+    def __getitem__(self, label: str) -> Evaluated:
+        """The target of this label. Raises KeyError."""
+        found = {target.label: target for target in self.targets}
+        return found[label]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data; the numbers of a refused estimate are there, beside the refusal."""
+        from croupier.evaluation.report import evaluation_dict
+
+        return evaluation_dict(self)
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON; a number that is not finite becomes null."""
+        return orjson.dumps(self.to_dict(), option=orjson.OPT_INDENT_2).decode()
+
+    def table(self) -> Group:
+        """For `rich.print`; the number of a refused estimate is not shown."""
+        from croupier.evaluation.report import evaluation_table
+
+        return evaluation_table(self)
+
+    def __rich__(self) -> Group:
+        return self.table()
+
+
+class Difference(NamedTuple):
+    """What `first` would have earned over `second` on the same rows, in units of reward per decision."""
+
+    first: str
+    second: str
+    value: float
+    error: float
+    interval: Interval
+    effective_rows: float
+    verdict: Verdict
+
+    @property
+    def ahead(self) -> str | None:
+        """Whichever of the two the evidence puts ahead; None where it does not say."""
+        if not self.verdict.enough or self.interval.low <= 0.0 <= self.interval.high:
+            return None
+        return self.first if self.value > 0.0 else self.second
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` found; `rich.print` shows it as a table.
+
+    Attributes:
+        evaluation: Of every target, by the estimator that the differences use.
+        estimator: Its name.
+        differences: One for each pair of targets; their intervals hold together, at the level.
+        leader: The highest estimate among those not refused; None where all are.
+        carried: Whether the evidence puts the leader ahead of every other target.
+        reason: Why it does, or what stands against it.
+    """
+
+    evaluation: Evaluation
+    estimator: str
+    differences: tuple[Difference, ...]
+    leader: str | None
+    carried: bool
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        from croupier.evaluation.report import comparison_dict
+
+        return comparison_dict(self)
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON; a number that is not finite becomes null."""
+        return orjson.dumps(self.to_dict(), option=orjson.OPT_INDENT_2).decode()
+
+    def table(self) -> Group:
+        """For `rich.print`; the number of a refused difference is not shown."""
+        from croupier.evaluation.report import comparison_table
+
+        return comparison_table(self)
+
+    def __rich__(self) -> Group:
+        return self.table()

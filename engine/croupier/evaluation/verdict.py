@@ -1,0 +1,116 @@
+"""Enough evidence, or refused and why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from croupier.evaluation.diagnostics import Diagnostics
+
+
+class Cause(StrEnum):
+    """Why an estimate is refused."""
+
+    NO_ROWS = "no-rows"
+    OUTSIDE_SUPPORT = "outside-support"
+    THIN = "thin"
+    MEAN_WEIGHT = "mean-weight"
+    UNEXPLAINED = "unexplained"
+    NOT_FINITE = "not-finite"
+
+
+class Refusal(NamedTuple):
+    """One reason against an estimate, and what would help."""
+
+    cause: Cause
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Enough evidence where nothing was found against it."""
+
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def enough(self) -> bool:
+        """Whether the estimate may be used."""
+        return not self.refusals
+
+    def __str__(self) -> str:
+        return "enough evidence" if self.enough else "refused: " + "; ".join(each.reason for each in self.refusals)
+
+    def with_refusal(self, refusal: Refusal | None) -> Verdict:
+        """The same with one reason more, where there is one."""
+        return self if refusal is None else Verdict((*self.refusals, refusal))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The thresholds of a verdict.
+
+    Attributes:
+        ess: The least effective sample size of weight × reward. Measured at 3 % reward, 95 % intervals: they covered
+            88 % where only ESS(w) ≥ 200 was asked for; over 20,000 logs each, 94.7 % at ESS(w·r) = 98, 93.4 % at 23.
+        outside: The most of the target's probability that may lie outside the support; it can bias an estimate by that
+            share of the reward range.
+        errors: How many standard errors the mean weight may be from 1.
+    """
+
+    ess: float = 100.0
+    outside: float = 1e-3
+    errors: float = 4.0
+
+
+RULES = Rules()
+
+
+def judge(diagnostics: Diagnostics, rules: Rules = RULES) -> Verdict:
+    """Everything in the diagnostics that speaks against an estimate."""
+    if not diagnostics.count:
+        return Verdict((Refusal(Cause.NO_ROWS, "no row is left to evaluate on", "log more rewarded decisions"),))
+    checks = (_support(diagnostics, rules), _mean_weight(diagnostics, rules), thin(diagnostics, rules))
+    return Verdict(tuple(each for each in checks if each is not None))
+
+
+def _support(diagnostics: Diagnostics, rules: Rules) -> Refusal | None:
+    if not diagnostics.outside > rules.outside:
+        return None
+    return Refusal(
+        Cause.OUTSIDE_SUPPORT,
+        f"{diagnostics.outside:.1%} of the target's probability is outside the logged support",
+        "the log says nothing of actions it could not draw: log with a floor (epsilon > 0), or take a target within it",
+    )
+
+
+def _mean_weight(diagnostics: Diagnostics, rules: Rules) -> Refusal | None:
+    expected, mean = 1.0 - diagnostics.outside, diagnostics.mean_weight
+    allowed = rules.errors * diagnostics.mean_weight_error
+    if not abs(mean - expected) > max(allowed, 1e-9):  # exact weights have no error but that of rounding
+        return None
+    return Refusal(
+        Cause.MEAN_WEIGHT,
+        f"the mean weight is {mean:.3g} ± {diagnostics.mean_weight_error:.2g}, not {expected:.3g}",
+        "either the logged propensities are not those of the draw, or rewards are missing for some actions more than "
+        "for others, or too few rows carry the weight: verify the log, and log with a floor",
+    )
+
+
+def thin(diagnostics: Diagnostics, rules: Rules = RULES) -> Refusal | None:
+    """A refusal where too few rows carry weight × reward."""
+    ess = diagnostics.ess_reward
+    if ess >= rules.ess:
+        return None
+    kind = "successes" if diagnostics.gains.ess <= diagnostics.losses.ess else "failures"
+    more = math.ceil(diagnostics.count * (rules.ess / ess - 1)) if ess else None
+    remedy = "a reward range that fits, and decisions rewarded with more than one value: log the zeros too"
+    if more is not None:
+        remedy = (
+            f"about {more:,} more rewarded decisions like these, a larger floor, or a target nearer to the logged one"
+        )
+    return Refusal(
+        Cause.THIN, f"its {kind} amount to {ess:.0f} effective rows, and an interval needs {rules.ess:.0f}", remedy
+    )

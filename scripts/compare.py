@@ -1,0 +1,8 @@
+"""Which policy would have earned most on a log: `python scripts/compare.py STORE --target A --target B`."""
+
+import typer
+
+from croupier.evaluation.commands import compare_command
+
+if __name__ == "__main__":
+    typer.run(compare_command)

@@ -1,0 +1,8 @@
+"""What other policies would have earned on a log: `python scripts/evaluate.py STORE --target uniform`."""
+
+import typer
+
+from croupier.evaluation.commands import evaluate_command
+
+if __name__ == "__main__":
+    typer.run(evaluate_command)

@@ -1,0 +1,143 @@
+"""Estimators against numbers worked out by hand, in another library, and in simulation."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from croupier import InputError
+from croupier.evaluation import ESTIMATORS, Columns, Mass, Moments, normal_fixed_sample
+from croupier.evaluation.compare import paired
+from croupier.evaluation.estimators import named
+
+OBD = Path(__file__).parents[4] / "shared" / "data" / "obd"
+THEIRS = {"ips": "ipw", "snips": "snipw", "dm": "dm", "dr": "dr", "sndr": "sndr"}
+
+
+def estimate(name, columns):
+    estimator = ESTIMATORS[name]
+    return estimator.estimate(Moments.of(estimator.terms(columns)))
+
+
+def by_hand():
+    return Columns(
+        w=np.array([2.0, 0.0, 1.0, 1.0]),
+        r=np.array([1.0, 1.0, 0.0, 1.0]),
+        q=np.array([0.5, 0.5, 0.25, 0.75]),
+        v=np.array([0.5, 0.25, 0.25, 0.5]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "variance"),
+    [
+        ("ips", 3 / 4, 11 / 12 / 4),  # w·r = 2 0 0 1
+        ("snips", 3 / 4, (0.5**2 + 0.75**2 + 0.25**2) / 3 / 4),  # w(r − V)/w̄ = ½ 0 −¾ ¼
+        ("dm", 3 / 8, 1 / 64 * 4 / 3 / 4),
+        ("dr", 5 / 8, (7**2 + 3**2 + 5**2 + 1**2) / 64 / 3 / 4),  # v + w(r − q) = 1½ ¼ 0 ¾
+        ("sndr", 5 / 8, (5**2 + 1**2 + 5**2 + 1**2) / 64 / 3 / 4),  # (v − v̄) + w(r − q − ¼) = ⅝ −⅛ −⅝ ⅛
+    ],
+)
+def test_values_and_errors_are_those_worked_out_by_hand(name, value, variance):
+    found = estimate(name, by_hand())
+    assert found.value == pytest.approx(value, abs=1e-15)
+    assert found.error == pytest.approx(math.sqrt(variance), rel=1e-12)
+
+
+def test_dr_terms_by_hand():
+    assert ESTIMATORS["dr"].terms(by_hand())[:, 0].tolist() == [1.5, 0.25, 0.0, 0.75]
+
+
+def test_a_target_without_weight_has_no_self_normalised_value():
+    columns = Columns(*np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.5], [0.5, 0.5]]))
+    for name in ("snips", "sndr"):
+        assert all(map(math.isnan, estimate(name, columns)))
+
+
+def test_one_row_has_a_value_and_no_error():
+    value, error = estimate("ips", Columns(*np.ones((4, 1))))
+    assert value == 1.0
+    assert math.isnan(error)
+
+
+@pytest.mark.skipif(not OBD.exists(), reason="the Open Bandit Dataset is not beside this checkout (shared/data/obd)")
+@pytest.mark.parametrize(("file", "case"), [("random_to_bts", "all:random->bts"), ("bts_to_random", "all:bts->random")])
+def test_agrees_with_obp_on_the_open_bandit_dataset(file, case):
+    rows = np.load(OBD / f"rounds_all_{file}.npz")
+    expected = json.loads((OBD / "expected.json").read_text())["cases"][case]
+    w = rows["pi_e_logged"] / rows["pscore"]
+    columns = Columns(w, rows["reward"].astype(float), rows["q_logged"], rows["v_hat"])
+    for ours, theirs in THEIRS.items():
+        assert estimate(ours, columns).value == pytest.approx(expected["policy_values"][theirs], rel=1e-9, abs=1e-12)
+    assert Mass.of(w).ess == pytest.approx(expected["ess"], rel=1e-9)
+    for ours, theirs in (("ips", "ipw_std_err"), ("dr", "dr_std_err")):
+        assert estimate(ours, columns).error == pytest.approx(expected[theirs], rel=1e-9)
+
+
+def test_weights_of_one_give_the_mean_reward_exactly():
+    reward = np.random.default_rng(1).random(1001)
+    columns = Columns(np.ones(1001), reward, np.zeros(1001), np.zeros(1001))
+    mean = reward.sum() / 1001
+    assert estimate("ips", columns).value == mean
+    assert estimate("snips", columns).value == mean
+
+
+columns_of_four = arrays.arrays(
+    np.float64, st.tuples(st.integers(2, 30), st.just(4)), elements=st.floats(0, 8, width=16)
+)
+
+
+@given(columns_of_four, st.data())
+def test_batches_merge_into_one(rows, data):
+    cut = data.draw(st.integers(0, len(rows)))
+    for estimator in ESTIMATORS.values():
+        terms = estimator.terms(Columns(*rows.T))
+        whole, merged = Moments.of(terms), Moments.of(terms[:cut]) + Moments.of(terms[cut:])
+        assert merged.count == whole.count
+        np.testing.assert_allclose(merged.total, whole.total, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(merged.scatter, whole.scatter, rtol=1e-9, atol=1e-9)
+    whole, merged = Mass.of(rows[:, 0]), Mass.of(rows[:cut, 0]) + Mass.of(rows[cut:, 0])
+    assert (merged.count, merged.largest) == (whole.count, whole.largest)
+    assert merged.ess == pytest.approx(whole.ess)
+
+
+@pytest.mark.parametrize("name", list(ESTIMATORS))
+def test_gradients_are_those_of_the_values(name):
+    estimator, step = ESTIMATORS[name], 1e-6
+    mean = np.array([0.8, 0.4, 0.3])[: estimator.width]
+    around = [
+        (estimator.value(mean + step * unit) - estimator.value(mean - step * unit)) / (2 * step)
+        for unit in np.eye(estimator.width)
+    ]
+    np.testing.assert_allclose(estimator.gradient(mean), around, rtol=1e-6)
+
+
+def test_a_paired_difference_is_that_of_the_terms():
+    rng = np.random.default_rng(3)
+    first, second = (ESTIMATORS["dr"].terms(Columns(*rng.random((4, 50)))) for _ in range(2))
+    found = paired(ESTIMATORS["dr"], Moments.of(np.hstack([first, second])))
+    apart = first - second
+    assert found.value == pytest.approx(apart.mean())
+    assert found.error == pytest.approx(apart.std(ddof=1) / math.sqrt(50))
+
+
+def test_unknown_estimators_are_refused():
+    with pytest.raises(InputError, match=r"ipx.*there are ips"):
+        named(["ipx"])
+    with pytest.raises(InputError):
+        named([])
+
+
+def test_intervals_say_what_they_guarantee_and_widen_with_the_comparisons():
+    one, three = normal_fixed_sample(0.0, 1.0, 0.95), normal_fixed_sample(0.0, 1.0, 0.95, 3)
+    assert one.guarantee == "normal, fixed sample"
+    assert three.guarantee == "normal, fixed sample, Bonferroni over 3"
+    assert one.high == pytest.approx(1.959964, abs=1e-6)
+    assert three.high == pytest.approx(2.393980, abs=1e-6)
+    with pytest.raises(InputError):
+        normal_fixed_sample(0.0, 1.0, 95)

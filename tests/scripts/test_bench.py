@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import bench
+import bench_peers
+
+
+def _numbers(value: object) -> list[float]:
+    if isinstance(value, dict):
+        return [number for part in value.values() for number in _numbers(part)]
+    return [value] if isinstance(value, int | float) else []
+
+
+def test_a_quick_run_measures_every_contender_that_is_installed(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(bench.bench)
+    found = CliRunner().invoke(app, ["--quick", "--json", str(tmp_path / "bench.json")], catch_exceptions=False)
+    assert found.exit_code == 0
+    written = json.loads((tmp_path / "bench.json").read_text())
+    here, missing = bench_peers.installed()
+    assert {row["contender"] for row in written["results"]} == {kind.name for kind in here}
+    assert len(written["results"]) == sum(1 + kind.waits for kind in here)
+    assert all(f"{kind.name} is left out" in found.output for kind in missing)
+    for row in written["results"]:
+        measured = _numbers({key: row[key] for key in ("choose_us", "reward_us", "pairs_per_second")})
+        assert len(measured) == 7
+        assert all(math.isfinite(number) and number > 0 for number in measured), row
+    assert written["machine"]["versions"]["croupier"]
+
+
+def test_every_contender_sees_the_same_events() -> None:
+    first, again, other = (bench.happen(3, 5, number) for number in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first.contexts, other.contexts)
+
+
+def test_reusing_examples_gives_vowpal_wabbit_the_probabilities_that_text_gives_it(tmp_path: Path) -> None:
+    pytest.importorskip("vowpalwabbit")
+    actions = ["a0", "a1", "a2"]
+    text = bench_peers.VowpalWabbitText(actions, tmp_path)
+    reused = bench_peers.VowpalWabbitReused(actions, tmp_path)
+    contexts, clicks = bench.happen(3, 200, 0)
+    seen = set()
+    for i, row in enumerate(contexts.round(3).tolist()):  # the text has six digits
+        probabilities = text.predict(row)
+        assert reused.predict(row) == probabilities
+        seen.add(tuple(probabilities))
+        for way in (text, reused):
+            way.learn(row, i % 3, -float(clicks[i, i % 3]), 1 / 3)
+    assert len(seen) > 1
+    text.close()
+    reused.close()

@@ -1,0 +1,28 @@
+"""What the README shows works when pasted."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def test_the_code_runs_and_the_log_it_writes_answers(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)  # noqa: S603 - the README's
+    assert "'sale'" in done.stdout
+    commands = re.findall(r"^croupier (.+?)(?: +#.*)?$", README, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        run = [sys.executable, "-m", "croupier", *command.split()]
+        told = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603 - likewise
+        assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_every_page_it_points_to_is_there() -> None:
+    pages = re.findall(r"\]\((docs/[^)]+)\)", README)
+    assert len(pages) == 5
+    assert all((Path(__file__).parent.parent / page).is_file() for page in pages)

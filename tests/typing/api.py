@@ -1,0 +1,56 @@
+"""Every public call as an application would write it, for the type checkers; never run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from typing_extensions import assert_type
+
+from croupier import (
+    ConstantPolicy,
+    CroupierError,
+    Decision,
+    Engine,
+    InverseGapPolicy,
+    Outcome,
+    RiverLearner,
+    SoftmaxPolicy,
+    Status,
+    UniformPolicy,
+    Verification,
+    verify,
+)
+
+
+def loop() -> None:
+    with Engine.open("sqlite:///shop.db", policy=SoftmaxPolicy(alpha=0.5), seed=7) as engine:
+        assert_type(engine, Engine)
+        decision = engine.choose({"device": "mobile", "hour": 14, "new": True, "x": None}, ["sale", "new"], unit="u")
+        assert_type(decision, Decision)
+        assert_type(decision.id, str)
+        assert_type(decision.action, str)
+        assert_type(decision.propensity, float)
+        assert_type(decision.propensities, Mapping[str, float])
+        outcome = engine.reward(decision.id, 1, key="k", at=0.0)
+        assert_type(outcome, Outcome)
+        assert_type(outcome.status, Status)
+        engine.choose(np.zeros(3), {"a": {"price": 1.5}, "b": None}, exclude={"a"})
+        engine.choose([1.0, 2.0], ("a", "b"), id="mine")
+        engine.flush()
+        assert_type(engine.state_hash(), str)
+
+
+def openings() -> None:
+    Engine.open("sqlite://", learner=None, policy=InverseGapPolicy(), durability="commit")
+    Engine.open("sqlite://", learner=RiverLearner(), policy=UniformPolicy(), reward_range=(-1, 1))
+    Engine.open("sqlite://", policy=ConstantPolicy(action="a"), clock=lambda: 0.0, ids=lambda: "x")
+
+
+def proof() -> None:
+    try:
+        found = verify("sqlite:///shop.db")
+    except CroupierError:
+        return
+    assert_type(found, Verification)
+    assert_type(found.difference, str | None)
