@@ -25,13 +25,14 @@ class Arithmetic(ABC):
     def scores(
         self,
         rows: Sequence[Encoded],
+        columns: int,
         P: Array,
         theta: Array,
         theta1: Array,
         mean_reward: float,
         slots: NDArray[np.int64],
     ) -> tuple[Array, Array]:
-        """Mean and sd of each action, (K,), for one shared row or one row an action."""
+        """Mean and sd of each action, (K,), for one shared row or one row an action, over the first `columns`."""
 
     @abstractmethod
     def learn(
@@ -66,6 +67,7 @@ class Compiled(Arithmetic):
     def scores(
         self,
         rows: Sequence[Encoded],
+        columns: int,
         P: Array,
         theta: Array,
         theta1: Array,
@@ -93,7 +95,8 @@ class Compiled(Arithmetic):
         reward: float,
     ) -> tuple[float, float]:
         """The rank-one step in place."""
-        return kernels.learn(row.cols, row.vals, P, theta, theta1, mean_reward, slot, reward, columns)
+        mean, sd = kernels.learn(row.cols, row.vals, P, theta, theta1, mean_reward, slot, reward, columns)
+        return mean, sd
 
     def softmax(self, mean: Array, sd: Array, sigma: float, alpha: float, v: float, epsilon: float) -> Vector:
         """The kernel of the same law."""
@@ -111,6 +114,7 @@ class Arrays(Arithmetic):
     def scores(
         self,
         rows: Sequence[Encoded],
+        columns: int,
         P: Array,
         theta: Array,
         theta1: Array,
@@ -119,7 +123,8 @@ class Arrays(Arithmetic):
     ) -> tuple[Array, Array]:
         """Dense rows through the matrix products of `reference`; unknown actions get their prior."""
         xp = self.xp
-        X = xp.asarray(np.stack([_dense(row, theta.shape[1]) for row in rows]))
+        P, theta, theta1 = _in_use(columns, P, theta, theta1)
+        X = xp.asarray(np.stack([_dense(row, columns) for row in rows]))
         unseen = xp.asarray(np.array([row.unseen for row in rows]))
         where = xp.asarray(np.maximum(slots, 0))
         known = xp.asarray(slots >= 0)
@@ -143,12 +148,17 @@ class Arrays(Arithmetic):
         reward: float,
     ) -> tuple[float, float]:
         """The rank-one step in place."""
-        x = self.xp.asarray(_dense(row, theta.shape[1]))  # the spare columns stay as they are: x is 0 there
-        return reference.learn(self.xp, x, P, theta, theta1, mean_reward, slot, reward)
+        x = self.xp.asarray(_dense(row, columns))
+        return reference.learn(self.xp, x, *_in_use(columns, P, theta, theta1), mean_reward, slot, reward)
 
     def softmax(self, mean: Array, sd: Array, sigma: float, alpha: float, v: float, epsilon: float) -> Vector:
         """The law on the device, its result copied to the host."""
         return arrays.to_host(laws.softmax(self.xp, mean, sd, sigma, alpha, v, epsilon))
+
+
+def _in_use(columns: int, P: Array, theta: Array, theta1: Array) -> tuple[Array, Array, Array]:
+    """Views without the spare columns: how many numbers are summed decides in which order, and so the last bit."""
+    return P[:, : columns * (columns + 1) // 2, :], theta[:, :columns, :], theta1[:, :columns, :]
 
 
 def _dense(row: Encoded, d: int) -> Vector:

@@ -10,6 +10,7 @@ from typing import Any
 from croupier_policies.kernels import TINY
 
 Array = Any  # of whichever namespace
+EQUAL = 1e-9  # a gap of so many σ is rounding, which differs between devices
 
 
 def _optimistic(xp: Any, mean: Array, sd: Array, sigma: float, alpha: float) -> tuple[Array, Array]:
@@ -37,12 +38,13 @@ def inverse_gap(
 ) -> Array:
     """q_a = 1 / (K + γ√(K(t+1))·Δ_a/σ) for a ≠ b and the rest for b (Foster & Rakhlin 2020, SquareCB), mixed with ε/K.
 
-    t counts the `rewards` learned so far; b is the action of the best optimistic score.
+    t counts the `rewards` learned so far; b is the action of the best optimistic score. Several that are best, as all
+    newcomers may be, share the rest equally: otherwise it would fall to the one named first.
     """
-    gap, best = _optimistic(xp, mean, sd, sigma, alpha)
+    gap, _ = _optimistic(xp, mean, sd, sigma, alpha)
     count = mean.shape[-1]
     q = 1.0 / (count + gamma * (count * (rewards + 1)) ** 0.5 * gap / (sigma + TINY))
-    is_best = xp.arange(count) == best
-    q = xp.where(is_best, xp.zeros_like(q), q)
-    q = xp.where(is_best, 1.0 - xp.sum(q, axis=-1, keepdims=True), q)
+    best = xp.astype(gap <= EQUAL * sigma, xp.float64)
+    others = (1.0 - best) * q
+    q = others + best * (1.0 - xp.sum(others, axis=-1, keepdims=True)) / xp.sum(best, axis=-1, keepdims=True)
     return (1.0 - epsilon) * q + epsilon / count

@@ -28,7 +28,6 @@ def build(name: str, config: dict[str, Any]) -> Configured:
     """
     known = implementations()
     if name not in known:
-        raise PolicyError(
-            f"{name!r} is none of the exported policies and learners ({', '.join(sorted(known))}); pass the object itself"
-        )
+        names = ", ".join(sorted(known))
+        raise PolicyError(f"{name!r} is none of the exported policies and learners ({names}); pass the object itself")
     return known[name](**config)

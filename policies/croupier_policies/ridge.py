@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ class Ridge:
         self.arithmetic = arithmetic
         self.max_bytes = max_bytes
         self.slots: dict[str, int] = {}
+        self.columns = 1  # in use
         self.count = 0
         self.ignored = 0
         self.mean_reward = 0.5
@@ -53,6 +55,12 @@ class Ridge:
         """Memory of so many actions with rows of so many columns: about 4·K·d²."""
         return -(-actions // LANES) * LANES * 8 * (_entries(columns) + 2 * columns)
 
+    def columns_for(self, action: str) -> int:
+        """The most columns d that `max_bytes` allows once this action is among those learned: d(d+1)/2 + 2d a slot."""
+        groups = -(-(len(self.slots) + (action not in self.slots)) // LANES)
+        numbers = self.max_bytes // (8 * LANES * groups)
+        return (isqrt(25 + 8 * numbers) - 5) // 2
+
     def check(self, actions: int, columns: int) -> None:
         """Raises TooLarge where the model would outgrow `max_bytes`."""
         needed = self.bytes_for(actions, columns)
@@ -65,15 +73,13 @@ class Ridge:
 
     def scores(self, rows: Sequence[Encoded], slots: NDArray[np.int64]) -> tuple[Vector, Vector]:
         """Mean and sd, (K,), for one shared row or one row an action; slot -1 is an action never learned."""
-        return self.arithmetic.scores(rows, self._P, self._theta, self._theta1, self.mean_reward, slots)
+        return self.arithmetic.scores(rows, self.columns, self._P, self._theta, self._theta1, self.mean_reward, slots)
 
     def learn(self, action: str, row: Encoded, reward: float, columns: int) -> None:
-        """Fold in one reward of an action; an action or column for which there is no memory is counted as ignored."""
-        if self.bytes_for(len(self.slots) + (action not in self.slots), columns) > self.max_bytes:
-            self.ignored += 1
-            return
+        """Fold in one reward of an action, for whose row `columns_for` has room."""
         slot = self.slots.setdefault(action, len(self.slots))
         self._grow(len(self.slots), columns)
+        self.columns = columns
         mean, sd = self.arithmetic.learn(
             row, columns, self._P, self._theta, self._theta1, self.mean_reward, slot, reward
         )
@@ -82,15 +88,19 @@ class Ridge:
         self.mean_reward += (reward - self.mean_reward) / self.count
 
     def _grow(self, actions: int, columns: int) -> None:
-        """Make room; a quarter more than asked once there was something, so that copies stay rare."""
+        """Make room; a quarter more than asked once there was something, memory allowing, so that copies stay rare."""
         groups, width = self._theta.shape[:2]
         needed = -(-actions // LANES)
         if needed <= groups and columns <= width:
             return
         old = self._P, self._theta, self._theta1
-        self._allocate(_room(groups, needed), _room(width, columns))
+        room = _room(groups, needed), _room(width, columns)
+        if self.bytes_for(room[0] * LANES, room[1]) > self.max_bytes:
+            room = needed, columns
+        self._allocate(*room)
         for new, kept in zip((self._P, self._theta, self._theta1), old, strict=True):
-            new[: kept.shape[0], : kept.shape[1], :] = kept
+            g, d = min(new.shape[0], kept.shape[0]), min(new.shape[1], kept.shape[1])  # what is cut was spare
+            new[:g, :d, :] = kept[:g, :d, :]
 
     def _allocate(self, groups: int, columns: int) -> None:
         """Every action at its prior: A⁻¹ = I, θ = θ1 = 0."""
@@ -102,10 +112,10 @@ class Ridge:
         self._theta = xp.zeros((groups, columns, LANES), dtype=xp.float64)
         self._theta1 = xp.zeros((groups, columns, LANES), dtype=xp.float64)
 
-    def state(self, columns: int) -> State:
+    def state(self) -> State:
         """Everything above without the spare room, groups and columns cut to what is in use."""
         groups = -(-len(self.slots) // LANES)
-        columns = min(columns, self._theta.shape[1])
+        columns = self.columns
         return {
             "actions": list(self.slots),
             "count": self.count,
@@ -123,7 +133,7 @@ class Ridge:
         self.slots = {action: slot for slot, action in enumerate(state["actions"])}
         self.count, self.ignored = state["count"], state["ignored"]
         self.mean_reward, self.squares = state["mean_reward"], state["squares"]
-        groups, columns, _ = state["theta"].shape
-        self._allocate(max(groups, 1), columns)
+        groups, self.columns, _ = state["theta"].shape
+        self._allocate(max(groups, 1), self.columns)
         for array, name in ((self._P, "P"), (self._theta, "theta"), (self._theta1, "theta1")):
             array[:groups, :, :] = xp.asarray(state[name])

@@ -80,14 +80,20 @@ class RidgePolicy(Policy):
         return self.law(*self.estimates(context, actions))
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
-        """Count the row into the encoding, then take one step of the drawn action's posterior."""
+        """Count the row into the encoding, then take one step of the drawn action's posterior.
+
+        What there is no room for any more is left out, and counted as ignored: an action, an array, or new columns.
+        """
         row = _joined(context, actions.rows[index]) if actions.rows else context
-        self._encoder.observe(row)
-        self._ridge.learn(actions.ids[index], self._encoder.encode(row), reward, self._encoder.size)
+        room = self._ridge.columns_for(actions.ids[index])
+        if room < self._encoder.size:
+            self._ridge.ignored += 1
+        elif self._encoder.observe(row, room):
+            self._ridge.learn(actions.ids[index], self._encoder.encode(row), reward, self._encoder.size)
 
     def state(self) -> State:
         """Encoding and posteriors."""
-        return {"encoder": self._encoder.state(), "ridge": self._ridge.state(self._encoder.size)}
+        return {"encoder": self._encoder.state(), "ridge": self._ridge.state()}
 
     def restore(self, state: State) -> None:
         """Take over a `state()`."""

@@ -13,7 +13,7 @@ from croupier_storage.errors import (
     StoreInUse,
     StoreUnavailable,
 )
-from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot
+from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo, decision_fact, reward_fact
 from croupier_storage.opening import open_storage
 
 __all__ = [
@@ -26,13 +26,16 @@ __all__ = [
     "PositionTaken",
     "SchemaMismatch",
     "Snapshot",
+    "SnapshotInfo",
     "State",
     "Storage",
     "StorageError",
     "StoreInUse",
     "StoreUnavailable",
+    "decision_fact",
     "decode_state",
     "encode_state",
     "hash_state",
     "open_storage",
+    "reward_fact",
 ]

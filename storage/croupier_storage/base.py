@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from croupier_storage.facts import Fact, PolicyRecord, Snapshot
+from croupier_storage.facts import Fact, PolicyRecord, Snapshot, SnapshotInfo
 
 
 class Storage(ABC):
@@ -53,6 +53,13 @@ class Storage(ABC):
         """Decisions with after < position ≤ upto, ordered by (`as_of`, position)."""
 
     @abstractmethod
+    def unanswered(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+        """Decisions with after < position ≤ upto that no fact of these kinds names, in order, in bounded batches.
+
+        A fact that names one counts wherever it stands, beyond `upto` too, if it is there when the batch is read.
+        """
+
+    @abstractmethod
     def damaged(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
         """Positions whose row no longer matches the checksum written with it, or is missing, in order."""
 
@@ -69,8 +76,8 @@ class Storage(ABC):
         """The facts at these positions, by position; absent ones are left out."""
 
     @abstractmethod
-    def about(self, decision: int) -> list[Fact]:
-        """The facts that name this decision's position, in order."""
+    def about(self, *decisions: int) -> list[Fact]:
+        """The facts that name one of these decisions' positions, in order of their own."""
 
     @abstractmethod
     def action_sets(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -86,19 +93,38 @@ class Storage(ABC):
 
     @abstractmethod
     def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot, replacing one at the same position."""
+        """Keep a snapshot, replacing one at the same position, which stays pinned if it was."""
 
     @abstractmethod
-    def snapshots(self) -> list[tuple[int, float, str, int]]:
-        """(position, at, hash, size in bytes) of every snapshot, by position, without their bodies."""
+    def snapshots(self) -> list[SnapshotInfo]:
+        """What is known of every snapshot without its body, by position."""
 
     @abstractmethod
     def snapshot(self, position: int) -> Snapshot | None:
         """The snapshot at this position. Raises `CorruptSnapshot` where its row is damaged."""
 
     @abstractmethod
+    def pin(self, position: int, pinned: bool) -> None:
+        """Say whether whoever prunes snapshots must leave this one. Raises `StorageError` where there is none."""
+
+    @abstractmethod
     def delete_snapshot(self, position: int) -> None:
-        """Remove the snapshot at this position, if there is one."""
+        """Remove the snapshot at this position, if there is one, pinned or not."""
+
+    @abstractmethod
+    def erase(self, unit: str, at: float) -> list[int]:
+        """Forget a unit for good, and return the positions where it stood; the one deletion that a log allows.
+
+        Every decision of the unit, every fact that names one of these, and every other fact of the unit becomes a
+        tombstone in its place: kind `erasure`, the position, its old `at`, and in `body` when it was erased (`at`).
+        Action sets that no remaining decision refers to go, and so does every snapshot at or after the first of the
+        positions, pinned or not. All of it in one transaction. Then the back end drops the bytes from its own files
+        as far as it can: SQLite wholly, PostgreSQL from its tables, but not from its write-ahead log before it is
+        recycled. No back end reaches backups, replicas, or what the file system keeps of overwritten blocks.
+
+        Raises `StoreUnavailable` where the bytes could not be dropped; the message says if the rows are gone
+        already. Call it again then: it takes up where it left off, although it returns no positions.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -51,6 +51,40 @@ class Fact(NamedTuple):
     body: bytes | None = None
 
 
+def tombstone(position: int, at: float, erased: float) -> Fact:
+    """What erasure leaves of a fact: its place, its time, and in `body` the time of its erasure."""
+    return Fact(position, Kind.ERASURE.value, at, body=b'{"erased":%s}' % repr(erased).encode())
+
+
+def decision_fact(
+    position: int,
+    at: float,
+    id: str,
+    unit: str | None,
+    action: str,
+    propensity: float,
+    as_of: int,
+    policy: int,
+    context: bytes,
+    actions: bytes,
+) -> Fact:
+    """A decision; by position, since naming fifteen fields costs more than making them.
+
+    >>> decision_fact(1, 0.0, "d1", None, "a", 0.5, 0, 1, b"{}", b"digest").kind
+    'decision'
+    """
+    return Fact(position, "decision", at, id, None, unit, action, None, propensity, as_of, policy, context, actions)
+
+
+def reward_fact(position: int, at: float, decision: int, reward: float, key: str | None) -> Fact:
+    """A reward of the decision at a position.
+
+    >>> reward_fact(2, 0.0, 1, 1.0, None).reward
+    1.0
+    """
+    return Fact(position, "reward", at, None, decision, None, None, reward, None, None, None, None, None, key)
+
+
 class PolicyRecord(NamedTuple):
     """Which policy decided, in which arithmetic: `id` is what decisions carry in `policy`."""
 
@@ -68,3 +102,13 @@ class Snapshot(NamedTuple):
     at: float
     hash: str
     body: bytes
+
+
+class SnapshotInfo(NamedTuple):
+    """What is known of a snapshot without its body: `size` in bytes, and whether it was `pinned` against pruning."""
+
+    position: int
+    at: float
+    hash: str
+    size: int
+    pinned: bool

@@ -10,27 +10,27 @@ from functools import partial
 from threading import RLock
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, bindparam, func, select, tuple_
+from sqlalchemy import Connection, Engine, Select, bindparam, exists, func, select, tuple_
 
 from croupier_storage import schema
 from croupier_storage.base import Storage
 from croupier_storage.errors import CorruptSnapshot, CorruptStore, StorageError
-from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot
-from croupier_storage.rows import fact_digest, intact, snapshot_digest
+from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo
+from croupier_storage.rows import intact, snapshot_digest
 from croupier_storage.seam import ours
 
 BATCH = 1000  # facts per read: enough to make the statement's own cost vanish, little enough to hold in memory
 
 _facts = schema.facts.c
-_FIELDS = [_facts[name] for name in Fact._fields]
+FIELDS = [_facts[name] for name in Fact._fields]
 _Key = TypeVar("_Key", int, str, bytes)
 
 # Built once: for a single row, building the statement costs more than running it.
 _HEAD = select(schema.head.c.position)
-_DECISION = select(*_FIELDS).where(_facts.id == bindparam("of"), _facts.kind == Kind.DECISION.value)
-_KEYED = select(*_FIELDS).where(_facts.key == bindparam("of"))
-_ABOUT = select(*_FIELDS).where(_facts.decision == bindparam("of")).order_by(_facts.position)
-_AT = select(*_FIELDS).where(_facts.position.in_(bindparam("some", expanding=True)))
+_DECISION = select(*FIELDS).where(_facts.id == bindparam("of"), _facts.kind == Kind.DECISION.value)
+_KEYED = select(*FIELDS).where(_facts.key == bindparam("of"))
+_ABOUT = select(*FIELDS).where(_facts.decision.in_(bindparam("some", expanding=True)))
+_AT = select(*FIELDS).where(_facts.position.in_(bindparam("some", expanding=True)))
 
 
 class SQLReader(Storage):
@@ -43,7 +43,7 @@ class SQLReader(Storage):
     """
 
     def __init__(self, engine: Engine, *, alone: bool = False) -> None:
-        self._engine = engine
+        self._engine = self._reader = engine
         self._writing_gate = RLock()
         self._reading_gate: AbstractContextManager[object] = self._writing_gate if alone else nullcontext()
         self._closed = False
@@ -59,7 +59,7 @@ class SQLReader(Storage):
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         self._check_open()
-        with ours(self._explain), self._reading_gate, self._engine.connect() as connection:
+        with ours(self._explain), self._reading_gate, self._reader.connect() as connection:
             yield connection
 
     def _rows(self, query: Select[Any], **values: object) -> list[Any]:
@@ -75,7 +75,7 @@ class SQLReader(Storage):
 
     def facts(self, after: int = 0, upto: int | None = None, *, kinds: Sequence[str] | None = None) -> Iterator[Fact]:
         last = self.head() if upto is None else min(upto, self.head())
-        query = select(*_FIELDS).order_by(_facts.position).limit(BATCH)
+        query = select(*FIELDS).order_by(_facts.position).limit(BATCH)
         if kinds is not None:
             query = query.where(_facts.kind.in_([str(kind) for kind in kinds]))
         while after < last:
@@ -90,7 +90,7 @@ class SQLReader(Storage):
         # `+ 0` keeps SQLite from walking by position and sorting: the index on `as_of` already has the order.
         place = tuple_(_facts.as_of, _facts.position + 0)
         query = (
-            select(*_FIELDS)
+            select(*FIELDS)
             .where(_facts.as_of.is_not(None), _facts.kind == Kind.DECISION.value)
             .where(_facts.position + 0 > after, _facts.position + 0 <= last)
             .order_by(_facts.as_of, _facts.position)
@@ -102,39 +102,15 @@ class SQLReader(Storage):
             seen = Fact._make(rows[-1])
             rows = self._rows(query.where(_facts.as_of >= seen.as_of, place > (seen.as_of, seen.position)))
 
-    def damaged(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
-        head = self.head()
-        last = head if upto is None else min(upto, head)
-        written = self._rows(select(func.max(_facts.position)).where(_facts.position <= last))[0][0] or 0
-        for start in range(after, min(last, written), BATCH):
-            window = range(start + 1, min(start + BATCH, last, written) + 1)
-            sound = self._sound(window)
-            yield from (position for position in window if position not in sound)
-        yield from range(max(after, written) + 1, last + 1)
-        if upto is None or upto > head:
-            yield from self._beyond(max(after, head), upto)
-
-    def _sound(self, window: range) -> set[int]:
-        """The positions of a window whose row is there and matches its checksum."""
-        query = select(*_FIELDS, _facts.digest).where(_facts.position.between(window[0], window[-1]))
-        try:
-            rows = self._rows(query)
-        except CorruptStore:
-            if len(window) == 1:
-                return set()
-            # One unreadable row spoils a whole batch: halve until only that row is left out.
-            middle = len(window) // 2
-            return self._sound(window[:middle]) | self._sound(window[middle:])
-        return {row[0] for row in rows if intact(partial(fact_digest, row[:-1]), row[-1])}
-
-    def _beyond(self, after: int, upto: int | None) -> Iterator[int]:
-        """Positions past the head: rows that no append has announced."""
-        query = select(_facts.position).order_by(_facts.position).limit(BATCH)
-        if upto is not None:
-            query = query.where(_facts.position <= upto)
-        while rows := self._rows(query.where(_facts.position > after)):
-            yield from (row[0] for row in rows)
-            after = rows[-1][0]
+    def unanswered(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+        last = self.head() if upto is None else min(upto, self.head())
+        answer = schema.facts.alias().c
+        named = exists().where(answer.decision == _facts.position, answer.kind.in_([str(kind) for kind in kinds]))
+        query = select(*FIELDS).where(_facts.kind == Kind.DECISION.value, ~named).order_by(_facts.position)
+        # By windows of positions: a log without gaps in its answers would otherwise be walked in one long read.
+        for start in range(after, last, BATCH):
+            window = query.where(_facts.position > start, _facts.position <= min(start + BATCH, last))
+            yield from map(Fact._make, self._rows(window))
 
     def decision(self, id: str) -> Fact | None:
         rows = self._rows(_DECISION, of=id)
@@ -148,8 +124,9 @@ class SQLReader(Storage):
         pages = (self._rows(_AT, some=some) for some in _pages(positions))
         return {row[0]: Fact._make(row) for page in pages for row in page}
 
-    def about(self, decision: int) -> list[Fact]:
-        return [Fact._make(row) for row in self._rows(_ABOUT, of=decision)]
+    def about(self, *decisions: int) -> list[Fact]:
+        rows = (row for some in _pages(decisions) for row in self._rows(_ABOUT, some=some))
+        return sorted(map(Fact._make, rows))
 
     def action_sets(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
         sets = schema.action_sets.c
@@ -163,10 +140,10 @@ class SQLReader(Storage):
     def policies(self) -> list[PolicyRecord]:
         return [PolicyRecord._make(row) for row in self._rows(select(schema.policies).order_by(schema.policies.c.id))]
 
-    def snapshots(self) -> list[tuple[int, float, str, int]]:
+    def snapshots(self) -> list[SnapshotInfo]:
         kept = schema.snapshots.c
-        query = select(kept.position, kept.at, kept.hash, func.length(kept.body)).order_by(kept.position)
-        return [(row[0], row[1], row[2], row[3]) for row in self._rows(query)]
+        query = select(kept.position, kept.at, kept.hash, func.length(kept.body), kept.pinned).order_by(kept.position)
+        return [SnapshotInfo._make(row) for row in self._rows(query)]
 
     def snapshot(self, position: int) -> Snapshot | None:
         kept = schema.snapshots.c

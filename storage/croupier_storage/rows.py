@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from croupier_storage.errors import InvalidFact
-from croupier_storage.facts import Fact
+from croupier_storage.facts import Fact, PolicyRecord, Snapshot
 
 Value: TypeAlias = int | float | str | bytes | None
 
@@ -146,6 +146,18 @@ def plain_int(value: int) -> int:
 def plain_bytes(value: bytes) -> bytes:
     """The value of any bytes-like type as exact `bytes`."""
     return bytes(memoryview(value))
+
+
+def plain_policy(record: PolicyRecord) -> PolicyRecord:
+    """The record in plain values."""
+    id, name, config, hash, arithmetic = record
+    return PolicyRecord(plain_int(id), plain_text(name), plain_bytes(config), plain_text(hash), plain_text(arithmetic))
+
+
+def plain_snapshot(snapshot: Snapshot) -> Snapshot:
+    """The snapshot in plain values."""
+    position, at, hash, body = snapshot
+    return Snapshot(plain_int(position), plain_float(at), plain_text(hash), plain_bytes(body))
 
 
 def _or_none(plain: Callable[[Any], Value]) -> Callable[[Any], Value]:

@@ -133,14 +133,19 @@ def check_version(version: int) -> None:
     """Refuse a store of another schema than this library's.
 
     Raises:
-        SchemaMismatch: the store is newer, or of a schema that never existed.
+        SchemaMismatch: the store is newer, older, or of a schema that never existed.
     """
     if version > VERSION:
         raise SchemaMismatch(
             f"the store has schema {version}, newer than the {VERSION} this library knows; reading on could "
             "misread its facts. Upgrade croupier to the version that wrote it"
         )
-    if version < VERSION:
+    if 0 < version < VERSION:
+        raise SchemaMismatch(
+            f"the store has schema {version}, older than the {VERSION} this library writes; back it up, then open it "
+            "once with migrate=True"
+        )
+    if version < 1:
         raise SchemaMismatch(
             f"the store has schema {version}, which no release of this library has written. Restore it from a backup"
         )

@@ -11,10 +11,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Table, bindparam, delete, insert, text, update
 
 from croupier_storage import schema
-from croupier_storage.errors import InvalidFact, PositionTaken, StoreUnavailable
+from croupier_storage.checking import SQLChecker
+from croupier_storage.erasing import erase_unit
+from croupier_storage.errors import InvalidFact, PositionTaken, StorageError, StoreUnavailable
 from croupier_storage.facts import Fact, PolicyRecord, Snapshot
-from croupier_storage.reader import SQLReader
-from croupier_storage.rows import Value, plain_bytes, plain_float, plain_int, plain_text, row, snapshot_digest
+from croupier_storage.rows import (
+    Value,
+    plain_bytes,
+    plain_float,
+    plain_int,
+    plain_policy,
+    plain_snapshot,
+    plain_text,
+    row,
+    snapshot_digest,
+)
 from croupier_storage.seam import ours
 
 # Both dialects know this clause, and SQLAlchemy Core has no common word for it.
@@ -24,7 +35,7 @@ _head = schema.head.c.position
 _ADVANCE = update(schema.head).where(_head == bindparam("expected")).values(position=_head + bindparam("count"))
 
 
-class SQLStorage(SQLReader):
+class SQLStorage(SQLChecker):
     """The half of `Storage` that writes. A dialect adds `acquire` and the hooks.
 
     Args:
@@ -44,6 +55,10 @@ class SQLStorage(SQLReader):
     @abstractmethod
     def _insert_facts(self, connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
         """Add rows to `facts` in the dialect's fastest way."""
+
+    @abstractmethod
+    def _scrub(self) -> None:
+        """Drop the bytes of rows that are gone from the database's own files."""
 
     @abstractmethod
     def _release(self) -> None:
@@ -91,26 +106,15 @@ class SQLStorage(SQLReader):
                 self._put(connection, schema.settings, schema.settings.c.name == name, {"name": name, "value": value})
 
     def save_policy(self, record: PolicyRecord) -> None:
-        values = {
-            "id": record.id,
-            "name": plain_text(record.name),
-            "config": plain_bytes(record.config),
-            "hash": plain_text(record.hash),
-            "arithmetic": plain_text(record.arithmetic),
-        }
+        values = plain_policy(record)._asdict()
         with self._writing() as connection:
             connection.execute(insert(schema.policies), values)
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
-        kept = (
-            plain_int(snapshot.position),
-            plain_float(snapshot.at),
-            plain_text(snapshot.hash),
-            plain_bytes(snapshot.body),
-        )
-        values = {**dict(zip(Snapshot._fields, kept, strict=True)), "digest": snapshot_digest(*kept)}
+        kept = plain_snapshot(snapshot)
+        values = {**kept._asdict(), "digest": snapshot_digest(*kept)}
         with self._writing() as connection:
-            self._put(connection, schema.snapshots, schema.snapshots.c.position == kept[0], values)
+            self._put(connection, schema.snapshots, schema.snapshots.c.position == kept.position, values)
 
     def _put(self, connection: Connection, table: Table, which: ColumnElement[bool], values: Mapping[str, Any]) -> None:
         """Overwrite a row's values, or add the row; other columns of a row that is there (`pinned`) keep theirs."""
@@ -120,6 +124,19 @@ class SQLStorage(SQLReader):
     def delete_snapshot(self, position: int) -> None:
         with self._writing() as connection:
             connection.execute(delete(schema.snapshots).where(schema.snapshots.c.position == position))
+
+    def pin(self, position: int, pinned: bool) -> None:
+        which = update(schema.snapshots).where(schema.snapshots.c.position == position)
+        with self._writing() as connection:
+            if connection.execute(which.values(pinned=bool(pinned))).rowcount == 0:
+                raise StorageError(f"there is no snapshot at position {position} to pin; `snapshots` names them")
+
+    def erase(self, unit: str, at: float) -> list[int]:
+        unit, at = plain_text(unit), plain_float(at)
+        with self._writing() as connection:
+            gone = erase_unit(connection, unit, at)
+        self._scrub()  # even if nothing was found: an earlier call may have been cut short before this
+        return gone
 
     def close(self) -> None:
         if self._closed:

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Engine, QueuePool, StaticPool, create_engine
 
 from croupier_storage import schema
 from croupier_storage.errors import CorruptStore, InvalidFact, StorageError, StoreInUse, StoreUnavailable
+from croupier_storage.options import Options
+from croupier_storage.preparing import PreparedStorage
 from croupier_storage.rows import Value
 from croupier_storage.seam import ours
-from croupier_storage.sql import SQLStorage
 
 _COLUMNS = tuple(schema.facts.c.keys())
 
@@ -41,8 +42,13 @@ _ADVICE: dict[int, tuple[type[StorageError], str]] = {
     sqlite3.SQLITE_TOOBIG: (InvalidFact, "a value is larger than SQLite can hold; make it smaller"),
 }
 
+_UNSCRUBBED = (
+    "the unit's rows are erased, but its bytes may still be in the database's files ({}); make room or close other "
+    "readers, then erase the unit again"
+)
 
-class SQLiteStorage(SQLStorage):
+
+class SQLiteStorage(PreparedStorage):
     """A store in a SQLite file or in memory. Made by `open_storage`.
 
     Args:
@@ -57,27 +63,8 @@ class SQLiteStorage(SQLStorage):
         self._lock = None if path is None else FileLock(f"{path}.lock", mode=0o600, thread_local=False)
         self._holder: int | None = None
 
-    def prepare(self, timeout: float = 0.0) -> None:
-        """Check that the database is a store of this schema, and make one of an empty database.
-
-        Args:
-            timeout: seconds to wait for others that are preparing the same file.
-        """
-        with self._reading() as connection:
-            version = schema.found_version(connection)
-        if version is None and self._read_only:
-            raise StoreUnavailable("there is no store in the database yet; open it once without read_only")
-        if version is None:
-            self._use_wal(timeout)
-            with self._writing() as connection:
-                version = schema.found_version(connection)  # another process may have been faster
-                if version is None:
-                    schema.create(connection)
-                    version = schema.VERSION
-        schema.check_version(version)
-
-    def _use_wal(self, timeout: float) -> None:
-        """Let readers go on beside a writer; SQLite does not wait by itself for others who are switching too."""
+    def _before_creating(self, timeout: float) -> None:
+        # The write-ahead log lets readers go on beside a writer; SQLite does not wait for others who switch to it too.
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -113,6 +100,9 @@ class SQLiteStorage(SQLStorage):
         # A plain BEGIN would take the write lock only at the first write, and could then fail without waiting.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
+    def _lock_schema(self, connection: Connection) -> None:
+        """Nothing to do: a transaction that writes is alone already."""
+
     def _insert_facts(self, connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
         done = 0
         for size in _CHUNKS:
@@ -120,6 +110,20 @@ class SQLiteStorage(SQLStorage):
                 values = tuple(chain.from_iterable(rows[done : done + size]))
                 connection.exec_driver_sql(_insert_sql(size), values)
                 done += size
+
+    def _scrub(self) -> None:
+        # Zeroing what is deleted is not enough: pages that were split or freed before hold copies nobody remembers.
+        if self._lock is None:
+            return
+        with ours(self._explain_scrub), self._writing_gate, self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+            connection.exec_driver_sql("VACUUM")
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+        if busy:
+            raise StoreUnavailable(_UNSCRUBBED.format("another program is reading the database"))
+
+    def _explain_scrub(self, error: BaseException) -> StorageError:
+        return StoreUnavailable(_UNSCRUBBED.format(error))
 
     def _explain(self, error: BaseException) -> StorageError:
         code = getattr(error, "sqlite_errorcode", None)  # absent where the driver itself, not SQLite, refused
@@ -143,22 +147,23 @@ def open_memory() -> SQLiteStorage:
         return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
 
     storage = SQLiteStorage(create_engine("sqlite://", creator=connect, poolclass=StaticPool), None)
-    storage.prepare()
+    storage.prepare(Options())
     return storage
 
 
-def open_file(path: str, *, durability: str, create: bool, read_only: bool, timeout: float) -> SQLiteStorage:
-    """The store in this file; the arguments are those of `open_storage`."""
+def open_file(path: str, options: Options) -> SQLiteStorage:
+    """The store in this file."""
     path = os.path.realpath(path)  # two names of one file must share one lock
-    if create and not read_only:
+    if options.create and not options.read_only:
         _make_private(path)
     elif not os.path.exists(path):
         raise StoreUnavailable(f"there is no store at {path}; check the path, or open it with create=True")
-    connect = _connector(path, "ro" if read_only else "rw", "FULL" if durability == "commit" else "NORMAL", timeout)
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=56)
-    storage = SQLiteStorage(engine, path, read_only=read_only)
+    engine = create_engine(
+        "sqlite://", creator=_connector(path, options), poolclass=QueuePool, pool_size=8, max_overflow=56
+    )
+    storage = SQLiteStorage(engine, path, read_only=options.read_only)
     try:
-        storage.prepare(timeout)
+        storage.prepare(options)
     except BaseException:
         storage.close()
         raise
@@ -174,12 +179,13 @@ def _make_private(path: str) -> None:
         raise StoreUnavailable(f"cannot create {path} ({error}); check that its folder exists and is yours") from error
 
 
-def _connector(path: str, mode: str, synchronous: str, timeout: float) -> Callable[[], sqlite3.Connection]:
-    uri = f"file:{quote(path)}?mode={mode}"
+def _connector(path: str, options: Options) -> Callable[[], sqlite3.Connection]:
+    uri, wait = f"file:{quote(path)}?mode={'ro' if options.read_only else 'rw'}", options.timeout
+    synchronous = "FULL" if options.durability == "commit" else "NORMAL"
 
     def connect() -> sqlite3.Connection:
         # isolation_level=None: the driver would otherwise begin transactions of its own, later than they must.
-        connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA trusted_schema=OFF")  # a forged schema must not call functions
         return connection

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from croupier_storage.checks.forgetting import ForgettingChecks
 from croupier_storage.checks.living import LivingChecks
 from croupier_storage.checks.reading import ReadingChecks
 from croupier_storage.checks.writing import WritingChecks
 
 
-class StorageSuite(ReadingChecks, WritingChecks, LivingChecks):
+class StorageSuite(ReadingChecks, WritingChecks, ForgettingChecks, LivingChecks):
     """What every back end must do: derive from it, say how to open a store, and let pytest run it.
 
     >>> from croupier_storage import Storage, open_storage
     >>> class TestMemory(StorageSuite):
     ...     def open(self) -> Storage:
-    ...         return open_storage("sqlite://")
+    ...         return open_storage("memory://")
     """

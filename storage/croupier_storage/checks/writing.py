@@ -79,7 +79,7 @@ class WritingChecks(Opens):
             storage.save_snapshot(Snapshot(5, 1.5, "aa", b"five"))
             storage.save_snapshot(Snapshot(3, 0.5, "bb", b""))
             storage.save_snapshot(Snapshot(5, 2.5, "cc", b"again!"))
-            assert storage.snapshots() == [(3, 0.5, "bb", 0), (5, 2.5, "cc", 6)]
+            assert storage.snapshots() == [(3, 0.5, "bb", 0, False), (5, 2.5, "cc", 6, False)]
             assert storage.snapshot(5) == Snapshot(5, 2.5, "cc", b"again!")
             storage.delete_snapshot(3)
             storage.delete_snapshot(3)

@@ -1,0 +1,9 @@
+"""The conformance suite of policies and learners, shipped so that anyone's own can be held to it.
+
+Every check is a function of `make`, which gives an untaught object, and asserts. None needs a test runner.
+"""
+
+from croupier_policies.checks.learners import LEARNER_CHECKS, check_learner
+from croupier_policies.checks.policies import POLICY_CHECKS, check_devices_agree, check_policy
+
+__all__ = ["LEARNER_CHECKS", "POLICY_CHECKS", "check_devices_agree", "check_learner", "check_policy"]

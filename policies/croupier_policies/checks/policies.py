@@ -1,0 +1,137 @@
+# ruff: noqa: S101  (these are tests: asserting is their work)
+"""What holds for policies: a distribution, with its floor, that draws match."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from croupier_policies.base import Actions, Policy, Vector
+from croupier_policies.checks import events
+from croupier_policies.checks.common import COMMON, ask, teach
+from croupier_policies.checks.events import Event
+from croupier_policies.sampling import draw, uniform
+
+MakePolicy = Callable[[], Policy]
+BINS = np.array([0.0, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99])
+CHANCE = 1e-3  # that a right policy fails a check of frequency
+
+
+def check_it_is_a_distribution(make: MakePolicy) -> None:
+    """Every probability is at least the declared floor ε/K, and together they are 1; one candidate has it all."""
+    for log in events.logs(60):
+        policy = make()
+        for event in log:
+            p = ask(policy, event)
+            assert abs(p.sum() - 1.0) <= 1e-9, f"the sum is {p.sum()}"
+            floor = getattr(policy, "epsilon", 0.0) / len(p)
+            assert p.min() >= floor * (1.0 - 1e-12), f"{p.min()} is below the floor {floor}"
+            alone = policy.probabilities(event.context, Actions(("a1",), event.actions.rows and event.actions.rows[:1]))
+            assert abs(alone[0] - 1.0) <= 1e-9, alone
+            teach(policy, [event])
+
+
+def check_order_does_not_matter(make: MakePolicy) -> None:
+    """Permuting the actions permutes their probabilities; one by one, none is favoured for being first."""
+    rng = np.random.default_rng(0)
+    for log in events.logs(60):
+        policy = teach(make(), log[:50])
+        for event in (*log[40:], *(_newcomers(event) for event in log[50:])):
+            order = rng.permutation(len(event.actions))
+            p, permuted = ask(policy, event), ask(policy, _permuted(event, order))
+            assert np.allclose(p[order], permuted, rtol=0.0, atol=1e-12), f"{p[order]} became {permuted}"
+
+
+def _permuted(event: Event, order: NDArray[np.int64]) -> Event:
+    ids, rows = event.actions.ids, event.actions.rows
+    actions = Actions(tuple(ids[k] for k in order), rows and tuple(rows[k] for k in order))
+    return Event(event.context, actions, event.rewards[order], 0)
+
+
+def _newcomers(event: Event) -> Event:
+    """The same with four actions more that were never shown, alike in all but their names."""
+    ids, rows = event.actions.ids, event.actions.rows
+    return event._replace(
+        actions=Actions((*ids, "x0", "x1", "x2", "x3"), rows and (*rows, *rows[:1] * 4)), rewards=np.zeros(len(ids) + 4)
+    )
+
+
+def check_draws_match_probabilities(make: MakePolicy) -> None:
+    """In bins of p, drawn frequency equals summed probability; with a floor, the mean of 1/(K·p) is 1.
+
+    The sums are martingales, so Bernstein's bound holds while the policy learns from its own draws.
+    """
+    policy, probabilities, drawn = make(), [], []
+    for t, event in enumerate(events.changing(1500)):
+        k = draw(ask(policy, event), uniform(1, "draw", str(t)))
+        p = ask(policy, event)
+        probabilities.append(p)
+        drawn.append(k)
+        policy.learn(event.context, event.actions, k, float(event.rewards[k]), float(p[k]))
+    _check_bins(probabilities, drawn)
+    if getattr(policy, "epsilon", 0.0) > 0.0:
+        _check_weights(probabilities, drawn, 1.0 / policy.epsilon)  # type: ignore[attr-defined] # just asked
+
+
+def _check_bins(probabilities: list[Vector], drawn: list[int]) -> None:
+    p = np.concatenate(probabilities)
+    hits = np.concatenate([np.arange(len(q)) == k for q, k in zip(probabilities, drawn, strict=True)])
+    place = np.digitize(p, BINS) - 1
+    for b in range(len(BINS)):
+        inside = place == b
+        excess = float((hits[inside] - p[inside]).sum())
+        allowed = _bernstein(float((p[inside] * (1.0 - p[inside])).sum()), 1.0, CHANCE / len(BINS))
+        assert abs(excess) <= allowed, f"p near {BINS[b]}: {excess:+.1f} draws too many, allowed ±{allowed:.1f}"
+
+
+def _check_weights(probabilities: list[Vector], drawn: list[int], largest: float) -> None:
+    weights = [1.0 / (len(p) * p[k]) for p, k in zip(probabilities, drawn, strict=True)]
+    variance = sum(float((1.0 / (len(p) ** 2 * p)).sum()) - 1.0 for p in probabilities)
+    allowed = _bernstein(variance, largest, CHANCE)
+    excess = sum(weights) - len(weights)
+    assert abs(excess) <= allowed, f"mean weight {np.mean(weights):.3f}, allowed 1 ± {allowed / len(weights):.3f}"
+
+
+def _bernstein(variance: float, largest: float, chance: float) -> float:
+    """What a sum of centred terms of this variance exceeds, on either side, with at most this chance.
+
+    >>> round(_bernstein(100.0, 1.0, 0.05), 1)
+    28.4
+    """
+    logarithm = math.log(2.0 / chance)
+    return largest * logarithm / 3.0 + math.sqrt((largest * logarithm / 3.0) ** 2 + 2.0 * variance * logarithm) + 1e-9
+
+
+POLICY_CHECKS: tuple[Callable[[MakePolicy], None], ...] = (
+    *COMMON,
+    check_it_is_a_distribution,
+    check_order_does_not_matter,
+    check_draws_match_probabilities,
+)
+
+
+def check_policy(make: MakePolicy) -> None:
+    """Hold a policy to every check; `make` gives an untaught one. Raises AssertionError.
+
+    >>> from croupier_policies import UniformPolicy
+    >>> check_policy(UniformPolicy)
+    """
+    for check in POLICY_CHECKS:
+        check(make)
+
+
+def check_devices_agree(make: MakePolicy, other: MakePolicy, tolerance: float = 1e-9) -> None:
+    """Two devices' policies, taught alike, answer alike, and read each other's state."""
+    for log in events.logs(40):
+        one, two = make(), other()
+        for event in log:
+            assert np.allclose(ask(one, event), ask(two, event), rtol=0.0, atol=tolerance), "they answer differently"
+            teach(one, [event])
+            teach(two, [event])
+        crossed = make()
+        crossed.restore(two.state())
+        for event in log:
+            assert np.allclose(ask(one, event), ask(crossed, event), rtol=0.0, atol=tolerance), "states differ"

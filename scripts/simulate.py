@@ -1,0 +1,117 @@
+"""What the policies earn on the reference simulations, as a table: the share of the oracle's lift, or regret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+import simulations
+from croupier_policies import InverseGapPolicy, Policy, SoftmaxPolicy, UniformPolicy, Vector
+from simulations import Stream
+
+Make = Callable[[], Policy]
+POLICIES: dict[str, Make] = {
+    "softmax": SoftmaxPolicy,
+    "inverse-gap": InverseGapPolicy,
+    "uniform": UniformPolicy,
+}
+LIFT = "share of the oracle's lift"
+REGRET = "regret, as a ratio to Thompson sampling's"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one policy earned on one simulation: the mean over seeds and its standard error."""
+
+    simulation: str
+    measure: str
+    policy: str
+    mean: float
+    error: float
+
+
+def _late(stream: Stream, earned: Vector) -> float:
+    return simulations.lift(stream, earned, len(earned) // 2)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A stream by seed, and what is made of what was earned on it."""
+
+    name: str
+    stream: Callable[[int], Stream]
+    measure: Callable[[Stream, Vector], float] = simulations.lift
+
+
+def all_simulations(scale: float) -> list[Simulation]:
+    """The reference simulations, each with `scale` times its usual number of events."""
+    long, short = (max(int(n * scale), 20) for n in (100_000, 20_000))
+    return [
+        Simulation(
+            f"clicks(.01, 10, {long}), second half", lambda seed: simulations.clicks(0.01, 10, long, seed), _late
+        ),
+        Simulation(f"continuous(10, {short})", lambda seed: simulations.continuous(10, short, seed)),
+        Simulation(f"drift(10, {short})", lambda seed: simulations.drift(10, short, seed)),
+        Simulation(f"many(100, {short})", lambda seed: simulations.many(100, short, seed)),
+    ]
+
+
+def figures(seeds: int, scale: float) -> Iterator[Figure]:
+    """Every policy on every simulation."""
+    for simulation in all_simulations(scale):
+        for policy, make in POLICIES.items():
+            played = []
+            for seed in range(seeds):
+                stream = simulation.stream(seed)
+                played.append(simulation.measure(stream, simulations.play(make(), stream, seed)))
+            yield _figure(simulation.name, LIFT, policy, played)
+    n = max(int(10_000 * scale), 20)
+    for policy, make in POLICIES.items():
+        ratios = [simulations.regret_ratio(make, n, [seed]) for seed in range(seeds)]
+        yield _figure(f"contextfree({n})", REGRET, policy, ratios)
+
+
+def _figure(simulation: str, measure: str, policy: str, values: list[float]) -> Figure:
+    error = float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else 0.0
+    return Figure(simulation, measure, policy, float(np.mean(values)), error)
+
+
+def _table(found: list[Figure], seeds: int) -> Table:
+    table = Table(title=f"Mean of {seeds} seeds (± standard error)")
+    for heading in ("simulation", "measure", *POLICIES):
+        table.add_column(heading)
+    for at in range(0, len(found), len(POLICIES)):
+        row = found[at : at + len(POLICIES)]
+        table.add_row(row[0].simulation, row[0].measure, *(f"{each.mean:.3f} ± {each.error:.3f}" for each in row))
+    return table
+
+
+def main(
+    seeds: Annotated[int, typer.Option(min=1, help="How often each is played.")] = 3,
+    scale: Annotated[float, typer.Option(min=0.001, help="Events, as a share of the usual number.")] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Play the reference simulations with the defaults of every policy."""
+    total = len(POLICIES) * (len(all_simulations(scale)) + 1)
+    found = []
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("playing", total=total)
+        for figure in figures(seeds, scale):
+            found.append(figure)
+            progress.update(bar, advance=1, description=f"{figure.policy} on {figure.simulation}")
+    if as_json:
+        typer.echo(json.dumps([asdict(figure) for figure in found], indent=2))
+    else:
+        Console().print(_table(found, seeds))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,169 @@
+# ruff: noqa: D102  (the contract of a method stands once, in `Storage`)
+"""A back end of plain Python structures: nothing outlives it, and what it does can be seen at a glance.
+
+It is what the back ends in SQL are compared with, so it prefers the obvious to the fast: most questions scan the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import RLock
+
+from croupier_storage.base import Storage
+from croupier_storage.errors import InvalidFact, PositionTaken, StorageError
+from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo, tombstone
+from croupier_storage.rows import plain_bytes, plain_float, plain_policy, plain_snapshot, plain_text, row
+
+
+class MemoryStorage(Storage):
+    """A store in this process's memory. Made by `open_storage`."""
+
+    def __init__(self) -> None:
+        self._gate = RLock()
+        self._closed = False
+        self._log: list[Fact] = []
+        self._settings: dict[str, bytes] = {}
+        self._sets: dict[bytes, bytes] = {}
+        self._policies: dict[int, PolicyRecord] = {}
+        self._snapshots: dict[int, Snapshot] = {}
+        self._pinned: set[int] = set()
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with self._gate:
+            if self._closed:
+                raise StorageError("the store is closed, and what it held is gone; open another")
+            yield
+
+    def _window(self, after: int, upto: int | None) -> list[Fact]:
+        with self._open():
+            return self._log[max(after, 0) : len(self._log) if upto is None else max(upto, 0)]
+
+    def acquire(self) -> None:
+        with self._open():
+            pass  # nobody else can see it
+
+    def settings(self) -> dict[str, bytes]:
+        with self._open():
+            return dict(self._settings)
+
+    def save_settings(self, settings: Mapping[str, bytes]) -> None:
+        with self._open():
+            self._settings |= {plain_text(name): plain_bytes(value) for name, value in settings.items()}
+
+    def head(self) -> int:
+        with self._open():
+            return len(self._log)
+
+    def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
+        with self._open():
+            added = [Fact._make(row(fact)[:-1]) for fact in facts]
+            sets = {plain_bytes(digest): plain_bytes(body) for digest, body in action_sets.items()}
+            self._check(added)
+            self._log += added
+            self._sets = sets | self._sets
+
+    def _check(self, added: Sequence[Fact]) -> None:
+        """Refuse what does not follow the head, or repeats an id or a key."""
+        if not added:
+            return
+        first = added[0].position
+        if [fact.position for fact in added] != list(range(first, first + len(added))):
+            raise InvalidFact("the facts' positions are not consecutive; nothing was appended. Number them anew")
+        if first != len(self._log) + 1:
+            raise PositionTaken(f"the log's head is {len(self._log)}; read the facts after yours, then append again")
+        if any(type(value) is int and not -(1 << 63) <= value < 1 << 63 for fact in added for value in fact):
+            raise InvalidFact("a whole number does not fit in 64 bits; nothing was appended. Make it smaller")
+        for name in ("id", "key"):
+            values = [getattr(fact, name) for fact in (*self._log, *added) if getattr(fact, name) is not None]
+            if len(set(values)) < len(values):
+                raise InvalidFact(f"a fact's {name} is already in the log; nothing was appended. Use a new one")
+
+    def facts(self, after: int = 0, upto: int | None = None, *, kinds: Sequence[str] | None = None) -> Iterator[Fact]:
+        yield from (fact for fact in self._window(after, upto) if kinds is None or fact.kind in kinds)
+
+    def decisions_by_as_of(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+        made = [(fact.as_of, fact.position, fact) for fact in self.facts(after, upto, kinds=[Kind.DECISION])]
+        yield from (fact for as_of, _, fact in sorted(made, key=lambda one: (one[0] or 0, one[1])) if as_of is not None)
+
+    def unanswered(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+        answered = {fact.decision for fact in self.facts(kinds=kinds)}
+        yield from (fact for fact in self.facts(after, upto, kinds=[Kind.DECISION]) if fact.position not in answered)
+
+    def damaged(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
+        with self._open():
+            yield from ()  # nobody else can reach it
+
+    def decision(self, id: str) -> Fact | None:
+        return next((fact for fact in self.facts(kinds=[Kind.DECISION]) if fact.id == id), None)
+
+    def keyed(self, key: str) -> Fact | None:
+        return next((fact for fact in self.facts() if fact.key == key), None)
+
+    def at(self, positions: Sequence[int]) -> dict[int, Fact]:
+        wanted = set(positions)
+        return {fact.position: fact for fact in self.facts() if fact.position in wanted}
+
+    def about(self, *decisions: int) -> list[Fact]:
+        return [fact for fact in self.facts() if fact.decision in decisions]
+
+    def action_sets(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
+        with self._open():
+            return {digest: self._sets[digest] for digest in digests if digest in self._sets}
+
+    def policies(self) -> list[PolicyRecord]:
+        with self._open():
+            return [self._policies[id] for id in sorted(self._policies)]
+
+    def save_policy(self, record: PolicyRecord) -> None:
+        with self._open():
+            record = plain_policy(record)
+            if record.id in self._policies:
+                raise InvalidFact(f"policy {record.id} is already in the store; use an id that is new")
+            self._policies[record.id] = record
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        with self._open():
+            snapshot = plain_snapshot(snapshot)
+            self._snapshots[snapshot.position] = snapshot
+
+    def snapshots(self) -> list[SnapshotInfo]:
+        with self._open():
+            return [
+                SnapshotInfo(position, kept.at, kept.hash, len(kept.body), position in self._pinned)
+                for position, kept in sorted(self._snapshots.items())
+            ]
+
+    def snapshot(self, position: int) -> Snapshot | None:
+        with self._open():
+            return self._snapshots.get(position)
+
+    def pin(self, position: int, pinned: bool) -> None:
+        with self._open():
+            if position not in self._snapshots:
+                raise StorageError(f"there is no snapshot at position {position} to pin; `snapshots` names them")
+            (self._pinned.add if pinned else self._pinned.discard)(position)
+
+    def delete_snapshot(self, position: int) -> None:
+        with self._open():
+            self._snapshots.pop(position, None)
+            self._pinned.discard(position)
+
+    def erase(self, unit: str, at: float) -> list[int]:
+        with self._open():
+            unit, at = plain_text(unit), plain_float(at)
+            decisions = {fact.position for fact in self._log if fact.unit == unit and fact.kind == Kind.DECISION}
+            gone = [fact.position for fact in self._log if fact.unit == unit or fact.decision in decisions]
+            for position in gone:
+                self._log[position - 1] = tombstone(position, self._log[position - 1].at, at)
+            referred = {fact.actions for fact in self._log}
+            if gone:
+                self._sets = {digest: body for digest, body in self._sets.items() if digest in referred}
+            for position in [kept for kept in self._snapshots if gone and kept >= gone[0]]:
+                self.delete_snapshot(position)
+            return gone
+
+    def close(self) -> None:
+        with self._gate:
+            self._closed = True

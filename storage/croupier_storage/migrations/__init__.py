@@ -1,0 +1,28 @@
+"""Alembic's steps from one schema to the next, run on an open connection: no ini file, no environment script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy import Connection, insert, update
+
+from croupier_storage.schema import schema_version
+
+FOLDER = Path(__file__).parent
+
+
+def after(version: int) -> list[Script]:
+    """The steps that a store of this version still needs, in order; a step's revision is the version it makes."""
+    steps = ScriptDirectory(str(FOLDER)).walk_revisions()
+    return sorted((step for step in steps if int(step.revision) > version), key=lambda step: int(step.revision))
+
+
+def run(connection: Connection, step: Script) -> None:
+    """Take one step and record it, both inside the caller's transaction: whoever finds the one finds the other."""
+    with Operations.context(MigrationContext.configure(connection)):
+        step.module.upgrade()
+    if connection.execute(update(schema_version).values(version=int(step.revision))).rowcount == 0:
+        connection.execute(insert(schema_version).values(version=int(step.revision)))

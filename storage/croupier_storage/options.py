@@ -1,0 +1,15 @@
+"""How a store is to be opened."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Options(NamedTuple):
+    """The arguments of `open_storage` that a back end needs, with their meaning there."""
+
+    durability: str = "group"
+    create: bool = True
+    read_only: bool = False
+    migrate: bool = False
+    timeout: float = 5.0

@@ -1,0 +1,162 @@
+"""The conformance suite catches what it is for: each of these policies has one fault, and one check finds it."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from croupier_policies import Actions, InverseGapPolicy, RiverLearner, Row, SoftmaxPolicy, State, Vector, checks
+from croupier_policies.checks import common, learners, policies
+
+
+class Unnormalised(SoftmaxPolicy):
+    def probabilities(self, context: Row, actions: Actions) -> Vector:
+        return super().probabilities(context, actions) * (1.0 + 1e-6)
+
+
+class BelowItsFloor(SoftmaxPolicy):
+    def probabilities(self, context: Row, actions: Actions) -> Vector:
+        p = super().probabilities(context, actions) - 0.001 / len(actions)
+        return np.asarray(p / p.sum())
+
+
+class FavoursTheFirst(InverseGapPolicy):
+    def probabilities(self, context: Row, actions: Actions) -> Vector:
+        p = super().probabilities(context, actions) * 0.999
+        p[0] += 0.001
+        return p
+
+
+class LogsAnotherVector(SoftmaxPolicy):
+    """Half the asks answer greedily, so what is drawn from is not what a reader computes."""
+
+    asked = 0
+
+    def probabilities(self, context: Row, actions: Actions) -> Vector:
+        p = super().probabilities(context, actions)
+        self.asked += 1
+        greedy = 0.99 * (np.arange(len(p)) == p.argmax()) + 0.01 / len(p)
+        return greedy if self.asked % 2 else p
+
+
+class LearnsWhenAsked(SoftmaxPolicy):
+    def probabilities(self, context: Row, actions: Actions) -> Vector:
+        self._encoder.observe(context if actions.rows is None else {})
+        return super().probabilities(context, actions)
+
+
+class ForgetsItsNoise(SoftmaxPolicy):
+    def restore(self, state: State) -> None:
+        super().restore(state | {"ridge": state["ridge"] | {"squares": 0.25}})
+
+
+class SharesItsState(SoftmaxPolicy):
+    def state(self) -> State:
+        state = super().state()
+        state["encoder"]["mean"] = self._encoder._mean
+        return state
+
+
+class HoldsATuple(SoftmaxPolicy):
+    def state(self) -> State:
+        return super().state() | {"pair": (1, 2)}
+
+
+class ScalesItsInput(SoftmaxPolicy):
+    def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
+        super().learn(context, actions, index, reward, propensity)
+        if isinstance(context, dict):
+            context["seen"] = 1.0
+
+
+class Stumbles(SoftmaxPolicy):
+    def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
+        self._encoder.encode(context)  # raises where another width came in between
+        super().learn(context, actions, index, reward, propensity)
+
+
+class DrawsToLearn(SoftmaxPolicy):
+    rng: ClassVar[np.random.Generator] = np.random.default_rng(0)
+
+    def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
+        super().learn(context, actions, index, reward * float(self.rng.random()), propensity)
+
+
+class Overflows(SoftmaxPolicy):
+    def probabilities(self, context: Row, actions: Actions) -> Vector:
+        numbers = context if isinstance(context, np.ndarray) else np.array([v for v in context.values() if v != str(v)])
+        with np.errstate(all="ignore"):
+            return super().probabilities(context, actions) + 0.0 * np.square(numbers).sum()
+
+
+class Hoards(SoftmaxPolicy):
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._rewards: list[float] = []
+
+    def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
+        super().learn(context, actions, index, reward, propensity)
+        self._rewards.append(reward)
+
+    def state(self) -> State:
+        return super().state() | {"rewards": list(self._rewards)}
+
+
+class LosesASetting(SoftmaxPolicy):
+    def config(self) -> dict[str, Any]:
+        return super().config() | {"v": 0.2}
+
+
+class FlattersItself(RiverLearner):
+    @property
+    def loss(self) -> float:
+        return super().loss * 0.9
+
+
+class Overshoots(RiverLearner):
+    def predict(self, context: Row, actions: Actions) -> Vector:
+        return np.asarray(super().predict(context, actions) * 1.5)
+
+
+FAULTS: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
+    (Unnormalised, policies.check_it_is_a_distribution),
+    (BelowItsFloor, policies.check_it_is_a_distribution),
+    (FavoursTheFirst, policies.check_order_does_not_matter),
+    (LogsAnotherVector, policies.check_draws_match_probabilities),
+    (LearnsWhenAsked, common.check_asking_changes_nothing),
+    (LearnsWhenAsked, common.check_learning_is_deterministic),
+    (DrawsToLearn, common.check_learning_is_deterministic),
+    (ForgetsItsNoise, common.check_state_round_trips),
+    (SharesItsState, common.check_state_round_trips),
+    (HoldsATuple, common.check_state_round_trips),
+    (ForgetsItsNoise, common.check_state_round_trips),
+    (ScalesItsInput, common.check_inputs_are_left_alone),
+    (Stumbles, common.check_late_rewards_are_learned),
+    (Overflows, common.check_extremes_stay_finite),
+    (Hoards, common.check_memory_is_bounded),
+    (LosesASetting, common.check_config_rebuilds),
+    (FlattersItself, learners.check_loss_is_honest),
+    (Overshoots, learners.check_predictions_are_rewards),
+]
+
+
+@pytest.mark.parametrize(("make", "check"), FAULTS, ids=lambda value: value.__name__)
+def test_a_fault_is_found(make: Callable[[], Any], check: Callable[[Any], None]) -> None:
+    with pytest.raises((AssertionError, ValueError)):
+        check(make)
+
+
+def test_a_policy_of_ones_own_can_be_held_to_all_of_it() -> None:
+    class Own(SoftmaxPolicy):
+        name: ClassVar[str] = "own"
+
+    checks.check_policy(Own)
+    with pytest.raises(AssertionError):
+        checks.check_policy(Unnormalised)
+    checks.check_learner(RiverLearner)
+
+
+def test_devices_that_disagree_are_found() -> None:
+    with pytest.raises(AssertionError):
+        checks.check_devices_agree(SoftmaxPolicy, lambda: SoftmaxPolicy(v=0.1 + 1e-6))
