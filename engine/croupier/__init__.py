@@ -11,6 +11,7 @@ from croupier.errors import (
     EngineClosed,
     EvidenceError,
     InputError,
+    NotNow,
     PolicyFailed,
     SchemaMismatch,
     StoreError,
@@ -19,6 +20,8 @@ from croupier.errors import (
     UnknownDecision,
 )
 from croupier.evaluation import Comparison, Evaluation, compare, evaluate
+from croupier.fold import ReplayWarning
+from croupier.rewards import Rewards
 from croupier.verify import Verification, verify
 from croupier_policies import ConstantPolicy, InverseGapPolicy, RiverLearner, SoftmaxPolicy, UniformPolicy
 
@@ -37,8 +40,11 @@ __all__ = [
     "EvidenceError",
     "InputError",
     "InverseGapPolicy",
+    "NotNow",
     "Outcome",
     "PolicyFailed",
+    "ReplayWarning",
+    "Rewards",
     "RiverLearner",
     "SchemaMismatch",
     "SoftmaxPolicy",

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from croupier.errors import ConfigurationDiffers, InputError
+from croupier.rewards import Rewards
 from croupier_policies import Configured
 
 
@@ -36,6 +37,7 @@ class Configuration:
     reward_range: tuple[float, float]
     policy: bytes
     learner: bytes
+    rewards: Rewards
 
     def __post_init__(self) -> None:
         low, high = self.reward_range
@@ -43,6 +45,8 @@ class Configuration:
             raise InputError(f"reward_range {self.reward_range} is not two finite numbers in rising order")
         if not 0 <= self.seed < 1 << 64:
             raise InputError(f"seed {self.seed} is not between 0 and 2**64 - 1")
+        if self.rewards.default is not None and not low <= self.rewards.default <= high:
+            raise InputError(f"the default reward {self.rewards.default} is outside the range {self.reward_range}")
 
     def settings(self) -> dict[str, bytes]:
         """As the store keeps them."""
@@ -51,18 +55,20 @@ class Configuration:
             "reward_range": canonical_json(list(self.reward_range)),
             "policy": self.policy,
             "learner": self.learner,
+            "rewards": canonical_json(self.rewards.config()),
         }
 
     @classmethod
     def stored(cls, settings: Mapping[str, bytes]) -> Configuration:
         """As a store keeps them."""
         low, high = orjson.loads(settings["reward_range"])
-        return cls(int(orjson.loads(settings["seed"])), (low, high), settings["policy"], settings["learner"])
+        rewards = Rewards(**orjson.loads(settings["rewards"]))
+        return cls(int(orjson.loads(settings["seed"])), (low, high), settings["policy"], settings["learner"], rewards)
 
     def check(self, stored: Configuration) -> None:
-        """Raises ConfigurationDiffers, naming every difference, unless both are equal."""
+        """Raises ConfigurationDiffers, naming every difference, unless what can never change is equal."""
         ours, theirs = self.settings(), stored.settings()
-        changed = [name for name in ours if ours[name] != theirs[name]]
+        changed = [name for name in ("seed", "reward_range", "rewards") if ours[name] != theirs[name]]
         if changed:
             listed = "; ".join(
                 f"{name}: {theirs[name].decode()} in the store, {ours[name].decode()} here" for name in changed

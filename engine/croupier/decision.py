@@ -20,15 +20,16 @@ class Decision:
         propensity: The probability with which that action was drawn.
         position: The number of its fact in the log.
         as_of: The position of the last fact the policy had learned from.
+        logged: False if it was made while the store could not be written: then nothing is ever learned from it.
     """
 
-    __slots__ = ("_ids", "_vector", "action", "as_of", "id", "position", "propensity")
+    __slots__ = ("_ids", "_vector", "action", "as_of", "id", "logged", "position", "propensity")
 
-    def __init__(self, fact: Fact, ids: tuple[str, ...], vector: Vector | None) -> None:
+    def __init__(self, fact: Fact, ids: tuple[str, ...], vector: Vector | None, *, logged: bool = True) -> None:
         self.id, self.action = cast(str, fact.id), cast(str, fact.action)  # a decision has them all
         self.propensity = cast(float, fact.propensity)
         self.position, self.as_of = fact.position, cast(int, fact.as_of)
-        self._ids, self._vector = ids, vector
+        self._ids, self._vector, self.logged = ids, vector, logged
 
     @property
     def propensities(self) -> Mapping[str, float]:
@@ -51,8 +52,12 @@ class Decision:
 class Status(StrEnum):
     """What became of a reward."""
 
-    APPLIED = "applied"
-    DUPLICATE = "duplicate"
+    APPLIED = "applied"  # learned
+    PENDING = "pending"  # kept, and learned with its fellows when the window closes
+    DUPLICATE = "duplicate"  # there is one already; nothing was logged
+    LATE = "late"  # the window had closed; kept, and learned at the next rebase
+    KEPT = "kept"  # another action was shown than the one drawn; logged, never learned
+    UNLOGGED = "unlogged"  # the decision was made while the store could not be written
 
 
 class Outcome(NamedTuple):

@@ -1,27 +1,27 @@
-"""The live loop: choose, reward, and everything in between."""
+"""The public surface of the live loop."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection
 from enum import Enum
+from pathlib import Path
 from typing import Literal, Self
 
 from croupier import encoding
 from croupier.decision import Decision, Outcome, Status
-from croupier.encoding import EncodedActions
-from croupier.errors import Conflict, CroupierError, EngineClosed, InputError, PolicyFailed, storing
-from croupier.fold import Decided
-from croupier.history import History, Made
+from croupier.errors import Conflict, InputError, NotNow, StoreError, storing
 from croupier.ids import IdSource, time_ordered
 from croupier.inputs import Candidates, CandidateSets, Context, moment, reward_value, text
-from croupier.opening import Opened, restore
-from croupier.recent import Recent
-from croupier.writer import Portrait, Writer
-from croupier_policies import Learner, Policy, RiverLearner, Row, SoftmaxPolicy, Vector
-from croupier_policies.sampling import checked, draw, uniform
-from croupier_storage import Fact, Storage, decision_fact, hash_state, open_storage, reward_fact
+from croupier.live import Asked, Live, Options
+from croupier.opening import Settings
+from croupier.outage import Outage, begin
+from croupier.parts import Parts
+from croupier.rewards import FIRST, Rewards, Standing
+from croupier.snapshots import export_snapshot, import_snapshot
+from croupier.windows import Background, Ticker
+from croupier_policies import Learner, Policy, RiverLearner, SoftmaxPolicy
+from croupier_storage import Fact, Kind, SnapshotInfo, open_storage, reward_fact
 
 
 class _Default(Enum):
@@ -34,28 +34,14 @@ class Engine:
     Safe under threads. One engine at a time holds a store.
     """
 
-    def __init__(
-        self,
-        storage: Storage,
-        opened: Opened,
-        writer: Writer,
-        *,
-        durable: bool,
-        snapshot_every: int,
-        ids: IdSource,
-        clock: Callable[[], float],
-    ) -> None:
-        self._storage, self._writer = storage, writer
-        self._configuration, self._fold, self._log, self._record = opened
-        self._durable, self._snapshot_every = durable, snapshot_every
-        self._ids, self._clock = ids, clock
-        self._lock = threading.RLock()
-        self._position = self._snapshot_at = opened.fold.position
-        self._history = History(storage, writer)
+    def __init__(self, live: Live, outage: Outage | None, ids: IdSource, rebase_after: int | None) -> None:
+        self._live, self._outage, self._ids, self._rebase_after = live, outage, ids, rebase_after
+        self._clock = live.options.clock
         self._candidates = CandidateSets()
-        self._stored_sets: Recent[bytes, bool] = Recent(4096)
-        self._failure: CroupierError | None = None
-        self._closed = False
+        self._corrections = 0
+        self._background = Background()
+        window = live.configuration.rewards.window
+        self._ticker = None if window is None else Ticker(min(window / 10, 1.0), self._tick)
 
     @classmethod
     def open(
@@ -66,26 +52,39 @@ class Engine:
         learner: Learner | Literal[_Default.LEARNER] | None = _Default.LEARNER,
         seed: int | None = None,
         reward_range: tuple[float, float] = (0.0, 1.0),
+        rewards: Rewards = FIRST,
+        replay: bool = False,
         durability: Literal["group", "commit"] = "group",
+        on_store_failure: Literal["raise", "serve"] = "raise",
         snapshot_every: int = 50_000,
+        snapshot_seconds: float | None = None,
         snapshots_kept: int = 3,
-        queue: int = 32_768,
+        rebase_after: int | None = None,
+        queue: int = 4_096,
+        migrate: bool = False,
         ids: IdSource | None = None,
         clock: Callable[[], float] = time.time,
     ) -> Engine:
         """Open a store, or begin a new one, and restore the state that its log describes.
 
         Args:
-            url: `sqlite:///file`, or `sqlite://` for one in memory.
+            url: `sqlite:///file`, `sqlite://` for one in memory, `postgresql+psycopg://…`.
             policy: Who decides; `SoftmaxPolicy()` by default. Its configuration must be the store's.
             learner: The reward model beside it; a `RiverLearner` by default, None for none.
             seed: From which every draw is derived, 0 ≤ seed < 2⁶⁴; by default the store's, random for a new one.
             reward_range: The least and the greatest possible reward.
+            rewards: Window, default and aggregation of rewards.
+            replay: Accept another policy or learner than the store's: it is taught the whole log, and goes on.
             durability: "commit" returns from a call when its fact is on disk; "group" at once, and a crash may lose the
                 last few milliseconds. `flush` waits for everything so far.
+            on_store_failure: "raise" lets calls fail while the store does; "serve" goes on choosing from memory. Such
+                decisions are marked and never learned, and logging resumes by itself.
             snapshot_every: Facts between two snapshots.
-            snapshots_kept: How many snapshots stay.
-            queue: Facts that may wait for the writer before calls wait for it too.
+            snapshot_seconds: Also after so many seconds, at the next fact.
+            snapshots_kept: How many snapshots stay, beside pinned ones.
+            rebase_after: Rebase by itself, in the background, after so many corrections.
+            queue: Facts that may wait for the writer before calls wait for it too: the most that a crash can lose.
+            migrate: Bring a store of an older schema to this one.
             ids: Where decision ids come from; time-ordered UUIDs by default.
             clock: Seconds since 1970; what `at` is when it is not given.
 
@@ -101,29 +100,19 @@ class Engine:
         """
         if durability not in ("group", "commit"):
             raise InputError(f'durability is "group" or "commit", not {durability!r}')
-        policy = policy if policy is not None else SoftmaxPolicy()
+        if on_store_failure not in ("raise", "serve"):
+            raise InputError(f'on_store_failure is "raise" or "serve", not {on_store_failure!r}')
         if learner is _Default.LEARNER:
             learner = RiverLearner.for_range(reward_range)
+        parts = Parts(policy if policy is not None else SoftmaxPolicy(), learner)
+        settings = Settings(parts, seed, reward_range, rewards, replay)
+        durable = durability == "commit"
+        options = Options(durable, snapshot_every, snapshot_seconds, snapshots_kept, queue, clock)
         with storing():
-            storage = open_storage(url, durability=durability)
-        try:
-            with storing():
-                storage.acquire()
-                opened = restore(storage, policy, learner, seed, reward_range)
-                durable = durability == "commit"
-                writer = Writer(storage, linger=not durable, capacity=queue, snapshots_kept=snapshots_kept)
-        except BaseException:
-            storage.close()
-            raise
-        return cls(
-            storage,
-            opened,
-            writer,
-            durable=durable,
-            snapshot_every=snapshot_every,
-            ids=ids or time_ordered(clock),
-            clock=clock,
-        )
+            storage = open_storage(url, durability=durability, migrate=migrate)
+        live = begin(storage, settings, options)
+        outage = Outage(settings) if on_store_failure == "serve" else None
+        return cls(live, outage, ids or time_ordered(clock), rebase_after)
 
     def choose(
         self,
@@ -133,6 +122,7 @@ class Engine:
         unit: str | None = None,
         id: str | None = None,
         exclude: Collection[str] = (),
+        deferred: bool = False,
         at: float | None = None,
     ) -> Decision:
         """Choose one of the actions for this context, and log the decision.
@@ -143,6 +133,7 @@ class Engine:
             unit: Whose decision it is: a user, a session, a device.
             id: The decision's name; a new one by default. An id in the log with the same input gives the same decision.
             exclude: Candidates that may not be chosen now.
+            deferred: It is not yet known whether the action will be shown; `activate` says that it was.
             at: When, in seconds since 1970; the clock's time by default.
 
         Raises:
@@ -155,93 +146,194 @@ class Engine:
         body = encoding.encode_row(row, "context")
         candidates = self._candidates.encoded(actions, exclude)
         unit, id, when = text(unit, "unit"), text(id, "id"), moment(at, self._clock)
-        self._writer.make_room()
-        with self._lock:
-            self._check()
-            if id is not None and (earlier := self._history.decision(id)):
-                return _repeated(earlier, (body, candidates.digest, unit), candidates)
-            decision, fact = self._decide(id or self._ids(), row, candidates, body, unit, when)
-        self._settle(fact.position)
-        return decision
+        asked = Asked(id or self._ids(), row, body, candidates, unit, when, deferred)
+        try:
+            live = self._ready()
+            with live.lock:
+                live.check()
+                if id is not None and (earlier := live.history.decision(id)):
+                    return _repeated(earlier, asked)
+                made = live.decide(asked)
+            live.settle(made.fact.position)
+        except StoreError as error:
+            if self._outage is None:
+                raise
+            return self._outage.serve(self._live, asked, error)
+        return Decision(made.fact, candidates.actions.ids, made.vector)
 
     def reward(self, decision_id: str, value: float, *, key: str | None = None, at: float | None = None) -> Outcome:
-        """Say what a decision earned; policy and learner learn it at once. A second reward changes nothing.
+        """Say what a decision earned; what can be learned from it now is learned at once.
 
         Args:
             decision_id: The `id` of the decision.
             value: A finite number within the reward range.
-            key: Makes the call idempotent across decisions too: one key, one reward.
+            key: Makes the call idempotent: one key, one reward.
             at: When, in seconds since 1970; the clock's time by default.
 
         Raises:
             InputError: A boolean, NaN, infinity or a value outside the range.
             UnknownDecision: No decision of this id is in the log.
+            NotNow: The decision was deferred and has not been activated.
             Conflict: The key was used for another decision or value.
             PolicyFailed: The policy or learner could not learn it; the engine must be opened again.
             StoreError: The store has failed.
         """
-        reward = reward_value(value, *self._configuration.reward_range)
+        reward = reward_value(value, *self._live.configuration.reward_range)
         key, when = text(key, "key"), moment(at, self._clock)
-        self._writer.make_room()
-        with self._lock:
-            self._check()
-            made = self._history.find(decision_id)
-            if key is not None and (earlier := self._history.keyed(key, made.position, reward)):
+        if self._outage is not None and self._outage.made(decision_id):
+            return Outcome(Status.UNLOGGED, decision_id, 0)
+        live = self._ready()
+        with live.lock:
+            live.check()
+            live.expire(when)
+            position, (_, standing) = live.known(decision_id)
+            if key is not None and (earlier := live.history.keyed(key, position, reward)):
                 return Outcome(Status.DUPLICATE, decision_id, earlier.position)
-            if made.reward is not None:
-                return Outcome(Status.DUPLICATE, decision_id, made.reward)
-            fact = reward_fact(self._position + 1, when, made.position, reward, key)
-            self._learn(decision_id, fact, made.position, reward)
-            self._append(fact)
-            self._history.rewarded(decision_id, fact, made)
-        self._settle(fact.position)
-        return Outcome(Status.APPLIED, decision_id, fact.position)
+            status = _status(standing, live.configuration.rewards, decision_id)
+            if status is Status.DUPLICATE:
+                return Outcome(status, decision_id, standing.answered)
+            fact = live.add(reward_fact(live.position + 1, when, position, reward, key))
+            live.history.keep_key(fact)
+        live.settle(fact.position)
+        return Outcome(status, decision_id, fact.position)
+
+    def activate(self, decision_id: str, *, at: float | None = None) -> None:
+        """Say that the action of a deferred decision was shown. Without it, its rewards are refused.
+
+        Raises:
+            NotNow: It was not deferred, is active already, or its window has closed.
+        """
+        self._say(Kind.ACTIVATION, decision_id, at, lambda s: not s.activated and not s.closed, "waits for activation")
+
+    def action_taken(self, decision_id: str, action: str, *, at: float | None = None) -> None:
+        """Say that another action was shown than the one drawn: its rewards are logged, and never learned as a draw.
+
+        Raises:
+            NotNow: It was rewarded before, or has been said already.
+        """
+        taken = text(action, "action")
+        if taken is None:
+            raise InputError("action is None; give the id of the action that was shown")
+        self._say(Kind.TAKEN, decision_id, at, lambda s: s.taken is None and not s.answered, "is open", action=taken)
+
+    def correct(self, decision_id: str, value: float, *, at: float | None = None) -> None:
+        """Say what a rewarded decision earned in truth; it is learned at the next `rebase`.
+
+        Raises:
+            NotNow: There is no reward or default to correct.
+        """
+        reward = reward_value(value, *self._live.configuration.reward_range)
+        self._say(Kind.CORRECTION, decision_id, at, _answered, "has been rewarded", reward=reward)
+        self._corrected()
+
+    def retract(self, decision_id: str, *, at: float | None = None) -> None:
+        """Say that a decision should not have been rewarded at all; it is unlearned at the next `rebase`.
+
+        Raises:
+            NotNow: There is no reward or default to retract.
+        """
+        self._say(Kind.RETRACTION, decision_id, at, _answered, "has been rewarded")
+        self._corrected()
+
+    def expire(self, at: float | None = None) -> int:
+        """Close the reward windows that have ended by then; a running engine does it by itself. Returns how many."""
+        when = moment(at, self._clock)
+        live = self._ready()
+        with live.lock:
+            live.check()
+            closed = live.expire(when)
+        live.settle(live.position)
+        return closed
+
+    def rebase(self) -> int:
+        """Learn the log again from its effective facts, in order of decisions; returns the position of the fact.
+
+        Corrections are made, retractions gone, late rewards in place. The engine keeps serving meanwhile.
+        """
+        live = self._ready()
+        position = live.rebase(Kind.REBASE)
+        live.settle(position)
+        return position
+
+    def forget(self, unit: str) -> int:
+        """Erase a unit: its facts become tombstones, its snapshots go, and the state is learned again without it.
+
+        Decisions made in between cannot be recomputed any more; `verify` counts them. Returns the number of tombstones.
+        """
+        name = text(unit, "unit")
+        if name is None:
+            raise InputError("unit is None; give the unit that is to be forgotten")
+        live = self._ready()
+        erased = live.forget(name)
+        live.settle(live.position)
+        return erased
 
     def flush(self) -> None:
         """Wait until every fact so far is on disk."""
-        self._check()
-        self._writer.wait(self._position)
+        self._live.check()
+        self._live.settled()
 
     def snapshot(self) -> int:
         """Keep the present state as a snapshot, behind the facts it contains; returns its position."""
-        with self._lock:
-            self._check()
-            self._writer.photograph(Portrait(self._position, self._clock(), self._fold.state()))
-            self._snapshot_at = self._position
-            return self._position
+        live = self._ready()
+        with live.lock:
+            live.check()
+            return live.snapshot()
+
+    def snapshots(self) -> list[SnapshotInfo]:
+        """The snapshots in the store, by position."""
+        self.flush()
+        with storing():
+            return self._live.storage.snapshots()
+
+    def pin(self, position: int, pinned: bool = True) -> None:
+        """Keep the snapshot at a position for good, or no longer."""
+        with storing():
+            self._live.storage.pin(position, pinned)
+
+    def export_snapshot(self, position: int, file: Path) -> None:
+        """Write the snapshot at a position to a file of plain data."""
+        with storing():
+            export_snapshot(self._live.storage, position, file)
+
+    def import_snapshot(self, file: Path) -> int:
+        """Take the snapshot of a file into the store; returns its position. `verify` tells whether it is the log's."""
+        with storing():
+            return import_snapshot(self._live.storage, file)
+
+    def roll_back(self, position: int) -> int:
+        """Go on from the state at an earlier position; what came between stays in the log. A rebase learns it again."""
+        live = self._ready()
+        if not 0 <= position <= live.position:
+            raise InputError(f"position {position} is not between 0 and the log's last, {live.position}")
+        return live.roll_back(position)
 
     @property
     def position(self) -> int:
         """The position of the last fact."""
-        return self._position
+        return self._live.position
 
     @property
     def policy(self) -> Policy:
         """The policy that decides. Ask it, but do not teach it: what it learns outside the log cannot be verified."""
-        return self._fold.policy
+        return self._live.fold.parts.policy
 
     @property
     def learner(self) -> Learner | None:
         """The reward model beside it; the same care applies."""
-        return self._fold.learner
+        return self._live.fold.parts.learner
 
     def state_hash(self) -> str:
         """The hash of policy and learner as they are: equal for equal logs, bit for bit."""
-        with self._lock:
-            return hash_state(self._fold.state())
+        with self._live.lock:
+            return self._live.fold.hash()
 
     def close(self) -> None:
         """Write what is queued, keep a snapshot, and give the store back. May be called twice."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            if self._failure is None and self._position > self._snapshot_at and self._storable():
-                self._writer.photograph(Portrait(self._position, self._clock(), self._fold.state()))
-        try:
-            self._writer.close()
-        finally:
-            self._storage.close()
+        if self._ticker is not None:
+            self._ticker.close()
+        self._background.close()
+        self._live.close()
 
     def __enter__(self) -> Self:
         return self
@@ -249,84 +341,70 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _decide(
-        self, name: str, row: Row, candidates: EncodedActions, body: bytes, unit: str | None, when: float
-    ) -> tuple[Decision, Fact]:
-        self._fold.check_shape(row)
-        actions = candidates.actions
-        p = self._probabilities(name, row, candidates)
-        index = draw(p, uniform(self._configuration.seed, "draw", name))
-        decided = Decided(row, actions, index, float(p[index]))
-        fact = decision_fact(
-            self._position + 1,
-            when,
-            name,
-            unit,
-            actions.ids[index],
-            decided.propensity,
-            self._fold.position,
-            self._record.id,
-            body,
-            candidates.digest,
+    def _ready(self) -> Live:
+        """The live loop, resumed if an outage has ended, with room in its queue."""
+        if self._outage is not None:
+            self._live = self._outage.resumed(self._live)
+        if not self._live.gate.is_set():
+            self._live.gate.wait()
+        self._live.writer.make_room()
+        return self._live
+
+    def _say(
+        self,
+        kind: Kind,
+        decision_id: str,
+        at: float | None,
+        allowed: Callable[[Standing], bool],
+        state: str,
+        **said: str | float,
+    ) -> None:
+        when = moment(at, self._clock)
+        live = self._ready()
+        with live.lock:
+            live.check()
+            live.expire(when)
+            position, (_, standing) = live.known(decision_id)
+            if not allowed(standing):
+                raise NotNow(f"{kind} can be said only of a decision that {state}; decision {decision_id} does not fit")
+            fact = live.say(kind, when, position, **said)
+        live.settle(fact.position)
+
+    def _corrected(self) -> None:
+        self._corrections += 1
+        if self._rebase_after is not None and self._corrections >= self._rebase_after:
+            self._corrections = 0
+            self._background.run(self.rebase)
+
+    def _tick(self) -> None:
+        if not self._live.closed:
+            self.expire()
+
+
+def _answered(standing: Standing) -> bool:
+    return bool(standing.answered or standing.closed)
+
+
+def _status(standing: Standing, rule: Rewards, id: str) -> Status:
+    """What becomes of a reward that comes now."""
+    if not standing.activated:
+        raise NotNow(
+            f"decision {id} was deferred and not activated: what was never shown cannot be rewarded; activate it"
         )
-        self._append(fact, candidates)
-        self._fold.decide(fact.position, decided)
-        self._history.put(name, Made(fact.position))
-        return Decision(fact, actions.ids, p), fact
-
-    def _probabilities(self, name: str, row: Row, candidates: EncodedActions) -> Vector:
-        try:
-            p = self._fold.policy.probabilities(row, candidates.actions)
-            return checked(p, len(candidates.actions))
-        except (ValueError, ArithmeticError) as error:
-            raise PolicyFailed(f"decision {name} was not made: {error}") from error
-
-    def _learn(self, name: str, fact: Fact, position: int, reward: float) -> None:
-        decided = self._fold.remembered(position)
-        if decided is None:
-            self._writer.wait(position)
-            with storing():
-                decided = self._log.decided_at(position)
-        try:
-            self._fold.reward(fact.position, decided, reward)
-        except Exception as error:
-            self._failure = PolicyFailed(
-                f"the reward of decision {name} could not be learned ({error!r}) and was not logged. What was learned "
-                "of it in part is in no log: close the engine and open it again to go on from the log's state"
-            )
-            raise self._failure from error
-
-    def _append(self, fact: Fact, candidates: EncodedActions | None = None) -> None:
-        new_set = None
-        if candidates is not None and self._stored_sets.get(candidates.digest) is None:
-            new_set = candidates.digest, candidates.body
-            self._stored_sets.put(candidates.digest, True)
-        self._writer.put(fact, new_set)
-        self._position = fact.position
-
-    def _settle(self, position: int) -> None:
-        """What follows a fact: a snapshot when one is due, and in "commit" mode the wait for the disk."""
-        if position - self._snapshot_at >= self._snapshot_every and self._storable():
-            self.snapshot()
-        if self._durable:
-            self._writer.wait(position)
-
-    def _storable(self) -> bool:
-        return self._fold.policy.storable and (self._fold.learner is None or self._fold.learner.storable)
-
-    def _check(self) -> None:
-        if self._closed:
-            raise EngineClosed("the engine is closed; open the store again")
-        if self._failure is not None:
-            raise self._failure
-        self._writer.check()
+    if rule.aggregate == "first" and standing.answered:
+        return Status.DUPLICATE
+    if standing.taken is not None:
+        return Status.KEPT
+    if standing.closed:
+        return Status.LATE
+    return Status.APPLIED if rule.aggregate == "first" else Status.PENDING
 
 
-def _repeated(fact: Fact, asked: tuple[bytes, bytes, str | None], candidates: EncodedActions) -> Decision:
+def _repeated(fact: Fact, asked: Asked) -> Decision:
     """The decision already in the log under an id, if it was asked with the same input."""
-    if (fact.context, fact.actions, fact.unit) != asked:
+    if (fact.context, fact.actions, fact.unit) != (asked.body, asked.candidates.digest, asked.unit):
         raise Conflict(
             f"decision {fact.id} is in the log with another context, candidates or unit; an id names one decision: "
             "give a new id, or none"
         )
-    return Decision(fact, candidates.actions.ids, None)
+    return Decision(fact, asked.candidates.actions.ids, None)

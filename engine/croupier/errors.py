@@ -24,6 +24,10 @@ class Conflict(CroupierError, ValueError):
     """An id or key is in the log already, with other content."""
 
 
+class NotNow(CroupierError):
+    """The decision is not in a state in which this can be said of it."""
+
+
 class ConfigurationDiffers(CroupierError):
     """The store was written under another seed, reward range, policy or learner."""
 

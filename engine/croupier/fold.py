@@ -6,61 +6,180 @@ state(p) = fold(learn, state(q), facts q+1 … p).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+import warnings
+from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 import numpy as np
+import orjson
 
 from croupier.configuration import Configuration
-from croupier.encoding import decode_actions, decode_row
 from croupier.errors import CorruptStore, InputError
+from croupier.log import Decided, Log, batches
+from croupier.parts import Given, Parts
 from croupier.recent import Recent
-from croupier_policies import Actions, Learner, Policy, Row, State
-from croupier_storage import Fact, Kind, Storage
+from croupier.rewards import Standing
+from croupier.snapshots import restore_at
+from croupier_policies import Row, State
+from croupier_storage import CorruptSnapshot, Fact, Kind, hash_state
 
-REMEMBERED = 1 << 16  # decisions kept at hand for their rewards; older ones are read from the store
-LEARNABLE = (Kind.REWARD.value,)
+REMEMBERED = 1 << 16  # decisions kept at hand for what will be said about them; older ones are read from the store
+
+Visit = Callable[[Fact, Decided], None]
+Learned = Callable[[Fact, Decided, float], None]
 
 
-class Decided(NamedTuple):
-    """A decision in decoded form, what learning from its reward needs: `actions.ids[drawn]` was drawn."""
+class ReplayWarning(UserWarning):
+    """State had to be rebuilt from the log because a snapshot could not give it back."""
 
-    context: Row
-    actions: Actions
-    drawn: int
-    propensity: float
+
+class Known(NamedTuple):
+    """A decision and its story so far."""
+
+    decided: Decided
+    standing: Standing
 
 
 class Fold:
-    """Policy and learner at one position of the log; every position passes through once, in order."""
+    """Policy and learner at one position of the log; every fact passes through once, in order.
 
-    def __init__(self, policy: Policy, learner: Learner | None, configuration: Configuration) -> None:
-        self.policy, self.learner, self.configuration = policy, learner, configuration
+    Args:
+        given: Objects at hand for policies and learners that the log names.
+        configuration: Of the store.
+        log: From which decisions are read that are no longer at hand.
+        parts: Policy and learner to begin with, untaught; by default those under which the store was begun.
+        learned: Called with (fact, decision, reward) for everything that is learned, after it was learned.
+    """
+
+    def __init__(
+        self,
+        given: Given,
+        configuration: Configuration,
+        log: Log,
+        learned: Learned | None = None,
+        parts: Parts | None = None,
+    ) -> None:
+        self.parts = given.born(configuration) if parts is None else parts
+        self.given, self.configuration, self.log = given, configuration, log
         self.position = 0
         self.shape: int | None = None  # numbers in an array context, -1 for mappings, as the first decision had it
-        self.rewards = 0
-        self._decided: Recent[int, Decided] = Recent(REMEMBERED)
+        self.rewards = 0  # learned
+        self._learned = learned
+        self._known: Recent[int, Known] = Recent(REMEMBERED)
 
-    def decide(self, position: int, decided: Decided) -> None:
+    def decide(self, fact: Fact, decided: Decided) -> None:
         """Fold in a decision: remember it for its reward. Nothing is learned from a choice."""
         if self.shape is None:
             self.shape = shape(decided.context)
-        self._decided.put(position, decided)
-        self.position = max(self.position, position)
+        self._known.put(fact.position, Known(decided, Standing.of(fact)))
+        self.position = max(self.position, fact.position)
 
-    def remembered(self, decision: int) -> Decided | None:
-        """The decision at this position, if it is still at hand."""
-        return self._decided.get(decision)
+    def known(self, decision: int) -> Known:
+        """The decision at a position and its story up to here, from memory or from the log."""
+        held = self._known.get(decision)
+        if held is None:
+            self._read([decision])
+            held = self._known.get(decision)
+        if held is None:
+            raise CorruptStore(f"a fact names position {decision} as its decision, and no decision is there")
+        return held
 
-    def reward(self, position: int, decided: Decided, reward: float) -> None:
-        """Fold in the reward of a decision."""
+    def _read(self, decisions: Collection[int]) -> None:
+        """Bring decisions to hand, with their stories up to this position."""
+        for fact, decided in self.log.decisions_at(decisions):
+            self._known.put(fact.position, Known(decided, Standing.of(fact)))
+        for about in self.log.storage.about(*decisions):
+            known = self._known.get(about.decision or 0)
+            if known is not None and about.position <= self.position:
+                known.standing.apply(about, self.configuration.rewards)
+
+    def apply(self, fact: Fact) -> None:
+        """Fold in any fact that is no decision."""
+        if fact.kind in (Kind.REBASE, Kind.CONFIGURATION):
+            self._rebase(fact)
+        elif fact.decision is not None:
+            known = self.known(fact.decision)
+            reward = known.standing.apply(fact, self.configuration.rewards)
+            if reward is not None:
+                self._learn(fact, known.decided, reward)
+        self.position = max(self.position, fact.position)
+
+    def _learn(self, fact: Fact, decided: Decided, reward: float) -> None:
         scaled = self.configuration.scaled(reward)
-        context, actions, index, propensity = decided
-        self.policy.learn(context, actions, index, scaled, propensity)
-        if self.learner is not None:
-            self.learner.learn(context, actions, index, scaled, propensity)
+        context, actions, drawn, propensity = decided
+        for part in self.parts:
+            if part is not None:
+                part.learn(context, actions, drawn, scaled, propensity)
         self.rewards += 1
-        self.position = max(self.position, position)
+        if self._learned is not None:
+            self._learned(fact, decided, reward)
+
+    def run(self, upto: int | None = None, visit: Visit | None = None) -> None:
+        """Fold the facts of the log after this position.
+
+        `visit` is called for every decision with the state at its `as_of`, before anything later is learned.
+        """
+        last = self.log.storage.head() if upto is None else upto
+        for batch in batches(self.log.events(self.position, last), self.log.batch):
+            self._read(
+                {
+                    fact.decision
+                    for fact, _ in batch
+                    if fact.decision is not None
+                    and fact.decision <= self.position
+                    and not self._known.get(fact.decision)
+                }
+            )
+            for fact, decided in batch:
+                if decided is None:
+                    self.apply(fact)
+                else:
+                    if visit is not None:
+                        visit(fact, decided)
+                    self.decide(fact, decided)
+        self.position = max(self.position, last)
+
+    def _rebase(self, fact: Fact) -> None:
+        """Take over the state that `rebased` gives at this fact; what is known of decisions stays."""
+        body = orjson.loads(fact.body or b"{}")
+        if "to" in body:
+            self.take(self.at(int(body["to"])))
+            return
+        parts = self.given.parts(body) if fact.kind == Kind.CONFIGURATION else self.parts.fresh()
+        self.take(self.rebased(int(body["upto"]), parts, fact.position - 1))
+
+    def rebased(self, effective: int, parts: Parts, upto: int, log: Log | None = None) -> Fold:
+        """A fold at `upto` that learned what is effective at `effective`, and after it whatever followed.
+
+        Up to `effective` every decision is learned once, in order of position, from its outcome as it stands there:
+        late rewards in place, corrections made, retractions gone. The order in which rewards arrived does not matter.
+        """
+        new = Fold(self.given, self.configuration, log or self.log, parts=parts)
+        rule = self.configuration.rewards
+        for batch in batches(new.log.standings(effective, rule), new.log.batch):
+            outcomes = [standing.effective(rule) for _, standing in batch]
+            for (fact, decided), outcome in zip(new.log.decoded(fact for fact, _ in batch), outcomes, strict=True):
+                if outcome is not None:
+                    new._learn(fact, decided, outcome)
+        new.position = effective
+        new.run(upto)
+        return new
+
+    def at(self, position: int) -> Fold:
+        """The state at an earlier position, from the newest good snapshot before it."""
+        earlier = newest(self.log, self.given, self.configuration, position)
+        earlier.run(position)
+        return earlier
+
+    def take(self, other: Fold) -> None:
+        """Go on with the policy and learner of another fold of the same log."""
+        self.parts, self.rewards = other.parts, other.rewards
+        self.position = max(self.position, other.position)
+
+    def forget(self) -> None:
+        """Drop what is at hand of decisions; it will be read again."""
+        self._known.clear()
+        self.log.forget()
 
     def check_shape(self, context: Row) -> None:
         """Raises InputError for a context of another shape than the first decision's."""
@@ -70,120 +189,52 @@ class Fold:
                 "learned on one cannot read the other; give contexts of one shape"
             )
 
+    @property
+    def storable(self) -> bool:
+        """Whether a snapshot can hold it."""
+        return all(part is None or part.storable for part in self.parts)
+
     def state(self) -> State:
-        """All of it that a snapshot keeps."""
-        learner = self.learner.state() if self.learner is not None and self.learner.storable else None
-        return {"shape": self.shape, "rewards": self.rewards, "policy": self.policy.state(), "learner": learner}
+        """All of it that a snapshot keeps; None for what cannot be stored."""
+        policy, learner = (part.state() if part is not None and part.storable else None for part in self.parts)
+        description = self.parts.description()
+        return {
+            "parts": description,
+            "shape": self.shape,
+            "rewards": self.rewards,
+            "policy": policy,
+            "learner": learner,
+        }
 
     def restore(self, state: State, position: int) -> None:
         """Take over a `state()` at its position."""
+        self.parts = self.given.parts(state["parts"])
+        for part, learned in zip(self.parts, (state["policy"], state["learner"]), strict=True):
+            if part is not None:
+                part.restore(learned)
         self.shape, self.rewards, self.position = state["shape"], state["rewards"], position
-        self.policy.restore(state["policy"])
-        if self.learner is not None:
-            self.learner.restore(state["learner"])
 
-    def run(self, log: Log, upto: int | None = None, visit: Visit | None = None) -> None:
-        """Fold the facts after this position.
-
-        `visit` is called for every decision with the state at its `as_of`, before anything later is learned.
-        """
-        for fact, decided in log.events(self.position, upto, self):
-            if fact.kind == Kind.DECISION:
-                if visit is not None:
-                    visit(fact, decided)
-                self.decide(fact.position, decided)
-            else:
-                self.reward(fact.position, decided, _number(fact.reward, fact))
-        self.position = max(self.position, log.storage.head() if upto is None else upto)
+    def hash(self) -> str:
+        """The hash of the state."""
+        return hash_state(self.state())
 
 
-Visit = Callable[[Fact, Decided], None]
-
-
-class Log:
-    """Facts of a store in decoded form, in the order in which a fold wants them."""
-
-    def __init__(self, storage: Storage, batch: int = 2048) -> None:
-        self.storage, self.batch = storage, batch
-        self._sets: Recent[bytes, Actions] = Recent(4096)
-
-    def events(self, after: int, upto: int | None, fold: Fold) -> Iterator[tuple[Fact, Decided]]:
-        """Decisions and rewards with after < position ≤ upto, a decision before any fact later than its `as_of`.
-
-        What a decision saw is what had been folded by its `as_of`, whatever its own position.
-        """
-        decisions = self._decided(self.storage.decisions_by_as_of(after, upto))
-        ahead = next(decisions, None)
-        for rewards in _batches(self.storage.facts(after, upto, kinds=LEARNABLE), self.batch):
-            old = self._decisions_before(after, rewards)
-            for fact in rewards:
-                while ahead is not None and _number(ahead[0].as_of, ahead[0]) < fact.position:
-                    yield ahead
-                    ahead = next(decisions, None)
-                position = int(_number(fact.decision, fact))
-                yield fact, fold.remembered(position) or old.get(position) or self.decided_at(position)
-        while ahead is not None:
-            yield ahead
-            ahead = next(decisions, None)
-
-    def _decisions_before(self, after: int, rewards: Sequence[Fact]) -> dict[int, Decided]:
-        """Decisions that these rewards name and this pass does not come by, in one query."""
-        wanted = [fact.decision for fact in rewards if fact.decision is not None and fact.decision <= after]
-        found = self.storage.at(wanted) if wanted else {}
-        return {fact.position: decided for fact, decided in self._decided(iter(found.values()))}
-
-    def decided_at(self, position: int) -> Decided:
-        """The decision at one position, read from the store."""
-        fact = self.storage.at([position]).get(position)
-        if fact is None or fact.kind != Kind.DECISION:
-            raise CorruptStore(f"a fact names position {position} as its decision, and no decision is there")
-        return self.decode(fact)
-
-    def decode(self, fact: Fact) -> Decided:
-        """One decision in decoded form."""
-        return next(self._decided(iter([fact])))[1]
-
-    def _decided(self, facts: Iterator[Fact]) -> Iterator[tuple[Fact, Decided]]:
-        for batch in _batches(facts, self.batch):
-            sets = self._action_sets({fact.actions for fact in batch if fact.actions is not None})
-            for fact in batch:
-                yield fact, _decode(fact, sets)
-
-    def _action_sets(self, digests: set[bytes]) -> dict[bytes, Actions]:
-        known = {digest: actions for digest in digests if (actions := self._sets.get(digest)) is not None}
-        missing = [digest for digest in digests if digest not in known]
-        for digest, body in self.storage.action_sets(missing).items() if missing else ():
-            known[digest] = decode_actions(body, digest)
-            self._sets.put(digest, known[digest])
-        return known
-
-
-def _decode(fact: Fact, sets: dict[bytes, Actions]) -> Decided:
-    if fact.context is None or fact.actions is None or fact.actions not in sets or fact.action is None:
-        raise CorruptStore(f"the decision at position {fact.position} lacks its context, its candidates or its action")
-    actions = sets[fact.actions]
-    if fact.action not in actions.ids:
-        raise CorruptStore(
-            f"the decision at position {fact.position} shows {fact.action!r}, which is no candidate of it"
-        )
-    return Decided(decode_row(fact.context), actions, actions.ids.index(fact.action), _number(fact.propensity, fact))
-
-
-def _number(value: float | None, fact: Fact) -> float:
-    if value is None:
-        raise CorruptStore(f"the {fact.kind} at position {fact.position} lacks a number that every {fact.kind} has")
-    return value
-
-
-def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def newest(log: Log, given: Given, configuration: Configuration, upto: int | None = None) -> Fold:
+    """A fold at the newest snapshot, not after `upto`, that is whole; or at the beginning."""
+    fold = Fold(given, configuration, log)
+    stored = [info.position for info in log.storage.snapshots() if upto is None or info.position <= upto]
+    if stored and not fold.storable:
+        warnings.warn("what cannot be kept in snapshots is rebuilt from the whole log", ReplayWarning, 6)
+        return fold
+    for position in reversed(stored):
+        try:
+            restore_at(log.storage, position, fold)
+        except CorruptSnapshot as error:
+            warnings.warn(f"snapshot {position} is passed over for the one before: {error}", ReplayWarning, 6)
+            fold = Fold(given, configuration, log)
+        else:
+            break
+    return fold
 
 
 def shape(context: Row) -> int:

@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from croupier.errors import Conflict, UnknownDecision, storing
 from croupier.fold import REMEMBERED
 from croupier.recent import Recent
 from croupier.writer import Writer
-from croupier_storage import Fact, Kind, Storage
-
-
-class Made(NamedTuple):
-    """A decision that was made: its position, and its reward's."""
-
-    position: int
-    reward: int | None = None
+from croupier_storage import Fact, Storage
 
 
 class History:
-    """Looks up decisions by id and rewards by key.
+    """Finds decisions by id and rewards by key.
 
     Memory holds more entries than the writer's queue does, so whatever has fallen out of memory is committed.
     """
 
     def __init__(self, storage: Storage, writer: Writer) -> None:
         self._storage, self._writer = storage, writer
-        self._made: Recent[str, Made] = Recent(REMEMBERED)
+        self._positions: Recent[str, int] = Recent(REMEMBERED)
         self._keyed: Recent[str, Fact] = Recent(REMEMBERED)
-        self.put = self._made.put
+        self.put = self._positions.put
 
-    def rewarded(self, id: str, fact: Fact, made: Made) -> None:
-        """Note a reward."""
-        self._made.put(id, Made(made.position, fact.position))
-        if fact.key is not None:
-            self._keyed.put(fact.key, fact)
-
-    def find(self, id: str) -> Made:
-        """Position and reward of a decision. Raises UnknownDecision."""
-        made = self._made.get(id)
-        if made is not None:
-            return made
+    def find(self, id: str) -> int:
+        """The position of a decision. Raises UnknownDecision."""
+        position = self._positions.get(id)
+        if position is not None:
+            return position
         with storing():
             decision = self._storage.decision(id) if isinstance(id, str) else None
-            if decision is None:
-                raise UnknownDecision(
-                    f"no decision {id!r} is in the log, so this reward would teach nothing; pass the `id` of a "
-                    "decision that this store made"
-                )
-            about = self._storage.about(decision.position)
-        reward = next((fact.position for fact in about if fact.kind == Kind.REWARD), None)
-        return Made(decision.position, reward)
+        if decision is None:
+            raise UnknownDecision(
+                f"no decision {id!r} is in the log, so this would teach nothing; pass the `id` of a decision that this "
+                "store made"
+            )
+        return decision.position
 
     def decision(self, id: str) -> Fact | None:
         """The decision of this id, as the log has it."""
-        made = self._made.get(id)
-        if made is not None:
-            self._writer.wait(made.position)
+        position = self._positions.get(id)
+        if position is not None:
+            self._writer.wait(position)
         with storing():
             return self._storage.decision(id)
+
+    def keep_key(self, fact: Fact) -> None:
+        """Note the key of a reward."""
+        if fact.key is not None:
+            self._keyed.put(fact.key, fact)
 
     def keyed(self, key: str, decision: int, reward: float) -> Fact | None:
         """The reward that has used this key. Raises Conflict where it was of another decision or value."""
@@ -72,3 +60,8 @@ class History:
                 "key names one reward: give each its own"
             )
         return fact
+
+    def forget(self) -> None:
+        """Drop what is at hand; it will be looked up again."""
+        self._positions.clear()
+        self._keyed.clear()

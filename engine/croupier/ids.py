@@ -1,9 +1,10 @@
-"""Where decision ids come from: any callable that returns a new string each time."""
+"""Where decision ids come from: any callable that returns a new string each time, in whichever thread."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import count
 
 IdSource = Callable[[], str]
 
@@ -15,28 +16,35 @@ def time_ordered(clock: Callable[[], float]) -> IdSource:
     >>> new()[:15], new() != new()
     ('00000000-0000-7', True)
     """
-    random = _random_digits()
+    pool: list[str] = []
+    owner = os.getpid()
 
     def new() -> str:
-        time, chance = f"{int(clock() * 1000):012x}", next(random)
+        nonlocal owner
+        if os.getpid() != owner:  # a fork begins a pool of its own, or parent and child would share the rest of one
+            owner = os.getpid()
+            pool.clear()
+        while True:
+            try:
+                chance = pool.pop()
+            except IndexError:
+                pool.extend(_random_digits())
+            else:
+                break
+        time = f"{int(clock() * 1000):012x}"
         return f"{time[:8]}-{time[8:12]}-7{chance[:3]}-{chance[3:7]}-{chance[7:]}"
 
     return new
 
 
-def _random_digits() -> Iterator[str]:
-    """Nineteen hexadecimal digits a time, the fourth one of 8, 9, a, b: the variant of RFC 9562.
+def _random_digits(times: int = 1024) -> list[str]:
+    """So many times nineteen hexadecimal digits, the fourth of them 8, 9, a or b: the variant of RFC 9562.
 
-    The system is asked by the block, since one call costs as much as a whole decision. A fork starts a block of its
-    own, or parent and child would share the rest of one.
+    The system is asked by the block, since one call costs as much as a whole decision.
     """
-    while True:
-        block, owner = os.urandom(10 * 1024).hex(), os.getpid()
-        for start in range(0, len(block), 20):
-            if os.getpid() != owner:
-                break
-            variant = "89ab"[int(block[start + 19], 16) & 3]
-            yield f"{block[start : start + 3]}{variant}{block[start + 3 : start + 18]}"
+    block = os.urandom(10 * times).hex()
+    digits = (block[start : start + 20] for start in range(0, len(block), 20))
+    return [f"{d[:3]}{'89ab'[int(d[19], 16) & 3]}{d[3:18]}" for d in digits]
 
 
 def counted(prefix: str = "d") -> IdSource:
@@ -46,11 +54,5 @@ def counted(prefix: str = "d") -> IdSource:
     >>> new(), new()
     ('d1', 'd2')
     """
-    count = 0
-
-    def new() -> str:
-        nonlocal count
-        count += 1
-        return f"{prefix}{count}"
-
-    return new
+    numbers = count(1)
+    return lambda: f"{prefix}{next(numbers)}"

@@ -3,102 +3,73 @@
 from __future__ import annotations
 
 import secrets
-import warnings
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from croupier.configuration import Configuration, described, digest
-from croupier.errors import storing
-from croupier.fold import Fold, Log
-from croupier_policies import Learner, Policy, State
-from croupier_storage import CorruptSnapshot, PolicyRecord, Snapshot, Storage, decode_state, hash_state
-
-
-class ReplayWarning(UserWarning):
-    """State had to be rebuilt from the log because no snapshot could give it back."""
+from croupier.errors import ConfigurationDiffers
+from croupier.fold import Fold, newest
+from croupier.log import Log
+from croupier.parts import Given, Parts
+from croupier.rewards import Rewards
+from croupier_policies import Policy
+from croupier_storage import PolicyRecord, Storage
 
 
 class Opened(NamedTuple):
-    """What the engine starts from."""
+    """What the engine starts from; `changed` asks for the replay that brings in another policy or learner."""
 
     configuration: Configuration
     fold: Fold
-    log: Log
-    record: PolicyRecord
+    changed: bool
 
 
-def configure(
-    storage: Storage, policy: Policy, learner: Learner | None, seed: int | None, reward_range: tuple[float, float]
-) -> Configuration:
-    """The store's configuration, written if the store is new and held against these arguments if not.
+class Settings(NamedTuple):
+    """What a store is opened with; `seed` None stands for the store's own."""
+
+    parts: Parts
+    seed: int | None
+    reward_range: tuple[float, float]
+    rewards: Rewards
+    replay: bool
+
+
+def restore(storage: Storage, settings: Settings) -> Opened:
+    """Configuration and state of a store."""
+    configuration = configure(storage, settings)
+    fold = newest(Log(storage), Given(*settings.parts), configuration)
+    fold.run()
+    stored, asked = fold.parts.description(), settings.parts.description()
+    changed = [name for name in stored if stored[name] != asked[name]]
+    if changed and not settings.replay:
+        listed = "; ".join(f"{name}: {stored[name]} in the store, {asked[name]} here" for name in changed)
+        raise ConfigurationDiffers(
+            f"the store goes on under another configuration ({listed}). Decisions of this one would be explained by no "
+            "replay. Open the store with its own, or with replay=True to teach this one the whole log and go on with it"
+        )
+    return Opened(configuration, fold, bool(changed))
+
+
+def configure(storage: Storage, settings: Settings) -> Configuration:
+    """The store's configuration, written if the store is new and held against these settings if not.
 
     Without a seed the store's own is taken; a new store gets one from the system's randomness.
     """
-    settings = storage.settings()
-    born = "seed" in settings
+    held = storage.settings()
+    stored = Configuration.stored(held) if "seed" in held else None
+    seed = settings.seed
     if seed is None:
-        seed = Configuration.stored(settings).seed if born else secrets.randbits(63)
-    low, high = reward_range
-    asked = Configuration(seed, (float(low), float(high)), described(policy), described(learner))
-    if born:
-        asked.check(Configuration.stored(settings))
-    else:
-        storage.save_settings(asked.settings())
+        seed = stored.seed if stored is not None else secrets.randbits(63)
+    low, high = settings.reward_range
+    policy, learner = map(described, settings.parts)
+    asked = Configuration(seed, (float(low), float(high)), policy, learner, settings.rewards)
+    if stored is not None:
+        asked.check(stored)
+        return stored
+    storage.save_settings(asked.settings())
     return asked
 
 
-def restore(
-    storage: Storage, policy: Policy, learner: Learner | None, seed: int | None, reward_range: tuple[float, float]
-) -> Opened:
-    """Configuration, state and log of a store."""
-    with storing():
-        configuration = configure(storage, policy, learner, seed, reward_range)
-        log = Log(storage)
-        fold = newest(log, policy, learner, configuration)
-        fold.run(log)
-        return Opened(configuration, fold, log, _record(storage, policy))
-
-
-def newest(log: Log, policy: Policy, learner: Learner | None, configuration: Configuration) -> Fold:
-    """A fold at the newest snapshot that is whole, or at the beginning."""
-    fold = Fold(policy.fresh(), learner.fresh() if learner is not None else None, configuration)
-    stored = log.storage.snapshots()
-    if stored and not (fold.policy.storable and (fold.learner is None or fold.learner.storable)):
-        warnings.warn(
-            "the policy or learner cannot be kept in snapshots; its state is rebuilt from the whole log",
-            ReplayWarning,
-            4,
-        )
-        return fold
-    for position, *_ in reversed(stored):
-        try:
-            _restore_at(log.storage, position, fold)
-        except CorruptSnapshot as error:
-            warnings.warn(f"snapshot {position} is passed over for the one before: {error}", ReplayWarning, 4)
-        else:
-            break
-    return fold
-
-
-def _restore_at(storage: Storage, position: int, fold: Fold) -> None:
-    snapshot = storage.snapshot(position)
-    if snapshot is None:
-        raise CorruptSnapshot(f"snapshot {position} is gone")
-    state = verified(snapshot)
-    try:
-        fold.restore(state, position)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise CorruptSnapshot(f"it does not hold the state of this policy and learner: {error!r}") from error
-
-
-def verified(snapshot: Snapshot) -> State:
-    """The state of a snapshot, its hash checked. Raises CorruptSnapshot."""
-    state = decode_state(snapshot.body)
-    if hash_state(state) != snapshot.hash:
-        raise CorruptSnapshot("its state does not have the hash that was written beside it")
-    return cast("State", state)
-
-
-def _record(storage: Storage, policy: Policy) -> PolicyRecord:
+def recorded(storage: Storage, policy: Policy) -> PolicyRecord:
     """The record that decisions of this policy, in this arithmetic, refer to; added if there is none."""
     records = storage.policies()
     body = described(policy)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import orjson
 
 from croupier.configuration import Configuration
-from croupier.errors import CroupierError, EvidenceError, as_ours, storing
-from croupier.fold import Decided, Fold, Log
-from croupier.opening import verified
+from croupier.errors import CroupierError, as_ours, storing
+from croupier.fold import Fold
+from croupier.log import Decided, Log
+from croupier.parts import Given
+from croupier.snapshots import verified
 from croupier_policies import Learner, Policy, PolicyError
-from croupier_policies.registry import build
 from croupier_policies.sampling import draw, uniform
-from croupier_storage import CorruptSnapshot, Fact, Storage, StorageError, hash_state, open_storage
+from croupier_storage import CorruptSnapshot, Fact, Kind, Storage, StorageError, open_storage
 
 ELSEWHERE = 1e-9  # how far probabilities may be apart in another arithmetic than the log's
 
@@ -29,6 +29,8 @@ class Verification:
     rewards: int = 0
     snapshots: int = 0
     other_arithmetic: int = 0
+    erased: int = 0
+    unverifiable: int = 0
     state_hash: str = ""
     difference: str | None = None
 
@@ -43,6 +45,11 @@ class Verification:
             f"{self.head} facts: {self.decisions} decisions recomputed, {self.rewards} rewards folded, "
             f"{self.snapshots} snapshots compared",
         ]
+        if self.erased:
+            lines.append(
+                f"{self.erased} facts were erased; {self.unverifiable} decisions were made by a state that contained "
+                "them, and cannot be recomputed"
+            )
         if self.other_arithmetic:
             lines.append(
                 f"{self.other_arithmetic} decisions were made in another arithmetic (library versions, device or CPU) "
@@ -89,26 +96,6 @@ def verify(
             storage.close()
 
 
-def stored_parts(
-    configuration: Configuration, policy: Policy | None, learner: Learner | None
-) -> tuple[Policy, Learner | None]:
-    """Policy and learner of a store, untaught: built from its configuration unless given."""
-    try:
-        return (
-            policy.fresh() if policy is not None else cast(Policy, _built(configuration.policy)),
-            learner.fresh() if learner is not None else cast("Learner | None", _built(configuration.learner)),
-        )
-    except (PolicyError, TypeError) as error:
-        raise EvidenceError(
-            f"the store's policy or learner cannot be rebuilt from its configuration: {error}"
-        ) from error
-
-
-def _built(description: bytes) -> object:
-    parsed = orjson.loads(description)
-    return None if parsed is None else build(parsed["name"], parsed["config"])
-
-
 class _Pass:
     """One pass over a log."""
 
@@ -118,8 +105,8 @@ class _Pass:
         self.storage, self.progress = storage, progress
         self.configuration = Configuration.stored(storage.settings())
         self.result = Verification(head=storage.head())
-        policy, learner = stored_parts(self.configuration, policy, learner)
-        self.fold = Fold(policy, learner, self.configuration)
+        self.fold = Fold(Given(policy, learner), self.configuration, Log(storage))
+        self.erasures = self._erasures()
         self.arithmetic = {record.id: record.arithmetic for record in storage.policies()}
 
     def run(self) -> Verification:
@@ -135,7 +122,7 @@ class _Pass:
         except (CroupierError, StorageError, PolicyError) as error:
             ours = as_ours(error) if isinstance(error, StorageError) else error
             result.difference = f"at or after position {self.fold.position}: {ours}"
-        result.rewards, result.state_hash = self.fold.rewards, hash_state(self.fold.state())
+        result.rewards, result.state_hash = self.fold.rewards, self.fold.hash()
         return result
 
     def _rows(self) -> None:
@@ -143,11 +130,20 @@ class _Pass:
             raise _Difference(f"position {position}: the row is missing or was changed after it was written")
 
     def _fold_to(self, position: int) -> None:
-        self.fold.run(Log(self.storage), position, self._compare_decision)
+        self.fold.run(position, self._compare_decision)
+
+    def _erasures(self) -> list[range]:
+        """Stretches of the log in which the state contained what has been erased since."""
+        self.result.erased = sum(1 for _ in self.storage.facts(kinds=[Kind.ERASURE]))
+        bodies = ((f.position, orjson.loads(f.body or b"{}")) for f in self.storage.facts(kinds=[Kind.REBASE]))
+        return [range(body["erased"][0], end) for end, body in bodies if "erased" in body]
 
     def _compare_decision(self, fact: Fact, decided: Decided) -> None:
-        p = self.fold.policy.probabilities(decided.context, decided.actions)
-        same = self.arithmetic.get(fact.policy or 0) == self.fold.policy.arithmetic
+        if any(fact.position in stretch for stretch in self.erasures):
+            self.result.unverifiable += 1
+            return
+        p = self.fold.parts.policy.probabilities(decided.context, decided.actions)
+        same = self.arithmetic.get(fact.policy or 0) == self.fold.parts.policy.arithmetic
         tolerance = 0.0 if same else ELSEWHERE
         self.result.other_arithmetic += not same
         self.result.decisions += 1
@@ -173,6 +169,6 @@ class _Pass:
             verified(snapshot)
         except CorruptSnapshot as error:
             raise _Difference(f"the snapshot at position {position} is damaged: {error}") from error
-        if snapshot.hash != hash_state(self.fold.state()) and not self.result.other_arithmetic:
+        if snapshot.hash != self.fold.hash() and not self.result.other_arithmetic:
             raise _Difference(f"the snapshot at position {position} is not the state that the log gives there")
         self.result.snapshots += 1

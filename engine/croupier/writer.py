@@ -67,6 +67,11 @@ class Writer:
                 self._progress.wait_for(lambda: self._failure is not None or self.committed >= position)
         self.check()
 
+    @property
+    def failed(self) -> StoreError | None:
+        """What stopped the writer, if anything did."""
+        return self._failure
+
     def check(self) -> None:
         """Raises what stopped the writer, if anything did."""
         if self._failure is not None:
@@ -132,5 +137,6 @@ class Writer:
             return
         body = encode_state(portrait.state)
         self._storage.save_snapshot(Snapshot(portrait.position, portrait.at, hash_state(portrait.state), body))
-        for position, *_ in self._storage.snapshots()[: -self._kept]:
+        unpinned = [info.position for info in self._storage.snapshots() if not info.pinned]
+        for position in unpinned[: -self._kept]:
             self._storage.delete_snapshot(position)

@@ -202,7 +202,7 @@ def test_a_reward_that_cannot_be_learned_stops_the_engine_and_is_not_logged(url:
     with Engine.open(url, policy=Broken(), learner=None, ids=counted()) as engine:
         engine.choose({}, ["a", "b"])
         for _ in range(2):
-            with pytest.raises(Exception, match="decision d1 could not be learned"):
+            with pytest.raises(Exception, match="decision at position 1 could not be learned"):
                 engine.reward("d1", 0.5)
         with pytest.raises(Exception, match="open it again"):
             engine.choose({}, ["a", "b"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from croupier import Engine, UniformPolicy, verify
-from croupier.opening import ReplayWarning
+from croupier.fold import ReplayWarning
 from croupier_storage import open_storage
 
 

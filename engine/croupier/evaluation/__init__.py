@@ -5,15 +5,17 @@ from croupier.evaluation.compare import compare
 from croupier.evaluation.diagnostics import Diagnostics, Mass
 from croupier.evaluation.estimators import ESTIMATORS
 from croupier.evaluation.evaluate import evaluate
-from croupier.evaluation.intervals import Interval, normal_fixed_sample
+from croupier.evaluation.intervals import INTERVALS, Interval, Setting, normal_fixed_sample
 from croupier.evaluation.log import Counts
 from croupier.evaluation.moments import Moments
 from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluated, Evaluation
+from croupier.evaluation.tally import Tally
 from croupier.evaluation.targets import Constant, Frozen, Learned, Logged, Target
 from croupier.evaluation.verdict import Cause, Refusal, Rules, Verdict, judge
 
 __all__ = [
     "ESTIMATORS",
+    "INTERVALS",
     "Cause",
     "Columns",
     "Comparison",
@@ -33,6 +35,8 @@ __all__ = [
     "Moments",
     "Refusal",
     "Rules",
+    "Setting",
+    "Tally",
     "Target",
     "Verdict",
     "compare",

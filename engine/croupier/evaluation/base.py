@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
 
 from croupier.evaluation.moments import Matrix, Moments
 from croupier_policies import Vector
@@ -25,12 +27,14 @@ class Columns:
         r: The reward, in its own units.
         q: q̂(x, a), the estimated reward of the logged action, by a model that has not seen r.
         v: v̂(x) = Σ_a π(a|x)·q̂(x, a), the estimated reward of the target.
+        h: What `aw-dr` weighs the row by, known before its action was drawn (see `Stabiliser`); None for 1.
     """
 
     w: Vector
     r: Vector
     q: Vector
     v: Vector
+    h: Vector | None = None
 
 
 class Estimated(NamedTuple):
@@ -47,23 +51,33 @@ class Estimator(ABC):
         name: What it is called in reports and on the command line.
         width: Terms per row, k.
         model_only: It rests on the reward model alone, whose bias no interval of it covers.
+        caveat: What none of its intervals covers; empty for nothing.
     """
 
-    name: ClassVar[str]
-    width: ClassVar[int]
-    model_only: ClassVar[bool] = False
+    name: str
+    width: int = 1
+    model_only: bool = False
+    caveat: str = ""
 
     @abstractmethod
     def terms(self, columns: Columns) -> Matrix:
         """z, shape (n, k)."""
 
     @abstractmethod
-    def value(self, mean: Vector) -> float:
-        """f(z̄); NaN where it is not defined. `mean`: shape (k,)."""
+    def values(self, means: Matrix) -> Vector:
+        """f of each of B mean vectors, shape (B,); NaN where it is not defined. `means`: shape (k, B)."""
 
     @abstractmethod
     def gradient(self, mean: Vector) -> Vector:
         """∇f(z̄), shape (k,)."""
+
+    def value(self, mean: Vector) -> float:
+        """f(z̄); NaN where it is not defined. `mean`: shape (k,)."""
+        return float(self.values(mean[:, None])[0])
+
+    def settled(self, moments: Moments) -> Estimator:
+        """The estimator itself, or, where the data choose among several, the chosen one; on the same terms."""
+        return self
 
     def estimate(self, moments: Moments) -> Estimated:
         """Value and standard error √(∇fᵀ Σ ∇f/n), Σ the covariance of the terms whose moments these are.
@@ -75,8 +89,25 @@ class Estimator(ABC):
         >>> round(value, 6), round(error, 6)
         (0.666667, 0.666667)
         """
-        mean = moments.mean
-        return Estimated(self.value(mean), standard_error(self.gradient(mean), moments))
+        chosen, mean = self.settled(moments), moments.mean
+        return Estimated(chosen.value(mean), standard_error(chosen.gradient(mean), moments))
+
+
+class Mean(Estimator):
+    """An estimator with one term per row, whose mean it is."""
+
+    def values(self, means: Matrix) -> Vector:
+        """The means themselves."""
+        return means[0]
+
+    def gradient(self, mean: Vector) -> Vector:
+        """1."""
+        return np.ones(1)
+
+
+def ratio(above: Vector, below: Vector) -> Vector:
+    """above/below; NaN where `below` is 0."""
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0.0)
 
 
 def standard_error(gradient: Vector, moments: Moments) -> float:

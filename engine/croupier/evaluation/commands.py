@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,9 @@ from rich.progress import Progress as Bar
 
 from croupier.errors import CroupierError
 from croupier.evaluation.compare import compare
+from croupier.evaluation.estimators import NAMES
 from croupier.evaluation.evaluate import evaluate
+from croupier.evaluation.intervals import DEFAULT, INTERVALS
 from croupier.evaluation.log import Progress
 from croupier.evaluation.results import Comparison, Evaluation
 
@@ -40,8 +43,13 @@ def evaluate_command(
     store: Store,
     target: Targets,
     estimator: Annotated[
-        list[str] | None, typer.Option("--estimator", "-e", help="ips, snips, dm, dr or sndr.")
+        list[str] | None, typer.Option("--estimator", "-e", help=f"{NAMES}; give it several times.")
     ] = None,
+    interval: Annotated[
+        list[str] | None, typer.Option("--interval", "-i", help=f"{', '.join(INTERVALS)}; give it several times.")
+    ] = None,
+    segment: Annotated[str | None, typer.Option(help="A feature of the context, by whose values to split.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page to this file, too.")] = None,
     level: Level = 0.95,
     in_sample: InSample = False,
     json: AsJson = False,
@@ -52,10 +60,14 @@ def evaluate_command(
             store_url(store),
             target,
             estimators=estimator or ("ips", "snips", "dr"),
+            intervals=interval or DEFAULT,
+            segment=segment,
             level=level,
             in_sample=in_sample,
             progress=progress,
         )
+    if html is not None:
+        html.write_text(result.to_html(), encoding="utf-8")
     _print(result, json)
 
 

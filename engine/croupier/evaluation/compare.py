@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-import numpy as np
-
 from croupier.errors import InputError
-from croupier.evaluation.base import Estimated, Estimator, standard_error
-from croupier.evaluation.diagnostics import Mass
+from croupier.evaluation.base import Estimator
 from croupier.evaluation.estimators import named
-from croupier.evaluation.evaluate import distinct, judged
-from croupier.evaluation.intervals import checked_level, normal_fixed_sample
-from croupier.evaluation.log import Progress, Rows, observe
-from croupier.evaluation.moments import Moments
+from croupier.evaluation.evaluate import Gathered, distinct, judged
+from croupier.evaluation.intervals import Setting, checked_level, methods, normal_fixed_sample
+from croupier.evaluation.log import Progress, Rows, Sink, observe
+from croupier.evaluation.pairs import Pair
 from croupier.evaluation.results import Comparison, Difference, Evaluation
 from croupier.evaluation.source import opened
+from croupier.evaluation.tally import Tally
 from croupier.evaluation.targets import Target
 from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, Verdict
 from croupier_policies import Learner, Policy
@@ -77,15 +75,31 @@ def compare(
         raise InputError(f"give at least two targets to compare, not {len(targets)}")
     with opened(url, policy, learner) as source:
         resolved = distinct(targets, source)
-        rows = observe(source, resolved, progress, in_sample)
-    evaluation = judged(rows, resolved, [asked], level, rules, in_sample)
-    return compared(rows, evaluation, asked, level, rules)
+        setting = Setting(*source.configuration.reward_range)
+        gathered = Gathered([Tally([asked], methods(["normal"]), setting) for _ in resolved])
+        pairs = [Pair(asked, first, second) for first, second in combinations(range(len(resolved)), 2)]
+        counts = observe(source, resolved, gathering(gathered, pairs), progress, in_sample)
+    labelled = [(target.label, target.notes(), target.learned_upto) for target in resolved]
+    evaluation = judged(gathered, labelled, counts, level, rules, in_sample)
+    return compared(pairs, evaluation, asked, level, rules)
 
 
-def compared(rows: Rows, evaluation: Evaluation, estimator: Estimator, level: float, rules: Rules) -> Comparison:
-    """Differences and leader from the columns of a log and the evaluation of its targets."""
-    pairs = list(combinations(range(len(evaluation.targets)), 2))
-    differences = tuple(_difference(rows, evaluation, estimator, pair, level, len(pairs), rules) for pair in pairs)
+def gathering(gathered: Gathered, pairs: Sequence[Pair]) -> Sink:
+    """Takes in a batch for the targets and for their pairs."""
+
+    def add(rows: Rows) -> None:
+        gathered.add(rows)
+        for pair in pairs:
+            pair.add(rows)
+
+    return add
+
+
+def compared(
+    pairs: Sequence[Pair], evaluation: Evaluation, estimator: Estimator, level: float, rules: Rules
+) -> Comparison:
+    """Differences and leader from what was gathered of every pair and the evaluation of the targets."""
+    differences = tuple(_difference(pair, evaluation, level, len(pairs), rules) for pair in pairs)
     values = {
         each.label: each.estimates[estimator.name].value
         for each in evaluation.targets
@@ -100,39 +114,17 @@ def compared(rows: Rows, evaluation: Evaluation, estimator: Estimator, level: fl
     return Comparison(evaluation, estimator.name, differences, leader, not reasons, reason)
 
 
-def _difference(
-    rows: Rows,
-    evaluation: Evaluation,
-    estimator: Estimator,
-    pair: tuple[int, int],
-    level: float,
-    pairs: int,
-    rules: Rules,
-) -> Difference:
-    first, second = (evaluation.targets[k] for k in pair)
-    value, error = paired(estimator, Moments.of(np.hstack([estimator.terms(rows.columns(k)) for k in pair])))
-    apart = np.abs(rows.w[pair[0]] - rows.w[pair[1]])
-    effective = min(Mass.of(apart * rows.scaled).ess, Mass.of(apart * (1.0 - rows.scaled)).ess)
+def _difference(pair: Pair, evaluation: Evaluation, level: float, pairs: int, rules: Rules) -> Difference:
+    first, second = (evaluation.targets[k] for k in (pair.first, pair.second))
+    value, error = pair.difference()
     refusals = [
         refusal._replace(reason=f"{each.label}: {refusal.reason}")
         for each in (first, second)
-        for refusal in each.estimates[estimator.name].verdict.refusals
+        for refusal in each.estimates[pair.estimator.name].verdict.refusals
     ]
-    verdict = Verdict(tuple(refusals)).with_refusal(_alike(effective, rules))
+    verdict = Verdict(tuple(refusals)).with_refusal(_alike(pair.effective, rules))
     interval = normal_fixed_sample(value, error, level, pairs)
-    return Difference(first.label, second.label, value, error, interval, effective, verdict)
-
-
-def paired(estimator: Estimator, moments: Moments) -> Estimated:
-    """V̂₁ − V̂₂ and its standard error on the same rows.
-
-    Args:
-        estimator: Of both values.
-        moments: Of the terms of the first target with those of the second beside them, shape (n, 2k).
-    """
-    first, second = np.split(moments.mean, 2)
-    gradient = np.concatenate([estimator.gradient(first), -estimator.gradient(second)])
-    return Estimated(estimator.value(first) - estimator.value(second), standard_error(gradient, moments))
+    return Difference(first.label, second.label, value, error, interval, pair.effective, verdict)
 
 
 def _alike(effective: float, rules: Rules) -> Refusal | None:

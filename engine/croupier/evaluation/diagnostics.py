@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from croupier.evaluation.tail import Tail
 from croupier_policies import Vector
 
 
@@ -62,17 +63,19 @@ class Diagnostics:
         gains: Of w·s.
         losses: Of w·(1 − s).
         missing: Σ over rows of the target's probability on actions that the logging policy could not have drawn.
+        tail: The largest weights.
     """
 
     weights: Mass
     gains: Mass
     losses: Mass
     missing: float
+    tail: Tail
 
     @classmethod
     def of(cls, w: Vector, s: Vector, outside: Vector) -> Diagnostics:
         """Of one batch: weights, rewards scaled to 0…1, and the probability outside the support; shape (n,) each."""
-        return cls(Mass.of(w), Mass.of(w * s), Mass.of(w * (1.0 - s)), float(outside.sum()))
+        return cls(Mass.of(w), Mass.of(w * s), Mass.of(w * (1.0 - s)), float(outside.sum()), Tail.of(w))
 
     def __add__(self, other: Diagnostics) -> Diagnostics:
         return Diagnostics(
@@ -80,6 +83,7 @@ class Diagnostics:
             self.gains + other.gains,
             self.losses + other.losses,
             self.missing + other.missing,
+            self.tail + other.tail,
         )
 
     @property
@@ -123,4 +127,5 @@ class Diagnostics:
             "mean_weight": self.mean_weight,
             "mean_weight_error": self.mean_weight_error,
             "outside_support": self.outside,
+            "pareto_k": self.tail.shape,
         }

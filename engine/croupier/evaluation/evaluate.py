@@ -10,13 +10,14 @@ import numpy as np
 from croupier.errors import InputError
 from croupier.evaluation.base import Estimator
 from croupier.evaluation.estimators import named
-from croupier.evaluation.intervals import checked_level, normal_fixed_sample
+from croupier.evaluation.intervals import DEFAULT, Setting, checked_level, methods
 from croupier.evaluation.log import Counts, Progress, Rows, observe
-from croupier.evaluation.moments import Moments
 from croupier.evaluation.results import Estimate, Evaluated, Evaluation
 from croupier.evaluation.source import Source, opened
+from croupier.evaluation.story import Story
+from croupier.evaluation.tally import Tally
 from croupier.evaluation.targets import Target, resolve
-from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, judge
+from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, Verdict, judge
 from croupier_policies import Learner, Policy
 
 
@@ -25,26 +26,33 @@ def evaluate(
     targets: Sequence[str | Policy | Target],
     *,
     estimators: Sequence[str] = ("ips", "snips", "dr"),
+    intervals: Sequence[str] = DEFAULT,
     level: float = 0.95,
     rules: Rules = RULES,
     in_sample: bool = False,
+    segment: str | None = None,
     policy: Policy | None = None,
     learner: Learner | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Estimate, from logged propensities, what target policies would have earned.
 
-    The store is read once, for all targets together. Decisions without a reward are left out and counted.
+    The store is read once, for all targets together, and no more than a batch of it is held. Decisions without a reward
+    are left out and counted.
 
     Args:
         url: The store; it is read only.
         targets: `logged`, `uniform`, `constant:ACTION`, `snapshot:POSITION`, `snapshot:latest`, `policy:NAME` or
             `policy:NAME:{"json": "arguments"}`; a `Policy`, which starts untaught and learns along the log; or a
             `Target`.
-        estimators: Of `ips`, `snips`, `dm`, `dr`, `sndr`.
+        estimators: Of `ips`, `snips`, `dm`, `dr`, `sndr`, `aw-dr`, and with a limit, or `slope` to choose it,
+            `ips-clip:10`, `dr-clip:10`, `switch-dr:10`, `dr-os:100`.
+        intervals: Of `normal`, `bootstrap`, `bernstein`, `likelihood`, `cressie-read`, `betting-sequence`,
+            `bernstein-sequence`, `stitched-sequence`; each is given for the estimators that it applies to.
         level: Of the intervals.
         rules: When the evidence is enough.
         in_sample: Also use rows from which a snapshot has learned; its estimates are then too good, and a note says so.
+        segment: A feature of the context: the estimates are also given for each of its values.
         policy: The store's policy, where it is none of Croupier's own.
         learner: The reward model for q̂; by default the store's, or a `RiverLearner` where the store has none.
         progress: Called with (position, head) now and then.
@@ -54,7 +62,7 @@ def evaluate(
 
     Raises:
         EvidenceError: The store is empty, a target is not there, or nothing is left to evaluate on.
-        InputError: An unknown estimator, a level outside 0 to 1, or a target given twice.
+        InputError: An unknown estimator or interval, a level outside 0 to 1, or a target given twice.
         PolicyFailed: A target gave no distribution.
         StoreError: The store cannot be read.
 
@@ -73,11 +81,29 @@ def evaluate(
     False
     """
     checked_level(level)
-    asked = named(estimators)
+    asked, kinds = named(estimators), methods(intervals)
     with opened(url, policy, learner) as source:
         resolved = distinct(targets, source)
-        rows = observe(source, resolved, progress, in_sample)
-    return judged(rows, resolved, asked, level, rules, in_sample)
+        setting = Setting(*source.configuration.reward_range)
+        gathered = Gathered([Tally(asked, kinds, setting) for _ in resolved])
+        counts = observe(source, resolved, gathered.add, progress, in_sample, segment)
+    labelled = [(target.label, target.notes(), target.learned_upto) for target in resolved]
+    return judged(gathered, labelled, counts, level, rules, in_sample)
+
+
+class Gathered:
+    """A tally and a story for each target, and what the logging policy earned."""
+
+    def __init__(self, tallies: Sequence[Tally]) -> None:
+        self.parts = [(tally, Story(tally)) for tally in tallies]
+        self.total, self.rows = 0.0, 0
+
+    def add(self, rows: Rows) -> None:
+        """Take in a batch."""
+        self.total, self.rows = self.total + float(rows.reward.sum()), self.rows + len(rows)
+        for k, (tally, story) in enumerate(self.parts):
+            tally.add(rows.columns(k), rows.outside[k], rows.weight[k])
+            story.add(rows, k)
 
 
 def distinct(targets: Sequence[str | Policy | Target], source: Source) -> list[Target]:
@@ -90,35 +116,29 @@ def distinct(targets: Sequence[str | Policy | Target], source: Source) -> list[T
 
 
 def judged(
-    rows: Rows, targets: Sequence[Target], estimators: Sequence[Estimator], level: float, rules: Rules, in_sample: bool
+    gathered: Gathered,
+    targets: Sequence[tuple[str, list[str], int]],
+    counts: Counts,
+    level: float,
+    rules: Rules,
+    in_sample: bool = False,
 ) -> Evaluation:
-    """Estimates and verdicts from the columns of a log."""
-    evaluated = tuple(
-        _evaluated(rows, k, target, estimators, level, rules, in_sample) for k, target in enumerate(targets)
-    )
-    mean = float(rows.reward.sum() / len(rows.reward)) if len(rows.reward) else math.nan
-    return Evaluation(rows.counts, mean, evaluated)
+    """Estimates and verdicts from what was gathered of targets: label, notes and how far each had learned."""
+    evaluated = []
+    for (tally, story), (label, notes, learned_upto) in zip(gathered.parts, targets, strict=True):
+        if in_sample and learned_upto and counts.seen:
+            notes = [*notes, f"it has learned from the rewards of {counts.seen:,} of these rows: too good to be true"]
+        verdict = judge(tally.diagnostics, rules).with_refusal(_unexplained(counts))
+        estimates = {each.name: _estimate(tally, each, level, verdict) for each in tally.estimators}
+        evaluated.append(Evaluated(label, estimates, tally.diagnostics, verdict, tuple(notes), story))
+    mean = gathered.total / gathered.rows if gathered.rows else math.nan
+    return Evaluation(counts, mean, tuple(evaluated))
 
 
-def _evaluated(
-    rows: Rows, k: int, target: Target, estimators: Sequence[Estimator], level: float, rules: Rules, in_sample: bool
-) -> Evaluated:
-    diagnostics, columns = rows.diagnostics(k), rows.columns(k)
-    notes = target.notes()
-    if in_sample and target.learned_upto and rows.counts.seen:
-        notes.append(
-            f"it has learned from the rewards of {rows.counts.seen:,} of these rows: its estimates are too good"
-        )
-    verdict = judge(diagnostics, rules).with_refusal(_unexplained(rows.counts))
-    estimates = {}
-    for estimator in estimators:
-        value, error = estimator.estimate(Moments.of(estimator.terms(columns)))
-        interval = normal_fixed_sample(value, error, level)
-        if estimator.model_only:
-            interval = interval._replace(guarantee=f"{interval.guarantee}, without the model's bias")
-        own = verdict.with_refusal(_not_finite(value, error))
-        estimates[estimator.name] = Estimate(estimator.name, value, error, interval, own)
-    return Evaluated(target.label, estimates, diagnostics, verdict, tuple(notes))
+def _estimate(tally: Tally, estimator: Estimator, level: float, verdict: Verdict) -> Estimate:
+    value, error = estimator.estimate(tally.moments[estimator.name])
+    own = verdict.with_refusal(_not_finite(value, error))
+    return Estimate(estimator.name, value, error, tally.intervals(estimator, level), own)
 
 
 def _unexplained(counts: Counts) -> Refusal | None:

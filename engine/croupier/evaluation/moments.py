@@ -49,6 +49,10 @@ class Moments:
         between = np.outer(apart, apart) * (self.count * other.count / count)
         return Moments(count, self.total + other.total, self.scatter + other.scatter + between)
 
+    def part(self, columns: slice) -> Moments:
+        """Of some of the columns."""
+        return Moments(self.count, self.total[columns], self.scatter[columns, columns])
+
     @property
     def mean(self) -> Vector:
         """x̄, shape (k,); NaN without rows."""

@@ -10,11 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from croupier.evaluation.estimators import ESTIMATORS
+from croupier.evaluation.estimators import DM
 from croupier.evaluation.intervals import Interval
 from croupier.evaluation.log import Counts
 from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluated, Evaluation
 from croupier.evaluation.verdict import Verdict
+
+#: What a kind of interval is called in a table; beneath it stands what it guarantees.
+_SHORT = {"normal": "one look", "betting-sequence": "any time"}
 
 
 def evaluation_table(evaluation: Evaluation) -> Group:
@@ -31,7 +34,7 @@ def _estimates(evaluation: Evaluation) -> Table:
 
 def _evidence(evaluation: Evaluation) -> Table:
     table = _headed(
-        ["target"], ["ESS w", "ESS w·r", "ESS w·(1-r)", "largest shares", "mean w", "off support"], "Evidence"
+        ["target"], ["ESS w", "ESS w·r", "ESS w·(1-r)", "largest shares", "tail k", "mean w", "off support"], "Evidence"
     )
     for target in evaluation.targets:
         d = target.diagnostics
@@ -39,7 +42,7 @@ def _evidence(evaluation: Evaluation) -> Table:
         effective = (f"{mass.ess:,.0f}" for mass in (d.weights, d.gains, d.losses))
         shares = f"{d.weights.share:.2%}\n{deciding.share:.2%}"
         mean = f"{d.mean_weight:.3f}\n± {d.mean_weight_error:.3f}"
-        table.add_row(escape(target.label), *effective, shares, mean, f"{d.outside:.2%}")
+        table.add_row(escape(target.label), *effective, shares, f"{d.tail.shape:.2f}", mean, f"{d.outside:.2%}")
     return table
 
 
@@ -59,18 +62,26 @@ def _title(evaluation: Evaluation) -> str:
 def _shown(estimate: Estimate) -> str:
     if not estimate.verdict.enough:
         return "refused"
-    if ESTIMATORS[estimate.estimator].model_only:  # its interval knows nothing of the model's bias
+    if estimate.estimator == DM.name:  # its interval knows nothing of the model's bias
         return f"{estimate.value:.4g}\n[dim]model only[/dim]"
-    low, high, *_ = estimate.interval
-    return f"{estimate.value:.4g}\n[dim]{low:.4g} … {high:.4g}[/dim]"
+    ranges = (
+        f"[dim]{low:.4g} … {high:.4g} {_SHORT.get(kind, kind)}[/dim]"
+        for kind, (low, high, *_) in estimate.intervals.items()
+    )
+    return "\n".join([f"{estimate.value:.4g}", *ranges])
 
 
 def _intervals(evaluation: Evaluation) -> list[Text]:
     shown = (each for target in evaluation.targets for each in target.estimates.values())
-    intervals = (each.interval for each in shown if not ESTIMATORS[each.estimator].model_only)
-    kinds = dict.fromkeys(f"{interval.level:.4g} {interval.guarantee}" for interval in intervals)
+    intervals = [
+        (_SHORT.get(kind, kind), interval)
+        for each in shown
+        if each.verdict.enough and each.estimator != DM.name
+        for kind, interval in each.intervals.items()
+    ]
+    kinds = dict.fromkeys(f"{kind}: {interval.level:.4g} {interval.guarantee}" for kind, interval in intervals)
     explained = "Shares: of the largest w, and of the largest w·r or w·(1-r), whichever counts for less."
-    return [*(Text(f"Intervals: {kind}.") for kind in kinds), Text(explained)]
+    return [*(Text(f"{kind}.") for kind in kinds), Text(explained)]
 
 
 def _remarks(evaluation: Evaluation) -> list[Text]:
@@ -182,6 +193,7 @@ def _estimate_dict(estimate: Estimate) -> dict[str, Any]:
         "value": estimate.value,
         "error": estimate.error,
         "interval": _interval_dict(estimate.interval),
+        "intervals": {kind: _interval_dict(each) for kind, each in estimate.intervals.items()},
         "verdict": _verdict_dict(estimate.verdict),
     }
 

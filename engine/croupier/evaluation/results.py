@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -10,6 +11,7 @@ import orjson
 from croupier.evaluation.diagnostics import Diagnostics
 from croupier.evaluation.intervals import Interval
 from croupier.evaluation.log import Counts
+from croupier.evaluation.story import Story
 from croupier.evaluation.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -17,24 +19,38 @@ if TYPE_CHECKING:
 
 
 class Estimate(NamedTuple):
-    """What one estimator says of one target, in units of reward. Not to be used where the verdict refuses it."""
+    """What one estimator says of one target, in units of reward. Not to be used where the verdict refuses it.
+
+    Attributes:
+        estimator: Its name.
+        value: V̂.
+        error: Its standard error.
+        intervals: By kind, in the order asked for; those that apply to the estimator.
+        verdict: Whether the evidence is enough.
+    """
 
     estimator: str
     value: float
     error: float
-    interval: Interval
+    intervals: dict[str, Interval]
     verdict: Verdict
+
+    @property
+    def interval(self) -> Interval:
+        """The first of its intervals; one without ends where none of the kinds asked for applies."""
+        return next(iter(self.intervals.values()), Interval(nan, nan, nan, "no interval of the kinds asked for"))
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """One target: its estimates by estimator, what they rest on, and whether that is enough."""
+    """One target: its estimates by estimator, what they rest on, whether that is enough, and how it came about."""
 
     label: str
     estimates: dict[str, Estimate]
     diagnostics: Diagnostics
     verdict: Verdict
     notes: tuple[str, ...]
+    story: Story
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +81,12 @@ class Evaluation:
     def to_json(self) -> str:
         """`to_dict` as JSON; a number that is not finite becomes null."""
         return orjson.dumps(self.to_dict(), option=orjson.OPT_INDENT_2).decode()
+
+    def to_html(self) -> str:
+        """One self-contained page; the number of a refused estimate is not shown."""
+        from croupier.evaluation.page import evaluation_page
+
+        return evaluation_page(self)
 
     def table(self) -> Group:
         """For `rich.print`; the number of a refused estimate is not shown."""

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from croupier.configuration import Configuration
 from croupier.errors import EvidenceError, storing
-from croupier.fold import Log
-from croupier.opening import verified
-from croupier.verify import stored_parts
-from croupier_policies import Learner, Policy, RiverLearner
+from croupier.fold import Fold
+from croupier.log import Log
+from croupier.parts import Given
+from croupier.snapshots import restore_at
+from croupier_policies import Learner, Policy
 from croupier_storage import CorruptSnapshot, open_storage
 
 
@@ -22,15 +23,15 @@ class Source:
     Attributes:
         log: The decoded facts.
         configuration: Seed, reward range, policy and learner of the store.
-        policy: The logging policy, untaught.
-        learner: The reward model whose predictions serve as q̂, untaught.
+        given: Policy and learner objects for what the log names and cannot build.
+        learner: The reward model for q̂, where it is not to be the store's.
         head: The last position that is looked at.
     """
 
     log: Log
     configuration: Configuration
-    policy: Policy
-    learner: Learner
+    given: Given
+    learner: Learner | None
     head: int
 
     def snapshot_positions(self) -> list[int]:
@@ -44,22 +45,14 @@ class Source:
             EvidenceError: There is no such snapshot, or it cannot be read.
         """
         try:
-            snapshot = self.log.storage.snapshot(position)
-            if snapshot is None:
+            if position not in self.snapshot_positions():
                 kept = ", ".join(map(str, self.snapshot_positions())) or "none"
                 raise EvidenceError(f"the store has no snapshot at position {position}; it has: {kept}")
-            return _taught(self.policy, verified(snapshot))
+            fold = Fold(self.given, self.configuration, self.log)
+            restore_at(self.log.storage, position, fold)
+            return fold.parts.policy
         except CorruptSnapshot as error:
             raise EvidenceError(f"the snapshot at position {position} is damaged ({error}); choose another") from error
-
-
-def _taught(policy: Policy, state: dict[str, object]) -> Policy:
-    taught = policy.fresh()
-    try:
-        taught.restore(state["policy"])  # type: ignore[arg-type]  # checked by restoring
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise CorruptSnapshot(f"it does not hold the state of the store's policy: {error!r}") from error
-    return taught
 
 
 @contextmanager
@@ -80,7 +73,4 @@ def opened(url: str, policy: Policy | None = None, learner: Learner | None = Non
         if "seed" not in settings or not head:
             raise EvidenceError(f"{url} holds no decisions yet; let an engine log some first")
         configuration = Configuration.stored(settings)
-        policy, learner = stored_parts(configuration, policy, learner)
-        yield Source(
-            Log(storage), configuration, policy, learner or RiverLearner.for_range(configuration.reward_range), head
-        )
+        yield Source(Log(storage), configuration, Given(policy, learner), learner, head)

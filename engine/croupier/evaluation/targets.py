@@ -10,7 +10,7 @@ import orjson
 
 from croupier.errors import EvidenceError
 from croupier.evaluation.source import Source
-from croupier.fold import Decided
+from croupier.log import Decided
 from croupier_policies import ConstantPolicy, Policy, PolicyError, UniformPolicy, Vector
 from croupier_policies.registry import build
 

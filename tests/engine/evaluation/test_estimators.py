@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as arrays
 
 from croupier import InputError
 from croupier.evaluation import ESTIMATORS, Columns, Mass, Moments, normal_fixed_sample
-from croupier.evaluation.compare import paired
 from croupier.evaluation.estimators import named
+from croupier.evaluation.pairs import paired
 
 OBD = Path(__file__).parents[4] / "shared" / "data" / "obd"
 THEIRS = {"ips": "ipw", "snips": "snipw", "dm": "dm", "dr": "dr", "sndr": "sndr"}

@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,12 +22,14 @@ from croupier import (
     StoreUnavailable,
     UniformPolicy,
 )
+from croupier.configuration import described
 from croupier.evaluation import Cause, Frozen, compare, evaluate
 from croupier.evaluation.commands import compare_command, evaluate_command
 from croupier.evaluation.log import observe
 from croupier.evaluation.source import opened
 from croupier.evaluation.targets import resolve
 from croupier_policies import Learner
+from croupier_storage import open_storage
 
 RATES = {"a": 0.4, "b": 0.7}
 UNREWARDED = 40
@@ -141,8 +145,11 @@ def test_a_snapshot_that_has_learned_everything_is_refused_unless_asked_for(stor
     assert "too good" in target.notes[0]
 
 
-def test_propensities_that_the_policy_does_not_explain_are_refused(store):
-    (target,) = evaluate(store[0], ["uniform"], policy=SoftmaxPolicy(epsilon=0.2)).targets
+def test_propensities_that_the_policy_does_not_explain_are_refused(store, tmp_path):
+    file = Path(shutil.copy(store[0].removeprefix("sqlite:///"), tmp_path / "other.db"))
+    with open_storage(f"sqlite:///{file}", create=False) as storage:
+        storage.save_settings({"policy": described(SoftmaxPolicy(epsilon=0.2))})
+    (target,) = evaluate(f"sqlite:///{file}", ["uniform"]).targets
     assert [refusal.cause for refusal in target.verdict.refusals] == [Cause.UNEXPLAINED]
 
 

@@ -1,0 +1,49 @@
+"""Weights that keep the terms of a log steady while its policy learns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from croupier_policies import Vector
+
+BLOCK = 64  # rows that share one weight
+MEMORY = 50  # blocks that the running mean reaches back
+
+
+class Stabiliser:
+    """h = 1/√(running mean of w² over earlier rows): the conditional spread of w·(r − q̂) then stays about even.
+
+    A weight is settled before its row's action is drawn, which is all that validity asks of it: E[h·Γ | past] = h·V.
+    It is renewed every 64 rows; the mean reaches back some 3,200.
+
+    Source: Zhan, Ren, Athey & Zhou, "Off-policy evaluation via adaptive weighting with data from contextual bandits",
+    KDD 2021, section 4 (StableVar), with the running mean in place of an average over contexts.
+    """
+
+    def __init__(self) -> None:
+        self.mean, self.blocks = 1.0, 0
+        self._open: list[float] = []
+
+    def weigh(self, w: Vector) -> Vector:
+        """h of the next rows of the log, shape (n,), from their weights π(a|x)/p and those of the rows before them.
+
+        >>> Stabiliser().weigh(np.repeat([1.0, 2.0], 64)).tolist() == [1.0] * 128
+        True
+        """
+        h = np.empty(len(w))
+        start = 0
+        while start < len(w):
+            stop = min(start + BLOCK - len(self._open), len(w))
+            h[start:stop] = 1.0 / np.sqrt(self.mean)
+            self._open.extend((w[start:stop] ** 2).tolist())
+            start = stop
+            if len(self._open) == BLOCK:
+                self._close()
+        return h
+
+    def _close(self) -> None:
+        self.blocks += 1
+        share = max(1.0 / (1 + self.blocks), 1.0 / MEMORY)
+        self.mean += share * (float(np.mean(self._open)) - self.mean)
+        self.mean = max(self.mean, 1e-6)  # a stretch without any weight must not make the next row decide alone
+        self._open = []

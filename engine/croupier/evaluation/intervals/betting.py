@@ -1,0 +1,160 @@
+"""A confidence sequence from bets: it holds at every look, while the logging policy learns, and its parts can be added.
+
+Whoever bets the fraction μ·V/(1 + μV) that the next term x is above V multiplies their wealth by (1 + μx)/(1 + μV).
+If V was right, that wealth is a martingale that starts at 1, whatever chooses the action, so it ever reaches 1/α with
+probability at most α (Ville): a V under which it has, is out. The rows enter as Σ log(1 + μx) alone, one number per
+bet; V comes in at the end. If the value changes along the log, V is the mean of what it was: by the concavity of
+log(1 + μV) the wealth at the mean is no larger than the martingale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from croupier.evaluation.base import Columns, Estimator
+from croupier.evaluation.intervals.base import Gathering, Interval, Setting, Terms, miss, named_guarantee
+from croupier.evaluation.intervals.bernstein import term_bounds
+from croupier.evaluation.moments import Moments
+from croupier_policies import Vector
+
+SEQUENCE = "confidence sequence (betting), any time, any logging policy"
+BETS = 2.0 ** np.arange(-20, 13)  # μ, for terms on the scale of the reward range
+SMALL = BETS[BETS < 1.0]  # those that a floor may allow: a weight of 1 there always is
+#: By estimator the bets on its terms being above V, on w·(1 − s) being above 1 − V, and on its terms being below V.
+SIDES = {"ips": (BETS, BETS, -SMALL), "dr": (SMALL, SMALL[:0], -SMALL)}
+CHUNK = 16  # factors multiplied before a logarithm is taken
+
+
+class Bets(NamedTuple):
+    """Wealth before V is known: n rows, and for each bet μ the sum Σ log(1 + μx), shape (m,) each."""
+
+    n: int
+    mu: Vector
+    logs: Vector
+
+    @classmethod
+    def on(cls, mu: Vector) -> Bets:
+        """Before the first row."""
+        return cls(0, mu, np.zeros(len(mu)))
+
+    def placed(self, x: Vector) -> Bets:
+        """With the terms of one more batch, shape (n,)."""
+        return Bets(self.n + len(x), self.mu, self.logs + log_factors(x, self.mu))
+
+    def possible(self, below: float, above: float) -> Bets:
+        """Those that no term between these bounds could have ruined; all of equal stake."""
+        ends = [np.zeros(len(self.mu)) if end == 0.0 else self.mu * end for end in (below, above)]
+        kept = np.minimum(*ends) > -1.0
+        return Bets(self.n, self.mu[kept], self.logs[kept])
+
+    def against(self, value: float) -> float:
+        """log of the mean over the bets of Π (1 + μx)/(1 + μV): the evidence against V."""
+        wealth = self.logs - self.n * np.log1p(self.mu * value)
+        return float(np.logaddexp.reduce(wealth) - np.log(len(wealth))) if len(wealth) else 0.0
+
+    def __add__(self, later: Bets) -> Bets:  # type: ignore[override]
+        return Bets(self.n + later.n, self.mu, self.logs + later.logs)
+
+
+def log_factors(x: Vector, mu: Vector) -> Vector:
+    """Σ log(1 + μx) over a batch for each bet μ, shape (m,); −∞ where a factor is not above 0.
+
+    Args:
+        x: Terms, shape (n,).
+        mu: Bets, shape (m,).
+
+    >>> log_factors(np.array([1.0, 3.0]), np.array([1.0])).round(6).tolist()  # log 2 + log 4
+    [2.079442]
+    """
+    whole = len(x) - len(x) % CHUNK
+    result = np.empty(len(mu))
+    for k, bet in enumerate(mu):
+        factors = np.maximum(1.0 + bet * x, 0.0)
+        products = factors[:whole].reshape(-1, CHUNK).prod(axis=1)
+        with np.errstate(divide="ignore"):
+            result[k] = np.log(products).sum() + np.log(factors[whole:]).sum()
+    return result
+
+
+class Betting(Gathering):
+    """A confidence sequence for IPS, and with a declared floor for DR.
+
+    With s = (r − low)/(high − low): lower bets on w·s, upper bets on w·(1 − s), whose mean is at most 1 − V; neither
+    needs a bound on w. With a floor (w ≤ W) also bets of −μ > −1/W on w·s, and for DR on both sides of its terms.
+
+    Args:
+        estimators: Of which `ips` and `dr` can be had.
+        setting: Reward range and floor.
+
+    Source: Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting", JRSS B 2024; Waudby-Smith,
+    Wu, Ramdas, Karampatziakis & Mineiro, "Anytime-valid off-policy inference for contextual bandits", 2022, section 3;
+    mixture over constant bets as in Cover's universal portfolios.
+    """
+
+    def __init__(self, estimators: Sequence[Estimator], setting: Setting) -> None:
+        self.setting = setting
+        names = [each.name for each in estimators if each.name in SIDES]
+        self.bets = {name: [Bets.on(side) for side in SIDES[name]] for name in names}
+        self.range = dict.fromkeys(names, (0.0, 0.0))
+
+    def add(self, columns: Columns, terms: Terms) -> None:
+        """Place the bets of a batch."""
+        low, high, *_ = self.setting
+        scaled = (columns.r - low) / (high - low)
+        for name, (above, flipped, below) in self.bets.items():
+            x = columns.w * scaled if name == "ips" else (terms["dr"][:, 0] - low) / (high - low)
+            rest = columns.w * (1.0 - scaled)
+            self.bets[name] = [above.placed(x), flipped.placed(rest), below.placed(x)]
+            least, most = self.range[name]
+            self.range[name] = (min(least, float(x.min(initial=0.0))), max(most, float(x.max(initial=0.0))))
+
+    def interval(self, estimator: Estimator, moments: Moments, level: float, comparisons: int = 1) -> Interval | None:
+        """Of IPS and DR; None for the others, for DR without a floor, and where a term is not what the floor allows."""
+        name = estimator.name
+        if name not in self.bets or (name == "dr" and self.setting.weight is None) or not self._as_declared(name):
+            return None
+        low, high, *_ = self.setting
+        ends = self._ends(name, float(np.log(2 / miss(level, comparisons))))
+        lower, upper = (low + (high - low) * end for end in ends)
+        return Interval(lower, upper, level, named_guarantee(SEQUENCE, estimator, comparisons))
+
+    def _bounds(self, name: str) -> tuple[float, float]:
+        bounds = term_bounds(name, Setting(0.0, 1.0, self.setting.weight))
+        return (0.0, np.inf) if bounds is None else bounds
+
+    def _as_declared(self, name: str) -> bool:
+        """Whether no term was outside its bounds, but for rounding."""
+        (below, above), (least, most) = self._bounds(name), self.range[name]
+        return least >= below - 1e-9 * (1 + abs(below)) and most <= above * (1 + 1e-9)
+
+    def _ends(self, name: str, most: float) -> tuple[float, float]:
+        below, above = self._bounds(name)
+        bets = [each.possible(below, above) for each in self.bets[name]]
+
+        def out_above(miss: float) -> float:
+            """The evidence against V = 1 − miss being as high as that."""
+            parts = [bet.against(v) for bet, v in zip(bets[1:], (miss, 1.0 - miss), strict=True) if len(bet.mu)]
+            return float(np.logaddexp.reduce(parts) - np.log(len(parts)))
+
+        return _edge(bets[0].against, most), 1.0 - _edge(out_above, most)
+
+    def __add__(self, later: Self) -> Self:
+        for name, bets in self.bets.items():
+            self.bets[name] = [mine + theirs for mine, theirs in zip(bets, later.bets[name], strict=True)]
+            (a, b), (c, d) = self.range[name], later.range[name]
+            self.range[name] = (min(a, c), max(b, d))
+        return self
+
+
+def _edge(against: Callable[[float], float], most: float) -> float:
+    """The least value in [0, 1] that is not out, where the evidence falls as the value grows; 0 where none is out."""
+    low, high = 0.0, 1.0
+    if against(low) < most:
+        return 0.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if against(middle) >= most else (low, middle)
+    return low

@@ -1,0 +1,133 @@
+"""Empirical likelihood: which values can rows with other probabilities than 1/n explain, when weights have mean 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import numpy as np
+
+from croupier.evaluation.base import Columns, Estimator
+from croupier.evaluation.intervals.base import Gathering, Interval, Setting, Terms, miss, named_guarantee
+from croupier.evaluation.moments import Matrix, Moments
+from croupier_policies import Vector
+
+LIKELIHOOD = "empirical likelihood, fixed sample"
+
+
+def likelihood_value(w: Vector, r: Vector) -> float:
+    """V̂ = Σ p·w·r, p = 1/(n + β(w − 1)) with the β ≥ 0 that makes Σ p·w = 1, or β = 0 where none does.
+
+    The share of weight that the rows then lack is weight that did not come up; it earns the mean reward.
+
+    Args:
+        w: Weights, shape (n,).
+        r: Rewards, shape (n,).
+
+    Source: Karampatziakis, Langford & Mineiro, "Empirical likelihood for contextual bandits", NeurIPS 2020; Kong et
+    al., "A theory of statistical models for Monte Carlo integration", JRSS B 2003.
+
+    >>> likelihood_value(np.array([1.0, 1.0]), np.array([0.0, 1.0]))
+    0.5
+    """
+    n, beta = len(w), 0.0
+    if w.mean() > 1.0:
+        low, high = 0.0, n * (1.0 if w.min() == 0.0 else 1.0 / max(1.0 - w.min(), 1.0 / n))
+        for _ in range(200):
+            beta = (low + high) / 2
+            low, high = (beta, high) if ((w - 1.0) / (n + beta * (w - 1.0))).sum() > 0 else (low, beta)
+    p = 1.0 / (n + beta * (w - 1.0))
+    return float(p @ (w * r) + max(0.0, 1.0 - float(p @ w)) * r.mean())
+
+
+def likelihood_fixed_sample(w: Vector, x: Vector, level: float, low: float, high: float) -> Interval:
+    """All V with 2·[ℓ₁ − ℓ(V)] ≤ χ²₁(level), ℓ(V) the best log likelihood of p under Σ p·(w − 1) = 0 = Σ p·(x − wV).
+
+    ℓ₁ is the best under the first alone. It needs no standard error, is not symmetric, and stays within the rewards.
+
+    Args:
+        w: Weights, shape (n,).
+        x: w·r, shape (n,).
+        level: Of the interval.
+        low: The least reward.
+        high: The greatest.
+
+    Source: Owen, "Empirical likelihood", 2001, chapters 2 and 3.
+    """
+    from scipy.special import chdtri
+
+    free, _ = _dual((w - 1.0)[:, None], np.zeros(1))
+    most = 2 * free + float(chdtri(1, 1 - level))
+    centre, start = likelihood_value(w, x / np.where(w > 0, w, 1.0)), np.zeros(2)
+
+    def out(value: float) -> bool:
+        nonlocal start
+        cost, start = _dual(np.column_stack([w - 1.0, x - w * value]), start)
+        return 2 * cost > most
+
+    lower, upper = _search(out, centre, low), _search(out, centre, high)
+    return Interval(lower, upper, level, LIKELIHOOD)
+
+
+def _search(out: Callable[[float], bool], inside: float, end: float) -> float:
+    """Where values go out between `inside` and an end of the rewards, to 2⁻²⁴ of the way."""
+    if not out(end):
+        return end
+    for _ in range(24):
+        middle = (inside + end) / 2
+        inside, end = (inside, middle) if out(middle) else (middle, end)
+    return end
+
+
+def _dual(g: Matrix, start: Vector) -> tuple[float, Vector]:
+    """max over θ of Σ log*(1 + gθ), by damped Newton steps; log* is log, continued by a parabola below 1/n.
+
+    Args:
+        g: Constraints, shape (n, k).
+        start: θ to begin with, shape (k,).
+    """
+    theta, (value, slope, curve) = start, _log_star(1.0 + g @ start)
+    for _ in range(60):
+        hessian = (g * curve[:, None]).T @ g
+        step = np.linalg.lstsq(hessian, -(g.T @ slope), rcond=1e-12)[0]
+        size = 1.0
+        while size > 1e-6 and _log_star(1.0 + g @ (theta + size * step))[0].sum() < value.sum():
+            size /= 2
+        before, theta = value.sum(), theta + size * step
+        value, slope, curve = _log_star(1.0 + g @ theta)
+        if value.sum() - before < 1e-9 * max(1.0, abs(before)):
+            break
+    return float(value.sum()), theta
+
+
+def _log_star(z: Vector) -> tuple[Vector, Vector, Vector]:
+    """log* and its first two derivatives."""
+    e = 1.0 / len(z)
+    inner, safe = z >= e, np.maximum(z, e)
+    value = np.where(inner, np.log(safe), np.log(e) - 1.5 + 2 * z / e - z**2 / (2 * e**2))
+    return value, np.where(inner, 1 / safe, 2 / e - z / e**2), np.where(inner, -1 / safe**2, -1 / e**2)
+
+
+class Likelihood(Gathering):
+    """`likelihood_fixed_sample` for IPS and SNIPS, whose value it is about. It keeps the rows: 16 bytes each."""
+
+    def __init__(self, estimators: Sequence[Estimator], setting: Setting) -> None:
+        self.setting = setting
+        self.rows: list[tuple[Vector, Vector]] = []
+
+    def add(self, columns: Columns, terms: Terms) -> None:
+        """Keep the rows."""
+        self.rows.append((columns.w, columns.w * columns.r))
+
+    def interval(self, estimator: Estimator, moments: Moments, level: float, comparisons: int = 1) -> Interval | None:
+        """Of IPS and SNIPS; None for the others."""
+        if estimator.name not in ("ips", "snips") or not self.rows:
+            return None
+        w, x = (np.concatenate(column) for column in zip(*self.rows, strict=True))
+        low, high, *_ = self.setting
+        found = likelihood_fixed_sample(w, x, 1 - miss(level, comparisons), low, high)
+        return found._replace(level=level, guarantee=named_guarantee(LIKELIHOOD, estimator, comparisons))
+
+    def __add__(self, later: Self) -> Self:
+        self.rows = self.rows + later.rows
+        return self

@@ -1,0 +1,171 @@
+"""What is noted at each decision of a log while it is folded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from croupier.configuration import described
+from croupier.errors import PolicyFailed
+from croupier.evaluation.log import BATCH, EVERY, Progress, Rows, Sink
+from croupier.evaluation.source import Source
+from croupier.evaluation.targets import Target
+from croupier.fold import Fold
+from croupier.log import Decided
+from croupier.rewards import Standing
+from croupier.verify import ELSEWHERE
+from croupier_policies import Learner, Policy, RiverLearner, Vector
+from croupier_policies.sampling import checked
+from croupier_storage import Fact
+
+
+class Seen(NamedTuple):
+    """One decision as it was visited: q̂ of the logged action, and by target w, v̂ and the probability off the support."""
+
+    fact: Fact
+    q: float
+    segment: str
+    targets: list[tuple[float, float, float]]
+
+
+class Recorder:
+    """Notes decisions, and gives their columns on when a batch is full."""
+
+    def __init__(
+        self,
+        source: Source,
+        targets: Sequence[Target],
+        sink: Sink,
+        progress: Progress,
+        in_sample: bool,
+        segment: str | None,
+    ) -> None:
+        self.source, self.targets, self.sink, self.progress = source, targets, sink, progress
+        self.fold = Fold(source.given, source.configuration, source.log, self.learned)
+        self.own = _own_learner(source, self.fold)
+        self.low, self.high = source.configuration.reward_range
+        self.counts = [0] * 5
+        self._upto = -1 if in_sample else max((target.learned_upto for target in targets), default=0)
+        self._taught = max((target.learned_upto for target in targets), default=0)
+        self._segment, self._batch = segment, list[Seen]()
+        self._most = [0.0] * len(targets)
+        self._floor: tuple[Policy | None, float | None] = (None, None)
+
+    def learned(self, fact: Fact, decided: Decided, reward: float) -> None:
+        """Teach the targets whatever the logging policy learned."""
+        scaled = self.fold.configuration.scaled(reward)
+        for target in self.targets:
+            target.learn(decided, scaled)
+        if self.own is not None:
+            self.own.learn(decided.context, decided.actions, decided.drawn, scaled, decided.propensity)
+
+    def visit(self, fact: Fact, decided: Decided) -> None:
+        """Note one decision, at its `as_of`."""
+        policy = self.fold.parts.policy
+        logged = _vector(policy.probabilities(decided.context, decided.actions), decided, fact, "its own policy")
+        estimates = self._estimates(decided)
+        self.counts[4] += not abs(logged[decided.drawn] - decided.propensity) <= ELSEWHERE
+        noted = []
+        for k, target in enumerate(self.targets):
+            p = _vector(target.probabilities(decided, logged), decided, fact, target.label)
+            self._most[k] = max(self._most[k], float(p.max()) * len(p))
+            weight = float(p[decided.drawn]) / decided.propensity
+            noted.append((weight, float(p @ estimates), float(p[logged == 0.0].sum())))
+        self._batch.append(Seen(fact, float(estimates[decided.drawn]), self._named(decided), noted))
+        self._tell(fact, policy)
+
+    def _tell(self, fact: Fact, policy: Policy) -> None:
+        self.counts[0] += 1
+        if policy is not self._floor[0]:
+            known = None if self._floor[0] is not None and self._floor[1] is None else floor(policy)
+            self._floor = (policy, known if self._floor[1] is None else known and min(known, self._floor[1]))
+        if self.counts[0] % EVERY == 0:
+            self.progress(fact.position, self.source.head)
+        if len(self._batch) == BATCH:
+            self.flush()
+
+    def _estimates(self, decided: Decided) -> Vector:
+        """q̂ of every candidate, in units of reward; what a linear model puts outside their range is drawn to its end."""
+        learner = cast(Learner, self.own or self.fold.parts.learner)
+        estimates = np.clip(learner.predict(decided.context, decided.actions), 0.0, 1.0)
+        return self.low + (self.high - self.low) * estimates
+
+    def _named(self, decided: Decided) -> str:
+        context = decided.context
+        known = self._segment is not None and not isinstance(context, np.ndarray)
+        return str(context.get(self._segment, "none")) if known else ""  # type: ignore[union-attr,arg-type]
+
+    def flush(self) -> None:
+        """Give on the rows that have a reward."""
+        if not self._batch:
+            return
+        reward, at = self._rewards()
+        rewarded = at > 0
+        kept = rewarded & (at > self._upto)
+        seen = rewarded & (at <= self._taught)
+        for k, count in enumerate((kept.sum(), (~rewarded).sum(), seen.sum()), 1):
+            self.counts[k] += int(count)
+        self.sink(self._rows(reward, kept))
+        self._batch = []
+
+    def _rows(self, reward: Vector, kept: NDArray[np.bool_]) -> Rows:
+        batch = [seen for seen, keep in zip(self._batch, kept, strict=True) if keep]
+        reward = reward[kept]
+        table = np.array([seen.targets for seen in batch]).reshape(len(batch), len(self.targets), 3)
+        w, v, outside = (
+            tuple(np.ascontiguousarray(table[:, k, j]) for k in range(len(self.targets))) for j in range(3)
+        )
+        q, at = (np.array(column, dtype=np.float64) for column in ([s.q for s in batch], [s.fact.at for s in batch]))
+        weight = tuple(most / self._floor[1] if self._floor[1] else None for most in self._most)
+        segments = tuple(seen.segment for seen in batch) if self._segment is not None else ()
+        scaled = (reward - self.low) / (self.high - self.low)
+        return Rows(reward, scaled, q, at, segments, w, v, outside, weight)
+
+    def _rewards(self) -> tuple[Vector, NDArray[np.int64]]:
+        """For each decision its outcome, and since when there is one; 0 where there is none. Shape (n,) each.
+
+        The outcome is the effective one, as a rebase would learn it: late rewards in place, corrections made.
+        """
+        rule, head = self.source.configuration.rewards, self.source.head
+        told = {seen.fact.position: Standing.of(seen.fact) for seen in self._batch}
+        for about in self.source.log.storage.about(*told):
+            if about.decision is not None and about.position <= head:
+                told[about.decision].apply(about, rule)
+        standings = list(told.values())
+        outcomes = [standing.effective(rule) for standing in standings]
+        at = [
+            0 if outcome is None else standing.answered or seen.fact.position
+            for seen, standing, outcome in zip(self._batch, standings, outcomes, strict=True)
+        ]
+        return np.array([outcome or 0.0 for outcome in outcomes]), np.array(at, dtype=np.int64)
+
+
+def floor(policy: Policy) -> float | None:
+    """The ε of which every candidate has at least ε/K; None where a policy declares none.
+
+    >>> from croupier_policies import ConstantPolicy, SoftmaxPolicy, UniformPolicy
+    >>> floor(SoftmaxPolicy(epsilon=0.1)), floor(UniformPolicy()), floor(ConstantPolicy(action="a"))
+    (0.1, 1.0, None)
+    """
+    if policy.name == "uniform":
+        return 1.0
+    epsilon = policy.config().get("epsilon")
+    return float(epsilon) if isinstance(epsilon, float | int) and epsilon > 0 else None
+
+
+def _own_learner(source: Source, fold: Fold) -> Learner | None:
+    """The reward model for q̂ that the store does not teach itself: other than its own, or one where it has none."""
+    present = fold.parts.learner
+    if source.learner is not None and (present is None or described(source.learner) != described(present)):
+        return source.learner.fresh()
+    return RiverLearner.for_range(source.configuration.reward_range) if present is None else None
+
+
+def _vector(probabilities: Vector, decided: Decided, fact: Fact, who: str) -> Vector:
+    try:
+        return checked(probabilities, len(decided.actions))
+    except ValueError as error:
+        raise PolicyFailed(f"decision {fact.id} at position {fact.position}, {who}: {error}") from error

@@ -1,0 +1,113 @@
+"""How an estimate came about: its course over the log, how the weights are spread, and what it is by segment."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from croupier.evaluation.base import Columns, Estimator
+from croupier.evaluation.intervals import INTERVALS, Interval, Setting
+from croupier.evaluation.log import Rows
+from croupier.evaluation.tally import Tally
+from croupier_policies import Vector
+
+MARKS = 96  # points of a course; beyond twice as many, every second is dropped
+SEGMENTS = 24  # told apart; the rest goes under one name
+OTHERS = "others"
+STEP = 2  # classes of weights to each doubling
+LEAST, MOST = -8, 14  # powers of two at the ends of the classes
+
+
+class Mark(NamedTuple):
+    """Where an estimate stood after some rows: the time of the last of them, and the ends of the sequence, or NaN."""
+
+    rows: int
+    at: float
+    value: float
+    low: float
+    high: float
+
+
+class Story:
+    """What a report shows beside the numbers, gathered from the same batches.
+
+    Args:
+        tally: Of the same target; its `betting-sequence`, where it has one, is followed.
+
+    Attributes:
+        marks: The course of the estimate, thinned out as it grows.
+        spread: Rows by weight: none at all, then classes of half a doubling each from 2⁻⁸ to 2¹⁴, the ends open.
+        segments: A tally for each value of the segment feature.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        self.estimator = followed(tally)
+        self.marks: list[Mark] = []
+        self.spread = np.zeros(2 + (MOST - LEAST) * STEP, dtype=np.int64)
+        self.segments: dict[str, Tally] = {}
+        self._tally, self._batches, self._stride = tally, 0, 1
+
+    def add(self, rows: Rows, target: int) -> None:
+        """Take in a batch that the tally has taken in before."""
+        self.spread += classes(rows.w[target])
+        self._split(rows, target)
+        self._batches += 1
+        if len(rows) and self._batches % self._stride == 0:
+            self.marks.append(self._mark(float(rows.at[-1])))
+        if len(self.marks) > 2 * MARKS:
+            self.marks, self._stride = self.marks[1::2], self._stride * 2
+
+    def _mark(self, at: float) -> Mark:
+        value, _ = self.estimator.estimate(self._tally.moments[self.estimator.name])
+        interval = self.sequence()
+        low, high = (math.nan, math.nan) if interval is None else interval[:2]
+        return Mark(self._tally.diagnostics.count, at, value, low, high)
+
+    def sequence(self, level: float = 0.95) -> Interval | None:
+        """The confidence sequence that is followed, as it stands."""
+        gathering = self._tally.gathered.get("betting-sequence")
+        if gathering is None:
+            return None
+        gathering.bounded(self._tally.setting.weight)
+        return gathering.interval(self.estimator, self._tally.moments[self.estimator.name], level)
+
+    def _split(self, rows: Rows, target: int) -> None:
+        if not rows.segments:
+            return
+        labels = np.array(rows.segments)
+        for label in dict.fromkeys(rows.segments):
+            known = label in self.segments or len(self.segments) < SEGMENTS
+            self._segment(label if known else OTHERS).add(
+                selected(rows.columns(target), labels == label), rows.outside[target][labels == label]
+            )
+
+    def _segment(self, label: str) -> Tally:
+        if label not in self.segments:
+            setting = Setting(self._tally.setting.low, self._tally.setting.high)
+            self.segments[label] = Tally([self.estimator], {"normal": INTERVALS["normal"]}, setting)
+        return self.segments[label]
+
+
+def followed(tally: Tally) -> Estimator:
+    """The estimator whose course is shown: IPS, which has a confidence sequence in any case, or else the first."""
+    found = {each.name: each for each in tally.estimators}
+    return found.get("ips", tally.estimators[0])
+
+
+def selected(columns: Columns, kept: NDArray[np.bool_]) -> Columns:
+    """Some of the rows; `kept`: shape (n,)."""
+    return Columns(columns.w[kept], columns.r[kept], columns.q[kept], columns.v[kept])
+
+
+def classes(w: Vector) -> NDArray[np.int64]:
+    """How many weights are in each class of `Story.spread`.
+
+    >>> classes(np.array([0.0, 1.0, 1.0]))[[0, 17]].tolist()
+    [1, 2]
+    """
+    powers = np.log2(np.maximum(w, 2.0**-60))
+    found = 1 + np.clip(np.floor((powers - LEAST) * STEP), 0, (MOST - LEAST) * STEP).astype(np.int64)
+    return np.bincount(np.where(w > 0, found, 0), minlength=2 + (MOST - LEAST) * STEP)

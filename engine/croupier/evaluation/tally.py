@@ -1,0 +1,93 @@
+"""What is gathered of one target while a log goes by: bounded memory, and two parts of a log can be added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import add
+
+import numpy as np
+
+from croupier.evaluation.adaptive import Stabiliser
+from croupier.evaluation.base import Columns, Estimator
+from croupier.evaluation.diagnostics import Diagnostics
+from croupier.evaluation.intervals import Interval, Method, Setting
+from croupier.evaluation.moments import Moments
+from croupier_policies import Vector
+
+
+class Tally:
+    """Moments of the terms of each estimator, diagnostics, and what each kind of interval needs.
+
+    Args:
+        estimators: To be estimated by.
+        kinds: The kinds of interval, by name.
+        setting: What is known of the log beforehand.
+
+    >>> from croupier.evaluation.estimators import named
+    >>> from croupier.evaluation.intervals import methods
+    >>> parts = [Tally(named(["ips"]), methods(["normal"]), Setting()) for _ in range(2)]
+    >>> for part, r in zip(parts, (0.0, 1.0)):
+    ...     part.add(Columns(np.ones(4), np.full(4, r), np.zeros(4), np.zeros(4)), np.zeros(4))
+    >>> both = parts[0] + parts[1]
+    >>> both.estimators[0].estimate(both.moments["ips"]).value, both.diagnostics.count
+    (0.5, 8)
+    """
+
+    def __init__(self, estimators: Sequence[Estimator], kinds: Mapping[str, Method], setting: Setting) -> None:
+        self.estimators, self.setting = list(estimators), setting
+        self.gathered = {name: begin(self.estimators, setting) for name, begin in kinds.items()}
+        self.moments = {each.name: Moments(0, np.zeros(each.width), np.zeros((each.width,) * 2)) for each in estimators}
+        none = np.empty(0)
+        self.diagnostics = Diagnostics.of(none, none, none)
+        self._stabiliser = Stabiliser()
+
+    def add(self, columns: Columns, outside: Vector, weight: float | None = None) -> None:
+        """Take in a batch.
+
+        Args:
+            columns: Its rows.
+            outside: The target's probability outside the support, shape (n,).
+            weight: The largest weight there can be in it; None where nothing says.
+        """
+        self._bound(weight)
+        if columns.h is None:
+            columns = replace(columns, h=self._stabiliser.weigh(columns.w))
+        terms = {each.name: each.terms(columns) for each in self.estimators}
+        for name, rows in terms.items():
+            self.moments[name] += Moments.of(rows)
+        scaled = (columns.r - self.setting.low) / (self.setting.high - self.setting.low)
+        self.diagnostics += Diagnostics.of(columns.w, scaled, outside)
+        for gathering in self.gathered.values():
+            gathering.add(columns, terms)
+
+    def _bound(self, weight: float | None) -> None:
+        """Keep the largest of the bounds; none at all where one part has none."""
+        known = self.setting.weight if self.diagnostics.count else weight
+        both = None if known is None or weight is None else max(known, weight)
+        self.setting = self.setting._replace(weight=both)
+
+    def intervals(self, estimator: Estimator, level: float, comparisons: int = 1) -> dict[str, Interval]:
+        """By kind; those that apply to the estimator."""
+        found = {}
+        for name, gathering in self.gathered.items():
+            gathering.bounded(self.setting.weight)
+            interval = gathering.interval(estimator, self.moments[estimator.name], level, comparisons)
+            if interval is not None:
+                found[name] = interval
+        return found
+
+    def __add__(self, later: Tally) -> Tally:
+        self._bound(later.setting.weight)
+        self.diagnostics += later.diagnostics
+        for name in self.moments:
+            self.moments[name] += later.moments[name]
+        for name in self.gathered:
+            self.gathered[name] = self.gathered[name] + later.gathered[name]
+        return self
+
+
+def merged(parts: Sequence[Tally]) -> Tally:
+    """The tallies of the parts of one log, in its order, as one."""
+    return reduce(add, parts)

@@ -1,0 +1,282 @@
+"""The machinery behind an engine: state, log and writer kept in step under one lock."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from croupier.configuration import Configuration, canonical_json
+from croupier.encoding import EncodedActions
+from croupier.errors import CroupierError, EngineClosed, PolicyFailed, storing
+from croupier.fold import Known
+from croupier.history import History
+from croupier.log import Decided, Log
+from croupier.opening import Opened, recorded
+from croupier.parts import Parts
+from croupier.recent import Recent
+from croupier.windows import Windows
+from croupier.writer import Portrait, Writer
+from croupier_policies import Row, Vector
+from croupier_policies.sampling import checked, draw, uniform
+from croupier_storage import Fact, Kind, Storage, decision_fact
+
+NEAR = 256  # facts that a rebase may leave to fold while the engine waits
+
+
+class Options(NamedTuple):
+    """How a live loop runs; see `Engine.open`."""
+
+    durable: bool
+    snapshot_every: int
+    snapshot_seconds: float | None
+    snapshots_kept: int
+    queue: int
+    clock: Callable[[], float]
+
+
+class Asked(NamedTuple):
+    """A checked question: what `choose` was called with, encoded."""
+
+    name: str
+    row: Row
+    body: bytes
+    candidates: EncodedActions
+    unit: str | None
+    at: float
+    deferred: bool
+
+
+class Made(NamedTuple):
+    """A decision and the vector it was drawn from."""
+
+    fact: Fact
+    vector: Vector
+
+
+class Live:
+    """One store's fold, writer, history and open windows. Every method that changes them is called under `lock`."""
+
+    def __init__(self, storage: Storage, opened: Opened, options: Options) -> None:
+        self.storage, self.options = storage, options
+        self.lock = threading.RLock()
+        self._rebasing = threading.Lock()
+        self.gate = threading.Event()  # closed for a moment by whoever must not wait for ever for the lock
+        self.gate.set()
+        self.closed = self._forgetting = False
+        self.resume(opened)
+
+    def resume(self, opened: Opened) -> None:
+        """Begin from what was restored; also again, after the store had failed."""
+        self.configuration: Configuration = opened.configuration
+        self.fold = opened.fold
+        self.position = self._snapshot_at = opened.fold.position
+        self._snapshot_time = self.options.clock()
+        self.record = recorded(self.storage, opened.fold.parts.policy)
+        self.windows = Windows(self.configuration.rewards)
+        self.windows.restore(self.storage, self.configuration.rewards)
+        self.failure: CroupierError | None = None
+        self._stored_sets: Recent[bytes, bool] = Recent(4096)
+        self.writer = Writer(
+            self.storage,
+            linger=not self.options.durable,
+            capacity=self.options.queue,
+            snapshots_kept=self.options.snapshots_kept,
+        )
+        self.history = History(self.storage, self.writer)
+        self.fold.log.settle = self.settled
+
+    def check(self) -> None:
+        """Raises what keeps the loop from going on, if anything does."""
+        if self.closed:
+            raise EngineClosed("the engine is closed; open the store again")
+        if self.failure is not None:
+            raise self.failure
+        self.writer.check()
+
+    def vector(self, name: str, row: Row, candidates: EncodedActions) -> Vector:
+        """The policy's probabilities. Raises PolicyFailed where they are none."""
+        try:
+            p = self.fold.parts.policy.probabilities(row, candidates.actions)
+            return checked(p, len(candidates.actions))
+        except (ValueError, ArithmeticError) as error:
+            raise PolicyFailed(f"decision {name} was not made: {error}") from error
+
+    def decide(self, asked: Asked) -> Made:
+        """Draw an action, and queue and fold the decision."""
+        made = self.drawn(asked)
+        fact, actions = made.fact, asked.candidates.actions
+        drawn = Decided(asked.row, actions, actions.ids.index(fact.action or ""), fact.propensity or 0.0)
+        self._append(fact, asked.candidates)
+        self.fold.decide(fact, drawn)
+        self.history.put(asked.name, fact.position)
+        self.windows.opened(fact)
+        return made
+
+    def drawn(self, asked: Asked) -> Made:
+        """Draw an action; nothing is changed."""
+        self.fold.check_shape(asked.row)
+        actions = asked.candidates.actions
+        p = self.vector(asked.name, asked.row, asked.candidates)
+        index = draw(p, uniform(self.configuration.seed, "draw", asked.name))
+        fact = decision_fact(
+            self.position + 1,
+            asked.at,
+            asked.name,
+            asked.unit,
+            actions.ids[index],
+            float(p[index]),
+            self.fold.position,
+            self.record.id,
+            asked.body,
+            asked.candidates.digest,
+        )
+        return Made(fact._replace(body=b'{"deferred":true}') if asked.deferred else fact, p)
+
+    def known(self, id: str) -> tuple[int, Known]:
+        """Position and story of a decision. Raises UnknownDecision."""
+        position = self.history.find(id)
+        with storing():
+            return position, self.fold.known(position)
+
+    def say(self, kind: Kind, at: float, decision: int | None = None, **said: Any) -> Fact:
+        """Fold and queue a fact of any kind but a decision."""
+        return self.add(Fact(self.position + 1, kind.value, at, decision=decision, **said))
+
+    def add(self, fact: Fact) -> Fact:
+        """Fold and queue a fact that follows the last one."""
+        try:
+            self.fold.apply(fact)
+        except Exception as error:
+            self.failure = PolicyFailed(
+                f"the {fact.kind} of the decision at position {fact.decision} could not be learned ({error!r}) and was "
+                "not logged. What was learned of it in part is in no log: close the engine and open it again to go on "
+                "from the log's state"
+            )
+            raise self.failure from error
+        self._append(fact)
+        return fact
+
+    def _append(self, fact: Fact, candidates: EncodedActions | None = None) -> None:
+        new_set = None
+        if candidates is not None and self._stored_sets.get(candidates.digest) is None:
+            new_set = candidates.digest, candidates.body
+            self._stored_sets.put(candidates.digest, True)
+        self.writer.put(fact, new_set)
+        self.position = fact.position
+
+    def expire(self, at: float) -> int:
+        """Close the windows that are due; returns how many."""
+        rule, closed = self.configuration.rewards, 0
+        for position in self.windows.due(at):
+            with storing():
+                standing = self.fold.known(position).standing
+            if not standing.closed and not (rule.aggregate == "first" and standing.answered):
+                default = rule.default if not standing.rewards and standing.learnable else None
+                self.say(Kind.DEFAULT, at, position, reward=default)
+                closed += 1
+        return closed
+
+    def settle(self, position: int) -> None:
+        """What follows a fact: a snapshot when one is due, and in "commit" mode the wait for the disk."""
+        options = self.options
+        due = position - self._snapshot_at >= options.snapshot_every
+        if not due and options.snapshot_seconds is not None:
+            due = position > self._snapshot_at and options.clock() - self._snapshot_time >= options.snapshot_seconds
+        if due and self.fold.storable and not self._forgetting:
+            with self.lock:
+                self.snapshot()
+        if options.durable:
+            self.writer.wait(position)
+
+    def settled(self) -> int:
+        """Wait until every fact so far is committed; returns the last position."""
+        position = self.position
+        self.writer.wait(position)
+        return position
+
+    def snapshot(self) -> int:
+        """Queue a snapshot of the present state behind the facts that it contains; returns its position."""
+        self._snapshot_at, self._snapshot_time = self.position, self.options.clock()
+        self.writer.photograph(Portrait(self.position, self._snapshot_time, self.fold.state()))
+        return self.position
+
+    def rebase(self, kind: Kind, parts: Parts | None = None, said: Mapping[str, Any] | None = None) -> int:
+        """Go on from the effective facts of now, under these parts; called without the lock, held only at the end.
+
+        The new state is computed beside the running loop, and the fact that brings it in says up to where it learned
+        what is effective. Whatever followed is folded in after it, as it came.
+        """
+        with self._rebasing, storing():
+            effective = self.settled()
+            new = self.fold.rebased(effective, parts or self.fold.parts.fresh(), effective, Log(self.storage))
+            last = math.inf
+            while NEAR < (left := self.settled() - new.position) < last / 2:  # a busy engine may outrun any fold
+                new.run(new.position + left)
+                last = left
+            with self._alone():
+                new.run(self.settled())
+                body: dict[str, Any] = {"upto": effective, **(said or {})}
+                if parts is not None:
+                    body |= new.parts.description()
+                return self._go_on(kind, body, lambda: self.fold.take(new))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The lock, before anyone who comes later: locks are not fair, and a busy engine would hardly ever give way."""
+        self.gate.clear()
+        try:
+            with self.lock:
+                yield
+        finally:
+            self.gate.set()
+
+    def roll_back(self, position: int) -> int:
+        """Go on from the state at an earlier position."""
+        with self._rebasing, storing():
+            self.settled()
+            earlier = self.fold.at(position)
+            with self._alone():
+                return self._go_on(Kind.REBASE, {"to": position}, lambda: self.fold.take(earlier))
+
+    def _go_on(self, kind: Kind, body: Mapping[str, Any], take: Callable[[], None]) -> int:
+        """Bring in a state computed beforehand, with the fact by which a fold brings in the same."""
+        fact = Fact(self.position + 1, kind.value, self.options.clock(), body=canonical_json(body))
+        take()
+        self.fold.position = fact.position
+        self._append(fact)
+        self.record = recorded(self.storage, self.fold.parts.policy)
+        return fact.position
+
+    def forget(self, unit: str) -> int:
+        """Erase a unit from the log and from the state; returns how many facts became tombstones."""
+        with storing(), self.lock:
+            self._forgetting = True  # until the rebase, the state still contains the unit: no snapshot of it
+            self.settled()
+            self.storage.save_settings({"forgetting": canonical_json(unit)})
+            erased = self.storage.erase(unit, self.options.clock())
+            self.history.forget()
+            self.fold.forget()
+            self._stored_sets.clear()
+        self.rebase(Kind.REBASE, said={"erased": [min(erased, default=0), len(erased)]})
+        with storing(), self.lock:
+            self.settled()
+            self.storage.save_settings({"forgetting": b"null"})
+            self._forgetting = False
+        return len(erased)
+
+    def close(self) -> None:
+        """Write what is queued, keep a snapshot, and give the store back."""
+        with self.lock:
+            if self.closed:
+                return
+            self.closed = True
+            fit = self.failure is None and not self._forgetting and self.fold.storable
+            if fit and self.position > self._snapshot_at:
+                self.snapshot()
+        try:
+            self.writer.close()
+        finally:
+            self.storage.close()

@@ -1,0 +1,108 @@
+"""Facts of a store in decoded form, in the order in which a fold wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+from croupier.encoding import decode_actions, decode_row
+from croupier.errors import CorruptStore
+from croupier.recent import Recent
+from croupier.rewards import Rewards, Standing
+from croupier_policies import Actions, Row
+from croupier_storage import Fact, Kind, Storage
+
+T = TypeVar("T")
+LEARNABLE = tuple(kind.value for kind in Kind if kind not in (Kind.DECISION, Kind.OBSERVATION))
+
+
+class Decided(NamedTuple):
+    """A decision in decoded form, what learning from its reward needs: `actions.ids[drawn]` was drawn."""
+
+    context: Row
+    actions: Actions
+    drawn: int
+    propensity: float
+
+
+class Log:
+    """The decoded view of a store."""
+
+    def __init__(self, storage: Storage, batch: int = 1024) -> None:
+        self.storage, self.batch = storage, batch
+        self.settle: Callable[[], object] = lambda: (
+            None
+        )  # called before a look-up; a running engine writes its queue out
+        self._sets: Recent[bytes, Actions] = Recent(4096)
+
+    def forget(self) -> None:
+        """Drop the action sets at hand; they will be read again."""
+        self._sets.clear()
+
+    def events(self, after: int, upto: int) -> Iterator[tuple[Fact, Decided | None]]:
+        """Facts with after < position ≤ upto, decisions decoded, a decision before any fact later than its `as_of`.
+
+        What a decision saw is what had been folded by its `as_of`, whatever its own position.
+        """
+        decisions = self.decoded(self.storage.decisions_by_as_of(after, upto))
+        ahead = next(decisions, None)
+        for fact in self.storage.facts(after, upto, kinds=LEARNABLE):
+            while ahead is not None and (ahead[0].as_of or 0) < fact.position:
+                yield ahead
+                ahead = next(decisions, None)
+            yield fact, None
+        while ahead is not None:
+            yield ahead
+            ahead = next(decisions, None)
+
+    def standings(self, upto: int, rule: Rewards) -> Iterator[tuple[Fact, Standing]]:
+        """Every decision up to a position, in order of position, with its story up to there."""
+        decisions = self.storage.facts(0, upto, kinds=(Kind.DECISION.value,))
+        for batch in batches(decisions, self.batch):
+            told = {fact.position: Standing.of(fact) for fact in batch}
+            for fact in self.storage.about(*told):
+                if fact.decision is not None and fact.position <= upto:
+                    told[fact.decision].apply(fact, rule)
+            yield from ((fact, told[fact.position]) for fact in batch)
+
+    def decisions_at(self, positions: Collection[int]) -> Iterator[tuple[Fact, Decided]]:
+        """The decisions at these positions; where there is none, there comes none."""
+        self.settle()
+        found = self.storage.at(sorted(positions)) if positions else {}
+        return self.decoded(fact for fact in found.values() if fact.kind == Kind.DECISION)
+
+    def decoded(self, facts: Iterable[Fact]) -> Iterator[tuple[Fact, Decided]]:
+        """Decisions with their decoded form. Raises CorruptStore."""
+        for batch in batches(facts, self.batch):
+            sets = self._action_sets({fact.actions for fact in batch if fact.actions is not None})
+            for fact in batch:
+                yield fact, _decode(fact, sets)
+
+    def _action_sets(self, digests: set[bytes]) -> dict[bytes, Actions]:
+        known = {digest: actions for digest in digests if (actions := self._sets.get(digest)) is not None}
+        missing = [digest for digest in digests if digest not in known]
+        for digest, body in self.storage.action_sets(missing).items() if missing else ():
+            known[digest] = decode_actions(body, digest)
+            self._sets.put(digest, known[digest])
+        return known
+
+
+def _decode(fact: Fact, sets: dict[bytes, Actions]) -> Decided:
+    actions = sets.get(fact.actions or b"")
+    if fact.context is None or fact.action is None or fact.propensity is None or actions is None:
+        raise CorruptStore(f"the decision at position {fact.position} lacks what every decision has")
+    if fact.action not in actions.ids:
+        raise CorruptStore(f"the decision at position {fact.position} shows {fact.action!r}, no candidate of its own")
+    return Decided(decode_row(fact.context), actions, actions.ids.index(fact.action), fact.propensity)
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of at most `size`.
+
+    >>> list(batches("abc", 2))
+    [['a', 'b'], ['c']]
+    """
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

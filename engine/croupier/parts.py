@@ -1,0 +1,59 @@
+"""Policy and learner together: untaught, described, and built again from their description."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar, cast
+
+import orjson
+
+from croupier.configuration import Configuration, described
+from croupier.errors import EvidenceError
+from croupier_policies import Configured, Learner, Policy, PolicyError
+from croupier_policies.registry import build
+
+P = TypeVar("P", bound=Configured)
+
+
+class Parts(NamedTuple):
+    """What a fold teaches."""
+
+    policy: Policy
+    learner: Learner | None
+
+    def fresh(self) -> Parts:
+        """The same, untaught."""
+        return Parts(self.policy.fresh(), self.learner.fresh() if self.learner is not None else None)
+
+    def description(self) -> dict[str, Any]:
+        """Names and configurations, as plain data."""
+        return {"policy": orjson.loads(described(self.policy)), "learner": orjson.loads(described(self.learner))}
+
+
+class Given(NamedTuple):
+    """The objects at hand, used where a description is theirs; everything else is built from its description."""
+
+    policy: Policy | None = None
+    learner: Learner | None = None
+
+    def parts(self, description: Mapping[str, Any]) -> Parts:
+        """Untaught policy and learner of a description. Raises EvidenceError where they cannot be built."""
+        policy, learner = description["policy"], description["learner"]
+        return Parts(_made(policy, self.policy), None if learner is None else _made(learner, self.learner))
+
+    def born(self, configuration: Configuration) -> Parts:
+        """Those under which a store was begun."""
+        stored = {"policy": configuration.policy, "learner": configuration.learner}
+        return self.parts({name: orjson.loads(body) for name, body in stored.items()})
+
+
+def _made(description: Mapping[str, Any], given: P | None) -> P:
+    if given is not None and orjson.loads(described(given)) == description:
+        return given.fresh()
+    try:
+        return cast(P, build(description["name"], description["config"]))
+    except (PolicyError, TypeError, KeyError) as error:
+        raise EvidenceError(
+            f"{description.get('name')!r} in the log cannot be built from its configuration ({error}); pass the object "
+            "itself, as a policy or a learner"
+        ) from error
