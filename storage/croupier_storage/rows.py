@@ -71,7 +71,7 @@ def row(fact: Fact) -> tuple[Value, ...]:
         InvalidFact: a value that would not come back unchanged, or is not of the field's type.
     """
     try:
-        values: tuple[Any, ...] = (fact[0], str.__str__(fact[1]), *fact[2:])
+        values: tuple[Any, ...] = fact
         # The usual fact passes at a glance; whatever is odd about one is looked at field by field.
         if not (_exact(tuple(map(type, values))) and _plain_floats(values[2], values[7], values[8])):
             values = tuple(plain(value) for plain, value in zip(_PLAIN, values, strict=True))

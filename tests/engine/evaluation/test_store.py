@@ -99,7 +99,9 @@ def test_no_prediction_has_seen_its_own_reward(tmp_path):
         for k in range(20):  # the same contexts again: now they have been seen
             engine.reward(engine.choose([float(k)], ["a", "b"]).id, 1.0)
     with opened(url, learner=Memory()) as source:
-        rows = observe(source, [resolve("uniform", source)])
+        batches = []
+        observe(source, [resolve("uniform", source)], batches.append)
+    (rows,) = batches
     assert rows.q.tolist() == [0.5] * 20 + [float(k % 2) for k in reversed(range(20))]
     assert rows.reward.tolist() == [float(k % 2) for k in reversed(range(20))] + [1.0] * 20
 

@@ -84,7 +84,8 @@ def test_the_same_with_an_honest_draw_passes():
 
 def test_diagnostics_merge():
     rng = np.random.default_rng(8)
-    w, s, outside = rng.random((3, 100))
+    w, s, outside = rng.random((3, 1000))
     whole = Diagnostics.of(w, s, outside).to_dict()
-    merged = (Diagnostics.of(w[:30], s[:30], outside[:30]) + Diagnostics.of(w[30:], s[30:], outside[30:])).to_dict()
+    first, second = (Diagnostics.of(w[part], s[part], outside[part]) for part in (slice(300), slice(300, None)))
+    merged = (first + second).to_dict()
     assert merged == pytest.approx(whole)
