@@ -1,6 +1,10 @@
 # make demo   set everything up and run the main job, in about a minute
 # make test   set everything up; lint, types, layers, tests (budget: 12 minutes on 2 cores)
-# make bench  latency and throughput beside Vowpal Wabbit and gittins
+# make bench  latency and throughput beside Vowpal Wabbit and gittins; the log's capacity; evaluation beside its peers
+# make crash  a thousand real kills (make test does twenty)
+# make coverage  coverage of the intervals over many simulated logs (make test does some)
+# make simulate  the reference simulations;  make bakeoff  classification sets as bandits beside Vowpal Wabbit
+# make test-gpu  the policy suites on a GPU, where there is one
 # make docs   the reference pages, into site/
 # make clean  remove what the above made
 
@@ -10,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench simulate docs test-gpu clean
+.PHONY: help demo test lint bench crash coverage bakeoff simulate docs test-gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -47,6 +51,17 @@ test: lint
 
 bench: $(VENV)/test
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_store.py
+	$(BIN)/python scripts/bench_evaluation.py
+
+crash: $(VENV)/test
+	$(BIN)/python scripts/crashtest.py --runs 250
+
+coverage: $(VENV)/test
+	$(BIN)/python scripts/prove_coverage.py
+
+bakeoff: $(VENV)/test
+	$(BIN)/python scripts/bakeoff.py
 
 simulate: $(VENV)/test
 	$(BIN)/python scripts/simulate.py

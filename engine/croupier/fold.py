@@ -102,6 +102,7 @@ class Fold:
             known = self.known(fact.decision)
             reward = known.standing.apply(fact, self.configuration.rewards)
             if reward is not None:
+                self._known.pop(fact.decision)  # little more will be said of it, and that can be looked up
                 self._learn(fact, known.decided, reward)
         self.position = max(self.position, fact.position)
 

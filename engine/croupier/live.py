@@ -72,7 +72,7 @@ class Live:
         """Begin from what was restored; also again, after the store had failed."""
         self.configuration: Configuration = opened.configuration
         self.fold = opened.fold
-        self.position = self._snapshot_at = opened.fold.position
+        self.position, self._snapshot_at = opened.fold.position, opened.snapshot_at
         self._snapshot_time = self.options.clock()
         self.record = recorded(self.storage, opened.fold.parts.policy)
         self.windows = Windows(self.configuration.rewards)

@@ -29,7 +29,7 @@ class Decided(NamedTuple):
 class Log:
     """The decoded view of a store."""
 
-    def __init__(self, storage: Storage, batch: int = 1024) -> None:
+    def __init__(self, storage: Storage, batch: int = 256) -> None:
         self.storage, self.batch = storage, batch
         self.settle: Callable[[], object] = lambda: (
             None

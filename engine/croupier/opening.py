@@ -16,10 +16,15 @@ from croupier_storage import PolicyRecord, Storage
 
 
 class Opened(NamedTuple):
-    """What the engine starts from; `changed` asks for the replay that brings in another policy or learner."""
+    """What the engine starts from.
+
+    `snapshot_at` is the position of the snapshot it was restored from, 0 for none; `changed` asks for the replay that
+    brings in another policy or learner.
+    """
 
     configuration: Configuration
     fold: Fold
+    snapshot_at: int
     changed: bool
 
 
@@ -38,6 +43,7 @@ def restore(storage: Storage, settings: Settings) -> Opened:
     """Configuration and state of a store."""
     configuration = configure(storage, settings)
     fold = newest(Log(storage), Given(*settings.parts), configuration)
+    snapshot_at = fold.position
     fold.run(progress=settings.progress)
     stored, asked = fold.parts.description(), settings.parts.description()
     changed = [name for name in stored if stored[name] != asked[name]]
@@ -47,7 +53,7 @@ def restore(storage: Storage, settings: Settings) -> Opened:
             f"the store goes on under another configuration ({listed}). Decisions of this one would be explained by no "
             "replay. Open the store with its own, or with replay=True to teach this one the whole log and go on with it"
         )
-    return Opened(configuration, fold, bool(changed))
+    return Opened(configuration, fold, snapshot_at, bool(changed))
 
 
 def configure(storage: Storage, settings: Settings) -> Configuration:

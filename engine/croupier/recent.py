@@ -24,6 +24,7 @@ class Recent(Generic[K, V]):
         self._entries: OrderedDict[K, V] = OrderedDict()
         self.get = self._entries.get  # bound once: it is on the way of every event
         self.clear = self._entries.clear
+        self.pop = self._entries.pop
 
     def put(self, key: K, value: V) -> None:
         """Add an entry; the oldest falls out where there are too many."""

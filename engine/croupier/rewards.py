@@ -74,8 +74,8 @@ class Standing:
     def __init__(self, *, deferred: bool = False) -> None:
         self.activated = not deferred
         self.taken: str | None = None  # the action that was shown instead of the drawn one
-        self.rewards: list[float] = []  # within the window
-        self.late: list[float] = []
+        self.rewards: tuple[float, ...] = ()  # within the window
+        self.late: tuple[float, ...] = ()
         self.answered = 0  # position of the first reward
         self.closed = False
         self.corrected: float | None = None
@@ -112,7 +112,10 @@ class Standing:
     def _rewarded(self, fact: Fact, rule: Rewards) -> float | None:
         first = not self.rewards
         self.answered = self.answered or fact.position
-        (self.late if self.closed else self.rewards).append(fact.reward or 0.0)
+        if self.closed:
+            self.late += (fact.reward or 0.0,)
+        else:
+            self.rewards += (fact.reward or 0.0,)
         learned_now = rule.aggregate == "first" and first and not self.closed and self.learnable
         return fact.reward if learned_now else None
 

@@ -223,11 +223,11 @@ def test_missing_defaulted_zero_late_and_retracted_stay_different_in_the_log(url
                 standing.apply(about, rule)
             stories[fact.id] = (standing.rewards, standing.late, standing.closed, standing.retracted)
     assert stories == {
-        missing: ([], [], False, False),
-        defaulted: ([], [], True, False),
-        zero: ([0.0], [], False, False),
-        late: ([], [0.0], True, False),
-        retracted: ([0.0], [], False, True),
+        missing: ((), (), False, False),
+        defaulted: ((), (), True, False),
+        zero: ((0.0,), (), False, False),
+        late: ((), (0.0,), True, False),
+        retracted: ((0.0,), (), False, True),
     }
 
 
