@@ -2,7 +2,8 @@
 
 Each of 2,310 outdoor pictures (River's ImageSegments: 18 numbers a picture) shows one of seven things. The engine sees
 the numbers, names one of the seven, and is told only whether it was right: what it would have earned with another name,
-it never learns.
+it never learns. Every picture comes up three times, in a new order each time; one choice in ten explores, which costs a
+little and makes the log able to judge other policies.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ from __future__ import annotations
 import random
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from croupier import Engine, verify
-from croupier.evaluation import compare, evaluate
+from croupier import Engine, SoftmaxPolicy, compare, evaluate, verify
+from croupier.progress import bar
 
 console = Console(highlight=False, width=110)
 Stream = list[tuple[dict[str, float], str]]
+FLOOR, PASSES = 0.1, 3
+POLICY = SoftmaxPolicy(epsilon=FLOOR)
 
 
 def main(
@@ -35,7 +38,11 @@ def main(
     url = f"sqlite:///{file}"
     stream = pictures(seed)
     names = sorted({name for _, name in stream})
-    say("1  Choosing and learning", f"{len(stream):,} pictures, {len(names)} names to choose from: {', '.join(names)}.")
+    say(
+        "1  Choosing and learning",
+        f"{len(stream):,} pictures to name: {', '.join(names)}. The engine is told only whether",
+        f"it was right. One choice in {1 / FLOOR:.0f} explores: the price of a log that can judge other policies.",
+    )
     right, state = play(url, stream, names, seed)
     picture = curve(right, stream, names, folder / "demo.png")
     say("2  Closing, opening again, proving")
@@ -43,19 +50,20 @@ def main(
     say(
         "3  What would other policies have earned?",
         "Answered from the log alone. 'uniform' names at random, 'constant' always says the same, 'inverse-gap'",
-        "explores by another law and learns along the log. 'logged' is the policy that ran.",
+        "explores by another law and learns along the log. 'logged' is the policy that ran. The three columns are",
+        "three ways of weighting what was logged by how much likelier the other policy would have made it.",
     )
     judge(url, names[0])
-    console.print(f"\nThe store: {file}. The picture: {picture}. Ask the store more: croupier evaluate {file} --help\n")
+    console.print(f"\nThe store: {file}. The learning curve: {picture}. Ask more: .venv/bin/croupier evaluate --help\n")
 
 
 def pictures(seed: int) -> Stream:
-    """The data set in a shuffled order."""
+    """The data set three times, each time in a new order."""
     from river import datasets
 
-    stream = [(dict(x), str(y)) for x, y in datasets.ImageSegments()]
-    random.Random(seed).shuffle(stream)  # noqa: S311 - an order, not a secret
-    return stream
+    rng = random.Random(seed)  # noqa: S311 - an order, not a secret
+    once = [(dict(x), str(y)) for x, y in datasets.ImageSegments()]
+    return [pair for _ in range(PASSES) for pair in rng.sample(once, len(once))]
 
 
 def play(url: str, stream: Stream, names: list[str], seed: int) -> tuple[list[bool], str]:
@@ -64,7 +72,7 @@ def play(url: str, stream: Stream, names: list[str], seed: int) -> tuple[list[bo
     shown = Counter(name for _, name in stream)
     constant = max(shown.values()) / len(stream)
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn()
-    with Engine.open(url, seed=seed) as engine, Progress(*columns, console=console) as progress:
+    with Engine.open(url, policy=POLICY, seed=seed) as engine, Progress(*columns, console=console) as progress:
         task = progress.add_task("pictures", total=len(stream), told="")
         for context, name in stream:
             decision = engine.choose(context, names)
@@ -80,7 +88,7 @@ def play(url: str, stream: Stream, names: list[str], seed: int) -> tuple[list[bo
 
 def prove(url: str, state: str) -> None:
     """The state comes back, and the log says the same as the engine did."""
-    with Engine.open(url) as engine:
+    with Engine.open(url, policy=POLICY) as engine:
         same = engine.state_hash() == state
     console.print(
         f"The state re-opened from the store is {'the one that was closed' if same else 'ANOTHER'}, bit for bit."
@@ -93,10 +101,14 @@ def prove(url: str, state: str) -> None:
 
 def judge(url: str, constant: str) -> None:
     """Other policies on the same log, one by one and beside each other."""
-    targets = ["logged", "uniform", f"constant:{constant}", "policy:inverse-gap"]
-    console.print(evaluate(url, targets).table())
-    say("4  Side by side", "Differences on the same decisions, which is more exact than two separate intervals.")
-    console.print(compare(url, ["logged", "policy:inverse-gap", "uniform"]).table())
+    targets = ["logged", "policy:inverse-gap", "uniform", f"constant:{constant}"]
+    with bar("reading the log", console) as progress:
+        evaluation = evaluate(url, targets, progress=progress)
+    console.print(evaluation.table())
+    say("4  Side by side", "Differences on the same decisions, which are more exact than two separate intervals.")
+    with bar("reading the log", console) as progress:
+        comparison = compare(url, targets[:3], progress=progress)
+    console.print(comparison.table())
 
 
 def curve(right: list[bool], stream: Stream, names: list[str], file: Path) -> Path:
@@ -111,18 +123,17 @@ def curve(right: list[bool], stream: Stream, names: list[str], file: Path) -> Pa
     sums = [sum(right[max(0, i - window) : i]) / min(i, window) for i in range(20, len(right) + 1)]
     axes.plot(range(20, len(right) + 1), sums, color="#1b6ca8", label=f"Croupier, last {window} decisions")
     shown = Counter(name for _, name in stream)
-    _line(axes, max(shown.values()) / len(stream), "best constant choice", "#b5651d")
-    _line(axes, 1 / len(names), "choosing at random", "#888888", dashes=(1, 2))
+    best, chance = max(shown.values()) / len(stream), 1 / len(names)
+    if best - chance > 0.01:
+        axes.axhline(best, color="#b5651d", dashes=(4, 2), linewidth=1, label=f"best constant choice ({best:.0%})")
+    label = "at random" if best - chance > 0.01 else "at random, and the best constant choice"
+    axes.axhline(chance, color="#888888", dashes=(1, 2), linewidth=1, label=f"{label} ({chance:.0%})")
     axes.set(xlabel="decisions", ylabel="share of right choices", ylim=(0, 1), xlim=(0, len(right)))
     axes.set_title("Learning from right or wrong alone", loc="left")
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="center right")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(file)
     return file
-
-
-def _line(axes: Any, height: float, label: str, color: str, dashes: tuple[int, int] = (4, 2)) -> None:
-    axes.axhline(height, color=color, dashes=dashes, linewidth=1, label=f"{label} ({height:.0%})")
 
 
 def say(title: str, *lines: str) -> None:
