@@ -14,14 +14,35 @@ from rich.progress import Progress
 from rich.table import Table
 
 import simulations
-from croupier_policies import InverseGapPolicy, Policy, SoftmaxPolicy, UniformPolicy, Vector
+from croupier_policies import (
+    BankModel,
+    HybridModel,
+    InverseGap,
+    InverseGapPolicy,
+    LinearPolicy,
+    LogisticModel,
+    Policy,
+    SoftmaxPolicy,
+    UniformPolicy,
+    Vector,
+)
 from simulations import Stream
 
 Make = Callable[[], Policy]
-POLICIES: dict[str, Make] = {
-    "softmax": SoftmaxPolicy,
-    "inverse-gap": InverseGapPolicy,
-    "uniform": UniformPolicy,
+DEFAULTS: dict[str, Make] = {"softmax": SoftmaxPolicy, "inverse-gap": InverseGapPolicy, "uniform": UniformPolicy}
+LINEAR: dict[str, Make] = {
+    "softmax, no squares": lambda: SoftmaxPolicy(squares=False),
+    "inverse-gap, no squares": lambda: InverseGapPolicy(squares=False),
+    "logistic": lambda: LinearPolicy(model=LogisticModel(squares=False)),
+}
+BANK: dict[str, Make] = {"bank": lambda: LinearPolicy(model=BankModel())}
+HYBRID: dict[str, Make] = {
+    "hybrid": lambda: LinearPolicy(model=HybridModel()),
+    "hybrid, inverse-gap": lambda: LinearPolicy(model=HybridModel(), law=InverseGap(alpha=0.25)),
+}
+NO_FLOOR: dict[str, Make] = {
+    "softmax, ε = 0": lambda: SoftmaxPolicy(epsilon=0.0),
+    "inverse-gap, ε = 0": lambda: InverseGapPolicy(epsilon=0.0),
 }
 LIFT = "share of the oracle's lift"
 REGRET = "regret, as a ratio to Thompson sampling's"
@@ -44,37 +65,51 @@ def _late(stream: Stream, earned: Vector) -> float:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A stream by seed, and what is made of what was earned on it."""
+    """A stream by seed, what is made of what was earned on it, and who plays."""
 
     name: str
     stream: Callable[[int], Stream]
+    policies: dict[str, Make]
     measure: Callable[[Stream, Vector], float] = simulations.lift
 
 
 def all_simulations(scale: float) -> list[Simulation]:
     """The reference simulations, each with `scale` times its usual number of events."""
-    long, short = (max(int(n * scale), 20) for n in (100_000, 20_000))
+    long, middle, short = (max(int(n * scale), 20) for n in (100_000, 30_000, 20_000))
     return [
-        Simulation(
-            f"clicks(.01, 10, {long}), second half", lambda seed: simulations.clicks(0.01, 10, long, seed), _late
+        *(
+            Simulation(
+                f"clicks(.01, {count}, {long}), second half",
+                lambda seed, count=count: simulations.clicks(0.01, count, long, seed),  # type: ignore[misc]
+                DEFAULTS | LINEAR,
+                _late,
+            )
+            for count in (10, 50)
         ),
-        Simulation(f"continuous(10, {short})", lambda seed: simulations.continuous(10, short, seed)),
-        Simulation(f"drift(10, {short})", lambda seed: simulations.drift(10, short, seed)),
-        Simulation(f"many(100, {short})", lambda seed: simulations.many(100, short, seed)),
+        Simulation(f"continuous(10, {short})", lambda seed: simulations.continuous(10, short, seed), DEFAULTS | LINEAR),
+        Simulation(f"steady(10, {short})", lambda seed: simulations.clicks(0.2, 10, short, seed), DEFAULTS | BANK),
+        Simulation(
+            f"drift(10, {short}), second half",
+            lambda seed: simulations.drift(10, short, seed),
+            DEFAULTS | BANK,
+            _late,
+        ),
+        Simulation(f"many(100, {short})", lambda seed: simulations.many(100, short, seed), DEFAULTS | HYBRID),
+        Simulation(f"many(1000, {middle})", lambda seed: simulations.many(1000, middle, seed), HYBRID),
     ]
 
 
 def figures(seeds: int, scale: float) -> Iterator[Figure]:
-    """Every policy on every simulation."""
+    """Every policy on every simulation it plays."""
     for simulation in all_simulations(scale):
-        for policy, make in POLICIES.items():
+        for policy, make in simulation.policies.items():
             played = []
             for seed in range(seeds):
                 stream = simulation.stream(seed)
                 played.append(simulation.measure(stream, simulations.play(make(), stream, seed)))
             yield _figure(simulation.name, LIFT, policy, played)
     n = max(int(10_000 * scale), 20)
-    for policy, make in POLICIES.items():
+    for policy, make in (DEFAULTS | NO_FLOOR).items():
         ratios = [simulations.regret_ratio(make, n, [seed]) for seed in range(seeds)]
         yield _figure(f"contextfree({n})", REGRET, policy, ratios)
 
@@ -85,12 +120,9 @@ def _figure(simulation: str, measure: str, policy: str, values: list[float]) -> 
 
 
 def _table(found: list[Figure], seeds: int) -> Table:
-    table = Table(title=f"Mean of {seeds} seeds (± standard error)")
-    for heading in ("simulation", "measure", *POLICIES):
-        table.add_column(heading)
-    for at in range(0, len(found), len(POLICIES)):
-        row = found[at : at + len(POLICIES)]
-        table.add_row(row[0].simulation, row[0].measure, *(f"{each.mean:.3f} ± {each.error:.3f}" for each in row))
+    table = Table("simulation", "policy", "measure", "mean", title=f"Mean of {seeds} seeds (± standard error)")
+    for each in found:
+        table.add_row(each.simulation, each.policy, each.measure, f"{each.mean:.3f} ± {each.error:.3f}")
     return table
 
 
@@ -99,8 +131,8 @@ def main(
     scale: Annotated[float, typer.Option(min=0.001, help="Events, as a share of the usual number.")] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Play the reference simulations with the defaults of every policy."""
-    total = len(POLICIES) * (len(all_simulations(scale)) + 1)
+    """Play the reference simulations with the policies that are meant for each."""
+    total = sum(len(each.policies) for each in all_simulations(scale)) + len(DEFAULTS | NO_FLOOR)
     found = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("playing", total=total)

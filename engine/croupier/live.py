@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from croupier.configuration import Configuration, canonical_json
 from croupier.encoding import EncodedActions
-from croupier.errors import CroupierError, EngineClosed, PolicyFailed, storing
+from croupier.errors import CroupierError, EngineClosed, PolicyFailed, as_ours, storing
 from croupier.fold import Known, Progress
 from croupier.history import History
 from croupier.log import Decided, Log
@@ -21,7 +21,7 @@ from croupier.windows import Windows
 from croupier.writer import Portrait, Writer
 from croupier_policies import Row, Vector
 from croupier_policies.sampling import checked, draw, uniform
-from croupier_storage import Fact, Kind, Storage, decision_fact
+from croupier_storage import Fact, Kind, Storage, StorageError, decision_fact
 
 NEAR = 256  # facts that a rebase may leave to fold while the engine waits
 
@@ -138,8 +138,10 @@ class Live:
     def known(self, id: str) -> tuple[int, Known]:
         """Position and story of a decision. Raises UnknownDecision."""
         position = self.history.find(id)
-        with storing():
+        try:  # not `storing`: this is on the way of every reward, and a context manager costs more than the look-up
             return position, self.fold.known(position)
+        except StorageError as error:
+            raise as_ours(error) from error
 
     def say(self, kind: Kind, at: float, decision: int | None = None, **said: Any) -> Fact:
         """Fold and queue a fact of any kind but a decision."""

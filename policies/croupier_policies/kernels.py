@@ -1,4 +1,4 @@
-"""Compiled twins of `ridge` for one event at a time on a CPU: the same arithmetic, in a fixed order of summation.
+"""Compiled twins of `reference` for one event at a time on a CPU: the same arithmetic, in a fixed order of summation.
 
 No BLAS, no fastmath, no threads: the bits depend on nothing but the inputs and the CPU's class. The kernels hold the
 GIL, since a call that gives it up beside a busy thread waits for milliseconds to get it back.
@@ -16,42 +16,10 @@ import numba
 import numpy as np
 
 LANES = 16
-TINY = 1e-300  # keeps 0/0 from arising where every uncertainty has underflowed
-_jit = numba.njit(cache=True, error_model="numpy")
+jit = numba.njit(cache=True, error_model="numpy")
 
 
-@_jit
-def encode_dense(x, mean, m2, count, out):  # type: ignore[no-untyped-def] # compiled
-    """Write intercept, z and z² - ¼ of an array context into `out`; returns nothing."""
-    n = x.shape[0]
-    norm = 0.0
-    for i in range(n):
-        z = 0.0
-        square = 0.0
-        if m2[i] > 0.0:
-            z = (x[i] - mean[i]) / math.sqrt(m2[i] / count)
-            z = min(max(z, -3.0), 3.0) / 2.0
-            square = z * z - 0.25
-        out[1 + i] = z
-        out[1 + n + i] = square
-        norm += z * z + square * square
-    if norm > 8.0:
-        shrink = math.sqrt(8.0 / norm)
-        for i in range(1, 2 * n + 1):
-            out[i] *= shrink
-    out[0] = 1.0
-
-
-@_jit
-def observe_dense(x, mean, m2, count):  # type: ignore[no-untyped-def] # compiled
-    """Welford's step for every number; `count` includes this row."""
-    for i in range(x.shape[0]):
-        delta = x[i] - mean[i]
-        mean[i] += delta / count
-        m2[i] += delta * (x[i] - mean[i])
-
-
-@_jit
+@jit
 def _group_scores(cols, vals, P, theta, theta1, mean_reward, quadratic, mean):  # type: ignore[no-untyped-def] # compiled
     """Quadratic forms and means of the actions of one group."""
     lanes = P.shape[1]  # not the constant: the compiler vectorises a loop of unknown length, and unrolls a short one
@@ -74,12 +42,12 @@ def _group_scores(cols, vals, P, theta, theta1, mean_reward, quadratic, mean):  
             mean[lane] += vals[i] * (theta_row[lane] - mean_reward * theta1_row[lane])
 
 
-@_jit
-def scores(cols, vals, unseen, P, theta, theta1, mean_reward, slots, out_mean, out_sd):  # type: ignore[no-untyped-def] # compiled
+@jit
+def scores(cols, vals, unseen, P, theta, theta1, prior, mean_reward, slots, out_mean, out_sd):  # type: ignore[no-untyped-def] # compiled
     """Posterior mean and sd of every candidate for one shared row; a slot of -1 is an action never learned.
 
-    `unseen` is the squared length of the row outside the known columns: its prior variance. Only groups that hold a
-    candidate are visited.
+    `prior` is the variance of a coefficient before any evidence, and `unseen` the squared length of the row outside the
+    known columns. Only groups that hold a candidate are visited.
     """
     length = unseen
     for i in range(cols.shape[0]):
@@ -90,7 +58,7 @@ def scores(cols, vals, unseen, P, theta, theta1, mean_reward, slots, out_mean, o
     for k in range(slots.shape[0]):
         if slots[k] < 0:
             out_mean[k] = mean_reward
-            out_sd[k] = math.sqrt(length)
+            out_sd[k] = math.sqrt(prior * length)
             continue
         g = slots[k] // LANES
         lane = slots[k] % LANES
@@ -98,18 +66,18 @@ def scores(cols, vals, unseen, P, theta, theta1, mean_reward, slots, out_mean, o
             visited[g] = 1
             _group_scores(cols, vals, P[g], theta[g], theta1[g], mean_reward, quadratic[g], mean[g])
         out_mean[k] = mean_reward + mean[g, lane]
-        out_sd[k] = math.sqrt(max(quadratic[g, lane], 0.0) + unseen)
+        out_sd[k] = math.sqrt(max(quadratic[g, lane], 0.0) + prior * unseen)
 
 
-@_jit
-def score_one(cols, vals, unseen, P, theta, theta1, mean_reward, slot):  # type: ignore[no-untyped-def] # compiled
+@jit
+def score_one(cols, vals, unseen, P, theta, theta1, prior, mean_reward, slot):  # type: ignore[no-untyped-def] # compiled
     """Posterior mean and sd of one action for its own row."""
     quadratic = 0.0
     mean = 0.0
     if slot < 0:
         for i in range(cols.shape[0]):
             quadratic += vals[i] * vals[i]
-        return mean_reward, math.sqrt(quadratic + unseen)
+        return mean_reward, math.sqrt(prior * (quadratic + unseen))
     g = slot // LANES
     lane = slot % LANES
     for i in range(cols.shape[0]):
@@ -118,15 +86,15 @@ def score_one(cols, vals, unseen, P, theta, theta1, mean_reward, slot):  # type:
             quadratic += 2.0 * vals[i] * vals[j] * P[g, base + cols[j], lane]
         quadratic += vals[i] * vals[i] * P[g, base + cols[i], lane]
         mean += vals[i] * (theta[g, cols[i], lane] - mean_reward * theta1[g, cols[i], lane])
-    return mean_reward + mean, math.sqrt(max(quadratic, 0.0) + unseen)
+    return mean_reward + mean, math.sqrt(max(quadratic, 0.0) + prior * unseen)
 
 
-@_jit
-def learn(cols, vals, P, theta, theta1, mean_reward, slot, reward, d):  # type: ignore[no-untyped-def] # compiled
-    """One Sherman-Morrison step of one action, on the reward and on the constant 1; returns mean and sd before it."""
+@jit
+def project(cols, vals, P, theta, theta1, slot, d, px):  # type: ignore[no-untyped-def] # compiled
+    """Write A⁻¹x of one action into `px`; returns xᵀA⁻¹x, θᵀx and θ1ᵀx."""
     g = slot // LANES
     lane = slot % LANES
-    px = np.zeros(d)
+    px[:] = 0.0
     quadratic = 0.0
     predicted = 0.0
     predicted1 = 0.0
@@ -141,34 +109,67 @@ def learn(cols, vals, P, theta, theta1, mean_reward, slot, reward, d):  # type: 
         predicted1 += vals[i] * theta1[g, c, lane]
     for i in range(cols.shape[0]):
         quadratic += vals[i] * px[cols[i]]
-    gain = 1.0 / (1.0 + quadratic)
-    step = gain * (reward - predicted)
-    step1 = gain * (1.0 - predicted1)
-    for r in range(d):
-        scaled = gain * px[r]
+    return quadratic, predicted, predicted1
+
+
+@jit
+def update(P, theta, theta1, slot, px, down, step, step1):  # type: ignore[no-untyped-def] # compiled
+    """P -= down·pxpxᵀ, θ += step·px, θ1 += step1·px, of one action."""
+    g = slot // LANES
+    lane = slot % LANES
+    for r in range(px.shape[0]):
+        scaled = down * px[r]
         base = r * (r + 1) // 2
         for c in range(r + 1):
             P[g, base + c, lane] -= scaled * px[c]
         theta[g, r, lane] += step * px[r]
         theta1[g, r, lane] += step1 * px[r]
-    return mean_reward + predicted - mean_reward * predicted1, math.sqrt(max(quadratic, 0.0))
 
 
-@_jit
-def softmax(mean, sd, sigma, alpha, v, epsilon, out):  # type: ignore[no-untyped-def] # compiled
-    """π of `laws.softmax` into `out`."""
-    count = mean.shape[0]
-    best = 0
-    top = -np.inf
-    for k in range(count):
-        out[k] = mean[k] + 2.0 * alpha * sigma * sd[k]
-        if out[k] > top:
-            top = out[k]
-            best = k
-    total = 0.0
-    for k in range(count):
-        gap = top - out[k]
-        out[k] = math.exp(-gap / (v * sigma * math.sqrt(sd[k] * sd[k] + sd[best] * sd[best]) + TINY))
-        total += out[k]
-    for k in range(count):
-        out[k] = (1.0 - epsilon) * (out[k] / total) + epsilon / count
+@jit
+def discount(P, theta, theta1, prior, slot, d, factor):  # type: ignore[no-untyped-def] # compiled
+    """A ← factor·A + (1 - factor)·I/prior and b ← factor·b of one action, as `reference.discount` has it.
+
+    With M = factor·I + (1 - factor)/prior·P, whose eigenvalues lie between factor and 1, P ← M⁻¹P and θ ← factor·M⁻¹θ.
+    """
+    g = slot // LANES
+    lane = slot % LANES
+    M, right = np.empty((d, d)), np.empty((d, d + 2))
+    for i in range(d):
+        for j in range(i + 1):
+            value = P[g, i * (i + 1) // 2 + j, lane]
+            right[i, j] = right[j, i] = value
+            M[i, j] = (1.0 - factor) / prior * value
+        M[i, i] += factor
+        right[i, d] = factor * theta[g, i, lane]
+        right[i, d + 1] = factor * theta1[g, i, lane]
+    _solve(M, right)
+    for i in range(d):
+        for j in range(i + 1):
+            P[g, i * (i + 1) // 2 + j, lane] = right[i, j]
+        theta[g, i, lane] = right[i, d]
+        theta1[g, i, lane] = right[i, d + 1]
+
+
+@jit
+def _solve(M, right):  # type: ignore[no-untyped-def] # compiled
+    """Solve in place by Cholesky's factors, of which the lower half of `M` is given and overwritten."""
+    d, width = right.shape
+    for i in range(d):
+        for j in range(i + 1):
+            value = M[i, j]
+            for k in range(j):
+                value -= M[i, k] * M[j, k]
+            M[i, j] = math.sqrt(value) if i == j else value / M[j, j]
+    for i in range(d):
+        for j in range(i):
+            for k in range(width):
+                right[i, k] -= M[i, j] * right[j, k]
+        for k in range(width):
+            right[i, k] /= M[i, i]
+    for i in range(d - 1, -1, -1):
+        for j in range(i + 1, d):
+            for k in range(width):
+                right[i, k] -= M[j, i] * right[j, k]
+        for k in range(width):
+            right[i, k] /= M[i, i]

@@ -42,19 +42,19 @@ class LogsAnotherVector(SoftmaxPolicy):
 
 class LearnsWhenAsked(SoftmaxPolicy):
     def probabilities(self, context: Row, actions: Actions) -> Vector:
-        self._encoder.observe(context if actions.rows is None else {})
+        self.model._encoder.observe(context if actions.rows is None else {})
         return super().probabilities(context, actions)
 
 
 class ForgetsItsNoise(SoftmaxPolicy):
     def restore(self, state: State) -> None:
-        super().restore(state | {"ridge": state["ridge"] | {"squares": 0.25}})
+        super().restore(state | {"noise": state["noise"] | {"squares": 0.25}})
 
 
 class SharesItsState(SoftmaxPolicy):
     def state(self) -> State:
         state = super().state()
-        state["encoder"]["mean"] = self._encoder._mean
+        state["encoder"]["mean"] = self.model._encoder._mean
         return state
 
 
@@ -72,7 +72,7 @@ class ScalesItsInput(SoftmaxPolicy):
 
 class Stumbles(SoftmaxPolicy):
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
-        self._encoder.encode(context)  # raises where another width came in between
+        self.model._encoder.encode(context)  # raises where another width came in between
         super().learn(context, actions, index, reward, propensity)
 
 

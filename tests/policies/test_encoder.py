@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from croupier_policies import PolicyError, Vector, reference
+from croupier_policies import PolicyError, Vector
 from croupier_policies.base import Row
 from croupier_policies.checks.states import same
-from croupier_policies.encoder import Encoded, Encoder
+from croupier_policies.encoder import Encoder
+from croupier_policies.scaler import Encoded
 
 
 def taught(rows: list[Row], max_columns: int = 512) -> Encoder:
@@ -42,7 +43,7 @@ def test_arrays(width: int, n: int, seed: int, offset: float) -> None:
     encoded = encoder.encode(rows[n])
     assert encoded.unseen == 0.0
     np.testing.assert_allclose(dense(encoded, encoder.size), expected_numbers(rows[:n], rows[n]), rtol=1e-9, atol=1e-9)
-    batch = reference.encode_dense(np, rows[n:], encoder._mean, encoder._m2, n)
+    batch = encoder.scaler(rows[n]).encode_batch(np, rows[n:], encoder.size)
     np.testing.assert_allclose(dense(encoded, encoder.size), batch[0], rtol=1e-12, atol=1e-12)
 
 

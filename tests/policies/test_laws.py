@@ -9,9 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from croupier_policies import Vector, arithmetic, laws
+from croupier_policies import Estimates, InverseGap, Softmax, Vector, devices, laws
 
-CPU = arithmetic.for_device("cpu")
+CPU = devices.for_device("cpu")
+
+
+def softmax_on_cpu(mean: Vector, sd: Vector, sigma: float, alpha: float, v: float, epsilon: float) -> Vector:
+    return CPU.explore(Softmax(alpha=alpha, v=v, epsilon=epsilon), Estimates(mean, sd, sigma, 0))
+
+
+def inverse_gap_on_cpu(mean: Vector, sd: Vector, sigma: float, rewards: int, epsilon: float) -> Vector:
+    return CPU.explore(InverseGap(alpha=0.5, epsilon=epsilon), Estimates(mean, sd, sigma, rewards))
 
 
 def softmax_by_hand(mean: Any, sd: Any, sigma: float, alpha: float, v: float, epsilon: float) -> list[float]:
@@ -52,7 +60,7 @@ LAWS = pytest.mark.parametrize("law", [softmax, inverse_gap])
 def test_softmax(given: tuple[Vector, Vector], sigma: float, alpha: float, v: float, epsilon: float) -> None:
     expected = softmax_by_hand(*given, sigma, alpha, v, epsilon)
     np.testing.assert_allclose(laws.softmax(np, *given, sigma, alpha, v, epsilon), expected, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(CPU.softmax(*given, sigma, alpha, v, epsilon), expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(softmax_on_cpu(*given, sigma, alpha, v, epsilon), expected, rtol=0, atol=1e-9)
 
 
 @given(st.permutations([0.1, 0.4, 0.7, 0.75]), estimates(), st.floats(0.01, 2), st.integers(0, 10**6), st.floats(0, 1))
@@ -61,7 +69,7 @@ def test_inverse_gap(
 ) -> None:
     sd = np.resize(given[1] / 100.0, 4)
     expected = inverse_gap_by_hand(mean, sd, sigma, 0.5, 15.0, rewards, epsilon)
-    found = CPU.inverse_gap(np.array(mean), sd, sigma, 0.5, 15.0, rewards, epsilon)
+    found = inverse_gap_on_cpu(np.array(mean), sd, sigma, rewards, epsilon)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
@@ -105,8 +113,8 @@ def test_evidence_separates_what_it_has_settled() -> None:
 
 def test_settled_estimates_do_not_divide_by_zero() -> None:
     mean, none = np.array([0.6, 0.5]), np.zeros(2)
-    assert CPU.softmax(mean, none, 0.3, 0.75, 0.1, 0.0).tolist() == [1.0, 0.0]
-    assert CPU.softmax(mean[[0, 0]], none, 0.3, 0.75, 0.1, 0.0).tolist() == [0.5, 0.5]
+    assert softmax_on_cpu(mean, none, 0.3, 0.75, 0.1, 0.0).tolist() == [1.0, 0.0]
+    assert softmax_on_cpu(mean[[0, 0]], none, 0.3, 0.75, 0.1, 0.0).tolist() == [0.5, 0.5]
 
 
 @given(estimates())

@@ -11,11 +11,12 @@ from croupier.evaluation.moments import Moments
 from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluated, Evaluation
 from croupier.evaluation.tally import Tally
 from croupier.evaluation.targets import Constant, Frozen, Learned, Logged, Target
-from croupier.evaluation.verdict import Cause, Refusal, Rules, Verdict, judge
+from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, Verdict, judge
 
 __all__ = [
     "ESTIMATORS",
     "INTERVALS",
+    "RULES",
     "Cause",
     "Columns",
     "Comparison",

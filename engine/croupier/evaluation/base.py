@@ -27,6 +27,7 @@ class Columns:
         r: The reward, in its own units.
         q: q̂(x, a), the estimated reward of the logged action, by a model that has not seen r.
         v: v̂(x) = Σ_a π(a|x)·q̂(x, a), the estimated reward of the target.
+        copies: How many rows each stands for, where others were dropped at random; None for 1.
         h: What `aw-dr` weighs the row by, known before its action was drawn (see `Stabiliser`); None for 1.
     """
 
@@ -35,6 +36,7 @@ class Columns:
     q: Vector
     v: Vector
     h: Vector | None = None
+    copies: Vector | None = None
 
 
 class Estimated(NamedTuple):
@@ -98,7 +100,7 @@ class Mean(Estimator):
 
     def values(self, means: Matrix) -> Vector:
         """The means themselves."""
-        return means[0]
+        return np.asarray(means[0])
 
     def gradient(self, mean: Vector) -> Vector:
         """1."""

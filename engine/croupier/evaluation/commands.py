@@ -13,18 +13,22 @@ from rich.progress import Progress as Bar
 
 from croupier.errors import CroupierError
 from croupier.evaluation.compare import compare
+from croupier.evaluation.datasets import evaluate_dataset, from_path
 from croupier.evaluation.estimators import NAMES
 from croupier.evaluation.evaluate import evaluate
 from croupier.evaluation.intervals import DEFAULT, INTERVALS
 from croupier.evaluation.log import Progress
 from croupier.evaluation.results import Comparison, Evaluation
 
+FILES = (".csv", ".parquet", ".dsjson", ".json")
 TARGETS = (
     "logged, uniform, constant:ACTION, snapshot:POSITION, snapshot:latest, policy:NAME or "
     'policy:NAME:{"json": "arguments"}; give it several times'
 )
 Store = Annotated[str, typer.Argument(help="A store: a file, or a URL.")]
-Targets = Annotated[list[str], typer.Option("--target", "-t", help=TARGETS)]
+Log = Annotated[str, typer.Argument(help="A store, a file or a URL; or a log in a .csv, .parquet or .dsjson file.")]
+FILE_TARGETS = "; on such a file: logged, uniform, constant:ACTION, column:P, or with the column of v̂ column:P:V"
+Targets = Annotated[list[str], typer.Option("--target", "-t", help=TARGETS + FILE_TARGETS)]
 Level = Annotated[float, typer.Option(help="Of the intervals.")]
 InSample = Annotated[bool, typer.Option("--in-sample", help="Use rows from which a snapshot has learned, too.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -40,7 +44,7 @@ def store_url(store: str) -> str:
 
 
 def evaluate_command(
-    store: Store,
+    store: Log,
     target: Targets,
     estimator: Annotated[
         list[str] | None, typer.Option("--estimator", "-e", help=f"{NAMES}; give it several times.")
@@ -52,20 +56,39 @@ def evaluate_command(
     html: Annotated[Path | None, typer.Option(help="Write a page to this file, too.")] = None,
     level: Level = 0.95,
     in_sample: InSample = False,
+    column: Annotated[
+        list[str] | None, typer.Option(help="ROLE=NAME for a file, ROLE one of reward, propensity, action, …")
+    ] = None,
+    candidates: Annotated[int | None, typer.Option(help="For a file: how many actions there were each time.")] = None,
+    reward_range: Annotated[tuple[float, float], typer.Option(help="For a file: what rewards can be.")] = (0.0, 1.0),
+    floor: Annotated[float | None, typer.Option(help="For a file: the least propensity there could be.")] = None,
     json: AsJson = False,
 ) -> None:
     """Estimate from a log what other policies would have earned."""
     with _telling(), _bar() as progress:
-        result = evaluate(
-            store_url(store),
-            target,
-            estimators=estimator or ("ips", "snips", "dr"),
-            intervals=interval or DEFAULT,
-            segment=segment,
-            level=level,
-            in_sample=in_sample,
-            progress=progress,
-        )
+        if Path(store).suffix in FILES:
+            result = evaluate_dataset(
+                from_path(store, dict(pair.split("=", 1) for pair in column or () if "=" in pair), candidates),
+                target,
+                estimators=estimator or ("ips", "snips"),
+                intervals=interval or DEFAULT,
+                segment=segment,
+                level=level,
+                reward_range=reward_range,
+                floor=floor,
+                progress=progress,
+            )
+        else:
+            result = evaluate(
+                store_url(store),
+                target,
+                estimators=estimator or ("ips", "snips", "dr"),
+                intervals=interval or DEFAULT,
+                segment=segment,
+                level=level,
+                in_sample=in_sample,
+                progress=progress,
+            )
     if html is not None:
         html.write_text(result.to_html(), encoding="utf-8")
     _print(result, json)
@@ -109,4 +132,4 @@ def _bar() -> Iterator[Progress]:
     """A progress bar on the error stream, gone when done."""
     with Bar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading the log", total=None)
-        yield lambda position, head: bar.update(task, completed=position, total=head)
+        yield lambda position, head: bar.update(task, completed=position, total=head or None)

@@ -92,7 +92,7 @@ class SNDR(Estimator):
 
     def values(self, means: Matrix) -> Vector:
         """v̄ + the ratio of the others."""
-        return means[2] + ratio(means[1], means[0])
+        return np.asarray(means[2]) + ratio(means[1], means[0])
 
     def gradient(self, mean: Vector) -> Vector:
         """(−ratio, 1, w̄)/w̄."""

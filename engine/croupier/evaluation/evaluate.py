@@ -128,7 +128,7 @@ def judged(
     for (tally, story), (label, notes, learned_upto) in zip(gathered.parts, targets, strict=True):
         if in_sample and learned_upto and counts.seen:
             notes = [*notes, f"it has learned from the rewards of {counts.seen:,} of these rows: too good to be true"]
-        verdict = judge(tally.diagnostics, rules).with_refusal(_unexplained(counts))
+        verdict = judge(tally.diagnostics, rules, tally.setting.weight).with_refusal(_unexplained(counts))
         estimates = {each.name: _estimate(tally, each, level, verdict) for each in tally.estimators}
         evaluated.append(Evaluated(label, estimates, tally.diagnostics, verdict, tuple(notes), story))
     mean = gathered.total / gathered.rows if gathered.rows else math.nan

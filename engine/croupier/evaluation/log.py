@@ -47,6 +47,7 @@ class Rows:
         segments: What the segment feature was, as text; empty where none was asked for.
         w, v, outside: By target: weights, estimated rewards, and the target's probability outside the support.
         weight: By target the largest weight there can be under the declared floor; None without one.
+        copies: How many rows each stands for; None for 1.
     """
 
     reward: Vector
@@ -58,10 +59,11 @@ class Rows:
     v: tuple[Vector, ...]
     outside: tuple[Vector, ...]
     weight: tuple[float | None, ...]
+    copies: Vector | None = None
 
     def columns(self, target: int) -> Columns:
         """What the estimators need of one target."""
-        return Columns(self.w[target], self.reward, self.q, self.v[target])
+        return Columns(self.w[target], self.reward, self.q, self.v[target], copies=self.copies)
 
     def __len__(self) -> int:
         return len(self.reward)

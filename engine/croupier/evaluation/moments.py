@@ -39,7 +39,8 @@ class Moments:
         columns = np.ascontiguousarray(rows.T)  # along a contiguous axis numpy sums in pairs, which loses fewer bits
         total = columns.sum(axis=1)
         centred = columns - total[:, None] / max(len(rows), 1)
-        return cls(len(rows), total, centred @ centred.T)
+        scatter = np.einsum("ik,jk->ij", centred, centred)  # not by BLAS, whose threads wait for each other longer
+        return cls(len(rows), total, scatter)
 
     def __add__(self, other: Moments) -> Moments:
         count = self.count + other.count

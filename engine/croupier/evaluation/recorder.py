@@ -23,7 +23,7 @@ from croupier_storage import Fact
 
 
 class Seen(NamedTuple):
-    """One decision as it was visited: q̂ of the logged action, and by target w, v̂ and the probability off the support."""
+    """One decision as it was visited: q̂ of the logged action, and by target w, v̂ and the probability off support."""
 
     fact: Fact
     q: float
@@ -88,7 +88,7 @@ class Recorder:
             self.flush()
 
     def _estimates(self, decided: Decided) -> Vector:
-        """q̂ of every candidate, in units of reward; what a linear model puts outside their range is drawn to its end."""
+        """q̂ of every candidate, in units of reward; what a model puts outside their range is drawn to its end."""
         learner = cast(Learner, self.own or self.fold.parts.learner)
         estimates = np.clip(learner.predict(decided.context, decided.actions), 0.0, 1.0)
         return self.low + (self.high - self.low) * estimates
@@ -115,9 +115,7 @@ class Recorder:
         batch = [seen for seen, keep in zip(self._batch, kept, strict=True) if keep]
         reward = reward[kept]
         table = np.array([seen.targets for seen in batch]).reshape(len(batch), len(self.targets), 3)
-        w, v, outside = (
-            tuple(np.ascontiguousarray(table[:, k, j]) for k in range(len(self.targets))) for j in range(3)
-        )
+        w, v, outside = (tuple(np.ascontiguousarray(table[:, :, j].T)) for j in range(3))
         q, at = (np.array(column, dtype=np.float64) for column in ([s.q for s in batch], [s.fact.at for s in batch]))
         weight = tuple(most / self._floor[1] if self._floor[1] else None for most in self._most)
         segments = tuple(seen.segment for seen in batch) if self._segment is not None else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +16,6 @@ from croupier.evaluation.intervals import Interval
 from croupier.evaluation.log import Counts
 from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluated, Evaluation
 from croupier.evaluation.verdict import Verdict
-
-#: What a kind of interval is called in a table; beneath it stands what it guarantees.
-_SHORT = {"normal": "one look", "betting-sequence": "any time"}
 
 
 def evaluation_table(evaluation: Evaluation) -> Group:
@@ -42,8 +40,12 @@ def _evidence(evaluation: Evaluation) -> Table:
         effective = (f"{mass.ess:,.0f}" for mass in (d.weights, d.gains, d.losses))
         shares = f"{d.weights.share:.2%}\n{deciding.share:.2%}"
         mean = f"{d.mean_weight:.3f}\n± {d.mean_weight_error:.3f}"
-        table.add_row(escape(target.label), *effective, shares, f"{d.tail.shape:.2f}", mean, f"{d.outside:.2%}")
+        table.add_row(escape(target.label), *effective, shares, _tail(d.tail.shape), mean, f"{d.outside:.2%}")
     return table
+
+
+def _tail(k: float) -> str:
+    return f"{k:.2f}" if math.isfinite(k) else "none"
 
 
 def _headed(left: Sequence[str], right: Sequence[str], title: str) -> Table:
@@ -64,17 +66,19 @@ def _shown(estimate: Estimate) -> str:
         return "refused"
     if estimate.estimator == DM.name:  # its interval knows nothing of the model's bias
         return f"{estimate.value:.4g}\n[dim]model only[/dim]"
-    ranges = (
-        f"[dim]{low:.4g} … {high:.4g} {_SHORT.get(kind, kind)}[/dim]"
-        for kind, (low, high, *_) in estimate.intervals.items()
-    )
-    return "\n".join([f"{estimate.value:.4g}", *ranges])
+    ranges = [f"{low:.4g} … {high:.4g} {short(kind)}" for kind, (low, high, *_) in estimate.intervals.items()]
+    return "\n".join([f"{estimate.value:.4g}", *(f"[dim]{each}[/dim]" for each in ranges)])
+
+
+def short(kind: str) -> str:
+    """What a kind of interval is called in a table; beneath it stands what it guarantees."""
+    return {"normal": "one look", "betting-sequence": "any time"}.get(kind, kind)
 
 
 def _intervals(evaluation: Evaluation) -> list[Text]:
     shown = (each for target in evaluation.targets for each in target.estimates.values())
     intervals = [
-        (_SHORT.get(kind, kind), interval)
+        (short(kind), interval)
         for each in shown
         if each.verdict.enough and each.estimator != DM.name
         for kind, interval in each.intervals.items()
@@ -88,7 +92,7 @@ def _remarks(evaluation: Evaluation) -> list[Text]:
     """Refusals with what would help, notes, and what was left out."""
     refused = [line for target in evaluation.targets for line in _refusals(target)]
     notes = [f"{target.label}: {note}." for target in evaluation.targets for note in target.notes]
-    return [Text(line) for line in [*refused, *notes, *(f"{line}." for line in left_out(evaluation.counts))]]
+    return [Text(line) for line in [*refused, *notes, *(f"{line}." for line in remarks(evaluation))]]
 
 
 def _refusals(target: Evaluated) -> list[str]:
@@ -100,6 +104,11 @@ def _refusals(target: Evaluated) -> list[str]:
 def _told(what: str, verdict: Verdict) -> str:
     remedies = "; ".join(dict.fromkeys(each.remedy for each in verdict.refusals))
     return f"{what} is {verdict}. What would help: {remedies}."
+
+
+def remarks(evaluation: Evaluation) -> list[str]:
+    """What a reader must know of the log as a whole."""
+    return [*left_out(evaluation.counts), *evaluation.notes]
 
 
 def left_out(counts: Counts) -> list[str]:
@@ -149,7 +158,7 @@ def evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
     """Everything in an evaluation as plain data."""
     return {
         "counts": evaluation.counts._asdict(),
-        "left_out": left_out(evaluation.counts),
+        "left_out": remarks(evaluation),
         "mean_reward": evaluation.mean_reward,
         "targets": [
             {

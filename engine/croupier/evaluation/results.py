@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from math import nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -61,11 +62,17 @@ class Evaluation:
         counts: The decisions of the log, and which of them were evaluated on.
         mean_reward: What the logging policy earned on those rows.
         targets: In the order in which they were asked for.
+        notes: Remarks on the log as a whole.
     """
 
     counts: Counts
     mean_reward: float
     targets: tuple[Evaluated, ...]
+    notes: tuple[str, ...] = ()
+
+    def with_notes(self, notes: Iterable[str]) -> Evaluation:
+        """The same with remarks on the log as a whole."""
+        return replace(self, notes=tuple(notes))
 
     def __getitem__(self, label: str) -> Evaluated:
         """The target of this label. Raises KeyError."""

@@ -30,11 +30,11 @@ class Picked(Estimator):
 
     def values(self, means: Matrix) -> Vector:
         """The k-th."""
-        return means[self.index]
+        return np.asarray(means[self.index])
 
     def gradient(self, mean: Vector) -> Vector:
         """1 at k."""
-        return np.eye(self.width)[self.index]
+        return np.asarray(np.eye(self.width)[self.index])
 
 
 class Slope(Estimator):

@@ -81,7 +81,9 @@ class Story:
         for label in dict.fromkeys(rows.segments):
             known = label in self.segments or len(self.segments) < SEGMENTS
             self._segment(label if known else OTHERS).add(
-                selected(rows.columns(target), labels == label), rows.outside[target][labels == label]
+                selected(rows.columns(target), labels == label),
+                rows.outside[target][labels == label],
+                rows.weight[target],
             )
 
     def _segment(self, label: str) -> Tally:
@@ -99,7 +101,8 @@ def followed(tally: Tally) -> Estimator:
 
 def selected(columns: Columns, kept: NDArray[np.bool_]) -> Columns:
     """Some of the rows; `kept`: shape (n,)."""
-    return Columns(columns.w[kept], columns.r[kept], columns.q[kept], columns.v[kept])
+    copies = None if columns.copies is None else columns.copies[kept]
+    return Columns(columns.w[kept], columns.r[kept], columns.q[kept], columns.v[kept], copies=copies)
 
 
 def classes(w: Vector) -> NDArray[np.int64]:

@@ -53,9 +53,9 @@ class Tail:
             return math.nan
         threshold, tail = self.largest[-count - 1], self.largest[-count:]
         above = tail[tail > threshold] - threshold
-        if len(above) < FEWEST:
-            return -math.inf if tail[-1] <= threshold * (1 + 1e-12) else math.nan
-        return pareto_shape(above)
+        if not len(above) or above[-1] <= above[0] * (1 + 1e-12):
+            return -math.inf  # one value alone: there it ends
+        return math.nan if len(above) < FEWEST else pareto_shape(above)
 
 
 def pareto_shape(x: Vector) -> float:
@@ -73,6 +73,7 @@ def pareto_shape(x: Vector) -> float:
     n, points = len(x), 30 + int(math.sqrt(len(x)))
     quarter = x[int(n / 4 + 0.5) - 1]
     theta = 1 / x[-1] + (1 - np.sqrt(points / (np.arange(1, points + 1) - 0.5))) / (3 * quarter)
+    theta = theta[np.abs(theta) * x[-1] > 1e-9]  # at 0 the law is exponential, and its likelihood 0/0
     shapes = np.array([np.log1p(-each * x).mean() for each in theta])
     fit = n * (np.log(-theta / shapes) - shapes - 1)
     weights = np.exp(fit - np.logaddexp.reduce(fit))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from functools import reduce
 from operator import add
 
@@ -15,6 +15,8 @@ from croupier.evaluation.diagnostics import Diagnostics
 from croupier.evaluation.intervals import Interval, Method, Setting
 from croupier.evaluation.moments import Moments
 from croupier_policies import Vector
+
+CHUNK = 1 << 14
 
 
 class Tally:
@@ -54,13 +56,16 @@ class Tally:
         self._bound(weight)
         if columns.h is None:
             columns = replace(columns, h=self._stabiliser.weigh(columns.w))
-        terms = {each.name: each.terms(columns) for each in self.estimators}
-        for name, rows in terms.items():
-            self.moments[name] += Moments.of(rows)
-        scaled = (columns.r - self.setting.low) / (self.setting.high - self.setting.low)
-        self.diagnostics += Diagnostics.of(columns.w, scaled, outside)
-        for gathering in self.gathered.values():
-            gathering.add(columns, terms)
+        self.diagnostics += Diagnostics.of(columns.w, self._scaled(columns.r), outside)
+        for part in chunks(columns):
+            terms = {each.name: each.terms(part) for each in self.estimators}
+            for name, rows in terms.items():
+                self.moments[name] += Moments.of(rows)
+            for gathering in self.gathered.values():
+                gathering.add(part, terms)
+
+    def _scaled(self, r: Vector) -> Vector:
+        return (r - self.setting.low) / (self.setting.high - self.setting.low)
 
     def _bound(self, weight: float | None) -> None:
         """Keep the largest of the bounds; none at all where one part has none."""
@@ -86,6 +91,25 @@ class Tally:
         for name in self.gathered:
             self.gathered[name] = self.gathered[name] + later.gathered[name]
         return self
+
+
+def chunks(columns: Columns) -> Iterator[Columns]:
+    """The rows in parts small enough to stay in a processor's cache while all is made of them."""
+    if len(columns.w) <= CHUNK:
+        yield columns
+        return
+    present = [getattr(columns, field.name) for field in fields(columns)]
+    for start in range(0, len(columns.w), CHUNK):
+        yield Columns(*(None if column is None else column[start : start + CHUNK] for column in present))
+
+
+def moments(columns: Columns, estimators: Sequence[Estimator]) -> dict[str, Moments]:
+    """The moments of the terms of each estimator, by its name: all that points and normal intervals need."""
+    found = {each.name: Moments(0, np.zeros(each.width), np.zeros((each.width,) * 2)) for each in estimators}
+    for part in chunks(columns):
+        for each in estimators:
+            found[each.name] += Moments.of(each.terms(part))
+    return found
 
 
 def merged(parts: Sequence[Tally]) -> Tally:

@@ -19,6 +19,7 @@ class Cause(StrEnum):
     MEAN_WEIGHT = "mean-weight"
     UNEXPLAINED = "unexplained"
     NOT_FINITE = "not-finite"
+    HEAVY_TAIL = "heavy-tail"
 
 
 class Refusal(NamedTuple):
@@ -58,21 +59,36 @@ class Rules:
         outside: The most of the target's probability that may lie outside the support; it can bias an estimate by that
             share of the reward range.
         errors: How many standard errors the mean weight may be from 1.
+        tail: The most that the tail index k of the weights may be, where no floor bounds them; beyond .7 the error of
+            a mean is itself not known from the rows (Vehtari et al., JMLR 2024). Under a floor k says nothing of the
+            kind: weights that are mostly 1 and now and then K/ε have a large k and a known end.
     """
 
     ess: float = 100.0
     outside: float = 1e-3
     errors: float = 4.0
+    tail: float = 0.7
 
 
 RULES = Rules()
 
 
-def judge(diagnostics: Diagnostics, rules: Rules = RULES) -> Verdict:
-    """Everything in the diagnostics that speaks against an estimate."""
+def judge(diagnostics: Diagnostics, rules: Rules = RULES, weight: float | None = None) -> Verdict:
+    """Everything in the diagnostics that speaks against an estimate.
+
+    Args:
+        diagnostics: Of one target.
+        rules: The thresholds.
+        weight: The largest weight there can be; None where no floor was declared.
+    """
     if not diagnostics.count:
         return Verdict((Refusal(Cause.NO_ROWS, "no row is left to evaluate on", "log more rewarded decisions"),))
-    checks = (_support(diagnostics, rules), _mean_weight(diagnostics, rules), thin(diagnostics, rules))
+    checks = (
+        _support(diagnostics, rules),
+        _mean_weight(diagnostics, rules),
+        thin(diagnostics, rules),
+        _heavy(diagnostics, rules, weight),
+    )
     return Verdict(tuple(each for each in checks if each is not None))
 
 
@@ -96,6 +112,17 @@ def _mean_weight(diagnostics: Diagnostics, rules: Rules) -> Refusal | None:
         f"the mean weight is {mean:.3g} ± {diagnostics.mean_weight_error:.2g}, not {expected:.3g}",
         "either the logged propensities are not those of the draw, or rewards are missing for some actions more than "
         "for others, or too few rows carry the weight: verify the log, and log with a floor",
+    )
+
+
+def _heavy(diagnostics: Diagnostics, rules: Rules, weight: float | None) -> Refusal | None:
+    k = diagnostics.tail.shape
+    if weight is not None or not k > rules.tail:
+        return None
+    return Refusal(
+        Cause.HEAVY_TAIL,
+        f"the tail of its weights has index {k:.2f}, above {rules.tail:g}: larger ones than any seen may decide",
+        "log with a floor, and declare it; or a target nearer to the logged one",
     )
 
 

@@ -138,12 +138,10 @@ def check_extremes_stay_finite(make: Make) -> None:
 
 def check_memory_is_bounded(make: Make) -> None:
     """With small limits (arguments called max_columns, max_bytes or limit) endless newcomers stop to cost memory."""
-    small = {"max_columns": 24, "max_bytes": 1 << 17, "limit": 64}
-    config = make().config()
-    limits = {name: small[name] for name in small if name in config}
+    config = _limited(make().config(), {"max_columns": 24, "max_bytes": 1 << 17, "limit": 64})
     sizes: list[int] = []
     refused: list[str] = []
-    model: Any = type(make())(**config | limits)
+    model: Any = type(make())(**config)
     for event in events.endless(400):
         try:
             ask(model, event)
@@ -152,6 +150,15 @@ def check_memory_is_bounded(make: Make) -> None:
         sizes.append(elements(teach(model, [event]).state()))
     assert sizes[-1] == sizes[300], "memory grows without bound"
     assert all("fewer" in reason for reason in refused), f"a refusal says what to give instead: {refused[:1]}"
+
+
+def _limited(config: Any, limits: dict[str, int]) -> Any:
+    """The configuration with these limits wherever it has them, in its parts too."""
+    if isinstance(config, list):
+        return [_limited(part, limits) for part in config]
+    if not isinstance(config, dict):
+        return config
+    return {name: limits.get(name, _limited(part, limits)) for name, part in config.items()}
 
 
 def check_config_rebuilds(make: Make) -> None:

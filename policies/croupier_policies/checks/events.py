@@ -59,7 +59,8 @@ def _arrays(rng: Generator, t: int) -> Event:
 
 
 def _either(rng: Generator, t: int) -> Event:
-    return (_named, _described, _array, _arrays)[rng.integers(4)](rng, t)
+    # arrays come in one width, be they joined with those of the actions or not
+    return (_named, _described, _array, _array_described)[rng.integers(4)](rng, t)
 
 
 def _array_described(rng: Generator, t: int) -> Event:

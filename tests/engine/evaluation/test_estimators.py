@@ -12,15 +12,34 @@ from hypothesis.extra import numpy as arrays
 
 from croupier import InputError
 from croupier.evaluation import ESTIMATORS, Columns, Mass, Moments, normal_fixed_sample
+from croupier.evaluation.adaptive import Stabiliser
+from croupier.evaluation.copies import Copied
 from croupier.evaluation.estimators import named
 from croupier.evaluation.pairs import paired
+from croupier.evaluation.slope import slope
 
 OBD = Path(__file__).parents[4] / "shared" / "data" / "obd"
-THEIRS = {"ips": "ipw", "snips": "snipw", "dm": "dm", "dr": "dr", "sndr": "sndr"}
+THEIRS = {
+    "ips": "ipw",
+    "ips-clip:10": "ipw-clip10",
+    "ips-clip:100": "ipw-clip100",
+    "ips-clip:slope": "ipw-slope",
+    "snips": "snipw",
+    "dm": "dm",
+    "dr": "dr",
+    "dr-clip:10": "dr-clip10",
+    "dr-clip:slope": "dr-slope",
+    "sndr": "sndr",
+    "switch-dr:10": "switch-dr-10",
+    "switch-dr:slope": "switch-dr-slope",
+    "dr-os:10": "dr-os-10",
+    "dr-os:1000": "dr-os-1000",
+    "dr-os:slope": "dr-os-slope",
+}
 
 
 def estimate(name, columns):
-    estimator = ESTIMATORS[name]
+    (estimator,) = named([name])
     return estimator.estimate(Moments.of(estimator.terms(columns)))
 
 
@@ -126,11 +145,76 @@ def test_a_paired_difference_is_that_of_the_terms():
     assert found.error == pytest.approx(apart.std(ddof=1) / math.sqrt(50))
 
 
-def test_unknown_estimators_are_refused():
-    with pytest.raises(InputError, match=r"ipx.*there are ips"):
-        named(["ipx"])
+@pytest.mark.parametrize("name", ["ipx", "switch-dr", "switch-dr:", "switch-dr:-1", "switch-dr:x", "dr-os:nan", ""])
+def test_unknown_estimators_are_refused(name):
+    with pytest.raises(InputError, match=r"there are ips.*dr-os"):
+        named([name])
+
+
+def test_no_estimator_at_all_is_refused():
     with pytest.raises(InputError):
         named([])
+
+
+@pytest.mark.parametrize("family", ["ips-clip", "dr-clip", "switch-dr", "dr-os"])
+def test_without_a_limit_nothing_is_shrunk(family):
+    plain = "ips" if family == "ips-clip" else "dr"
+    assert estimate(f"{family}:inf", by_hand()) == estimate(plain, by_hand())
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [("dr-clip:1", [1, 0, 1, 1]), ("switch-dr:1", [0, 0, 1, 1]), ("dr-os:2", [2 / 3, 0, 2 / 3, 2 / 3])],
+)
+def test_shrunk_weights_by_hand(name, weights):
+    (estimator,) = named([name])
+    np.testing.assert_allclose(estimator.shrunk(by_hand().w), weights)
+
+
+def test_slope_takes_the_most_shrunk_that_agrees_with_all_less_shrunk():
+    assert slope(np.array([0.5, 0.48, 0.47]), np.array([0.3, 0.05, 0.04])) == 2
+    assert slope(np.array([0.5, 0.48, 0.1]), np.array([0.3, 0.05, 0.04])) == 1
+    assert slope(np.array([0.1, 0.5]), np.array([0.01, 0.02])) == 1  # ordered by width, not by place
+
+
+def test_adaptive_weights_know_only_earlier_rows():
+    rng = np.random.default_rng(4)
+    w = rng.pareto(2.0, 1000)
+    for changed in (0, 500, 999):
+        other = w.copy()
+        other[changed] += 100.0
+        first, second = Stabiliser().weigh(w), Stabiliser().weigh(other)
+        assert np.array_equal(first[: changed + 1], second[: changed + 1])
+    parts = Stabiliser()
+    assert np.array_equal(np.concatenate([parts.weigh(w[:333]), parts.weigh(w[333:])]), Stabiliser().weigh(w))
+
+
+def test_adaptive_weights_follow_the_spread_of_the_weights():
+    w = np.repeat([1.0, 4.0], 20_000)
+    h = Stabiliser().weigh(w)
+    assert h[19_000] == pytest.approx(1.0)
+    assert h[-1] == pytest.approx(1 / 4, rel=0.01)
+
+
+def test_rows_that_stand_for_several_are_counted_so_often():
+    once = by_hand()
+    copies = np.array([1.0, 2.0, 3.0, 1.0])
+    rows = np.repeat(np.arange(4), copies.astype(int))
+    many = Columns(once.w[rows], once.r[rows], once.q[rows], once.v[rows])
+    weighed = Columns(once.w, once.r, once.q, once.v, copies=copies)
+    for name in ("ips", "snips", "dr", "sndr"):
+        copied = Copied(named([name])[0])
+        assert copied.estimate(Moments.of(copied.terms(weighed))).value == pytest.approx(estimate(name, many).value)
+
+
+def test_the_error_of_counted_rows_is_that_of_the_ratio():
+    rng = np.random.default_rng(9)
+    n, copies = 400, rng.choice([1.0, 10.0], 400)
+    columns = Columns(rng.random(n) * 2, rng.random(n), np.zeros(n), np.zeros(n), copies=copies)
+    copied = Copied(named(["ips"])[0])
+    value, error = copied.estimate(Moments.of(copied.terms(columns)))
+    phi = copies * (columns.w * columns.r - value) / copies.mean()
+    assert error == pytest.approx(phi.std(ddof=1) / math.sqrt(n), rel=1e-6)
 
 
 def test_intervals_say_what_they_guarantee_and_widen_with_the_comparisons():

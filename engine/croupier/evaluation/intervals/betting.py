@@ -21,8 +21,8 @@ from croupier.evaluation.moments import Moments
 from croupier_policies import Vector
 
 SEQUENCE = "confidence sequence (betting), any time, any logging policy"
-BETS = 2.0 ** np.arange(-20, 13)  # μ, for terms on the scale of the reward range
-SMALL = BETS[BETS < 1.0]  # those that a floor may allow: a weight of 1 there always is
+BETS: Vector = np.exp2(np.arange(-20.0, 13.0))  # μ, for terms on the scale of the reward range
+SMALL: Vector = BETS[BETS < 1.0]  # those that a floor may allow: a weight of 1 there always is
 #: By estimator the bets on its terms being above V, on w·(1 − s) being above 1 − V, and on its terms being below V.
 SIDES = {"ips": (BETS, BETS, -SMALL), "dr": (SMALL, SMALL[:0], -SMALL)}
 CHUNK = 16  # factors multiplied before a logarithm is taken
@@ -80,10 +80,11 @@ def log_factors(x: Vector, mu: Vector) -> Vector:
 
 
 class Betting(Gathering):
-    """A confidence sequence for IPS, and with a declared floor for DR.
+    """A confidence sequence for IPS and for DR.
 
     With s = (r − low)/(high − low): lower bets on w·s, upper bets on w·(1 − s), whose mean is at most 1 − V; neither
-    needs a bound on w. With a floor (w ≤ W) also bets of −μ > −1/W on w·s, and for DR on both sides of its terms.
+    needs a bound on w. With a floor (w ≤ W) also bets of −μ > −1/W on w·s. For DR half the stakes are on its own terms,
+    on either side, as far as a floor allows; the other half as for IPS.
 
     Args:
         estimators: Of which `ips` and `dr` can be had.
@@ -96,7 +97,8 @@ class Betting(Gathering):
 
     def __init__(self, estimators: Sequence[Estimator], setting: Setting) -> None:
         self.setting = setting
-        names = [each.name for each in estimators if each.name in SIDES]
+        asked = {each.name for each in estimators}
+        names = [name for name in SIDES if name in asked or (name == "ips" and "dr" in asked)]
         self.bets = {name: [Bets.on(side) for side in SIDES[name]] for name in names}
         self.range = dict.fromkeys(names, (0.0, 0.0))
 
@@ -112,34 +114,42 @@ class Betting(Gathering):
             self.range[name] = (min(least, float(x.min(initial=0.0))), max(most, float(x.max(initial=0.0))))
 
     def interval(self, estimator: Estimator, moments: Moments, level: float, comparisons: int = 1) -> Interval | None:
-        """Of IPS and DR; None for the others, for DR without a floor, and where a term is not what the floor allows."""
-        name = estimator.name
-        if name not in self.bets or (name == "dr" and self.setting.weight is None) or not self._as_declared(name):
+        """Of IPS and DR; None for the others, and where a term is not what the declared floor allows."""
+        if estimator.name not in SIDES or not all(map(self._as_declared, self.bets)):
             return None
+        names = [name for name in self.bets if name in ("ips", estimator.name)]
         low, high, *_ = self.setting
-        ends = self._ends(name, float(np.log(2 / miss(level, comparisons))))
+        ends = self._ends(names, float(np.log(2 / miss(level, comparisons))))
         lower, upper = (low + (high - low) * end for end in ends)
         return Interval(lower, upper, level, named_guarantee(SEQUENCE, estimator, comparisons))
 
     def _bounds(self, name: str) -> tuple[float, float]:
         bounds = term_bounds(name, Setting(0.0, 1.0, self.setting.weight))
-        return (0.0, np.inf) if bounds is None else bounds
+        if bounds is not None:
+            return bounds
+        return (0.0, np.inf) if name == "ips" else (-np.inf, np.inf)
 
     def _as_declared(self, name: str) -> bool:
         """Whether no term was outside its bounds, but for rounding."""
         (below, above), (least, most) = self._bounds(name), self.range[name]
         return least >= below - 1e-9 * (1 + abs(below)) and most <= above * (1 + 1e-9)
 
-    def _ends(self, name: str, most: float) -> tuple[float, float]:
-        below, above = self._bounds(name)
-        bets = [each.possible(below, above) for each in self.bets[name]]
+    def _ends(self, names: Sequence[str], most: float) -> tuple[float, float]:
+        above, below = [], []
+        for name in names:
+            bounds = self._bounds(name)
+            high, flipped, low = (each.possible(*bounds) for each in self.bets[name])
+            above += [high] if len(high.mu) else []
+            below += [(each, sign) for each, sign in ((flipped, -1.0), (low, 1.0)) if len(each.mu)]
 
-        def out_above(miss: float) -> float:
-            """The evidence against V = 1 − miss being as high as that."""
-            parts = [bet.against(v) for bet, v in zip(bets[1:], (miss, 1.0 - miss), strict=True) if len(bet.mu)]
-            return float(np.logaddexp.reduce(parts) - np.log(len(parts)))
+        def as_low(value: float) -> float:
+            return _together([each.against(value) for each in above])
 
-        return _edge(bets[0].against, most), 1.0 - _edge(out_above, most)
+        def as_high(short: float) -> float:
+            """The evidence against V = 1 − short being as high as that."""
+            return _together([each.against(short if sign < 0 else 1.0 - short) for each, sign in below])
+
+        return _edge(as_low, most), 1.0 - _edge(as_high, most)
 
     def __add__(self, later: Self) -> Self:
         for name, bets in self.bets.items():
@@ -149,12 +159,15 @@ class Betting(Gathering):
         return self
 
 
+def _together(logs: Sequence[float]) -> float:
+    """log of the mean of several fortunes, which is one again; 0 where there is none."""
+    return float(np.logaddexp.reduce(logs) - np.log(len(logs))) if len(logs) else 0.0
+
+
 def _edge(against: Callable[[float], float], most: float) -> float:
     """The least value in [0, 1] that is not out, where the evidence falls as the value grows; 0 where none is out."""
-    low, high = 0.0, 1.0
-    if against(low) < most:
+    from scipy.optimize import brentq
+
+    if against(0.0) < most:
         return 0.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if against(middle) >= most else (low, middle)
-    return low
+    return 1.0 if against(1.0) >= most else float(brentq(lambda value: against(value) - most, 0.0, 1.0, xtol=1e-13))

@@ -87,13 +87,13 @@ def _log_lower_gamma(a: float, x: float) -> float:
 
 
 def _root(against: Callable[[float], float], most: float, miss: float) -> float:
-    threshold, low, high = -math.log(miss), 0.0, most
-    if against(low) <= threshold:
-        return low
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if against(middle) > threshold else (low, middle)
-    return low
+    """Where the evidence against a mean between 0 and `most`, which falls as the mean grows, is log(1/miss)."""
+    from scipy.optimize import brentq
+
+    threshold = -math.log(miss)
+    if against(0.0) <= threshold:
+        return 0.0
+    return float(brentq(lambda mean: against(mean) - threshold, 0.0, most, xtol=1e-13))
 
 
 class BernsteinSequence(Gathering):

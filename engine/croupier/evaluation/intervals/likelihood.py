@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -57,26 +58,36 @@ def likelihood_fixed_sample(w: Vector, x: Vector, level: float, low: float, high
     from scipy.special import chdtri
 
     free, _ = _dual((w - 1.0)[:, None], np.zeros(1))
-    most = 2 * free + float(chdtri(1, 1 - level))
-    centre, start = likelihood_value(w, x / np.where(w > 0, w, 1.0)), np.zeros(2)
+    most, start = math.sqrt(float(chdtri(1, 1 - level))), np.zeros(2)
 
-    def out(value: float) -> bool:
+    def away(value: float) -> float:
+        """√(2·[ℓ₁ − ℓ(V)]) less its quantile: nearly a straight line on either side."""
         nonlocal start
         cost, start = _dual(np.column_stack([w - 1.0, x - w * value]), start)
-        return 2 * cost > most
+        return math.sqrt(max(2 * (cost - free), 0.0)) - most
 
-    lower, upper = _search(out, centre, low), _search(out, centre, high)
-    return Interval(lower, upper, level, LIKELIHOOD)
+    centre = float(np.clip(x.sum() / w.sum(), low, high)) if w.any() else math.nan
+    step = most * float(np.sqrt(((x - w * centre) ** 2).sum())) / max(float(w.sum()), 1e-300)
+    ends = [_edge(away, centre, sign * step, end) for sign, end in ((-1.0, low), (1.0, high))]
+    return Interval(ends[0], ends[1], level, LIKELIHOOD)
 
 
-def _search(out: Callable[[float], bool], inside: float, end: float) -> float:
-    """Where values go out between `inside` and an end of the rewards, to 2⁻²⁴ of the way."""
-    if not out(end):
-        return end
-    for _ in range(24):
-        middle = (inside + end) / 2
-        inside, end = (inside, middle) if out(middle) else (middle, end)
-    return end
+def _edge(away: Callable[[float], float], centre: float, step: float, end: float) -> float:
+    """Where `away` rises through 0 between the centre and an end, by a secant that is kept within its bracket."""
+    a, b = centre, centre
+    at_a = at_b = away(centre)
+    while at_b < 0:
+        if b == end or step == 0.0:
+            return end
+        a, at_a, b = b, at_b, min(b + step, end) if step > 0 else max(b + step, end)
+        at_b = away(b)
+    for _ in range(30):
+        guess = b - at_b * (b - a) / (at_b - at_a) if at_b > at_a else (a + b) / 2
+        found = away(guess)
+        if abs(found) < 1e-6:
+            return guess
+        (a, at_a), (b, at_b) = ((guess, found), (b, at_b)) if found < 0 else ((a, at_a), (guess, found))
+    return (a + b) / 2
 
 
 def _dual(g: Matrix, start: Vector) -> tuple[float, Vector]:
@@ -103,6 +114,9 @@ def _dual(g: Matrix, start: Vector) -> tuple[float, Vector]:
 def _log_star(z: Vector) -> tuple[Vector, Vector, Vector]:
     """log* and its first two derivatives."""
     e = 1.0 / len(z)
+    if z.min() >= e:
+        slope = 1.0 / z
+        return np.log(z), slope, -slope * slope
     inner, safe = z >= e, np.maximum(z, e)
     value = np.where(inner, np.log(safe), np.log(e) - 1.5 + 2 * z / e - z**2 / (2 * e**2))
     return value, np.where(inner, 1 / safe, 2 / e - z / e**2), np.where(inner, -1 / safe**2, -1 / e**2)
@@ -114,6 +128,7 @@ class Likelihood(Gathering):
     def __init__(self, estimators: Sequence[Estimator], setting: Setting) -> None:
         self.setting = setting
         self.rows: list[tuple[Vector, Vector]] = []
+        self._last: tuple[tuple[float, int], Interval] | None = None
 
     def add(self, columns: Columns, terms: Terms) -> None:
         """Keep the rows."""
@@ -123,10 +138,16 @@ class Likelihood(Gathering):
         """Of IPS and SNIPS; None for the others."""
         if estimator.name not in ("ips", "snips") or not self.rows:
             return None
-        w, x = (np.concatenate(column) for column in zip(*self.rows, strict=True))
-        low, high, *_ = self.setting
-        found = likelihood_fixed_sample(w, x, 1 - miss(level, comparisons), low, high)
+        found = self._found(1 - miss(level, comparisons))
         return found._replace(level=level, guarantee=named_guarantee(LIKELIHOOD, estimator, comparisons))
+
+    def _found(self, level: float) -> Interval:
+        """The same for IPS and SNIPS, so found once."""
+        asked = (level, len(self.rows))
+        if self._last is None or self._last[0] != asked:
+            w, x = (np.concatenate(column) for column in zip(*self.rows, strict=True))
+            self._last = asked, likelihood_fixed_sample(w, x, level, self.setting.low, self.setting.high)
+        return self._last[1]
 
     def __add__(self, later: Self) -> Self:
         self.rows = self.rows + later.rows

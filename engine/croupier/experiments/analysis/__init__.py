@@ -1,0 +1,1 @@
+"""What the log says of the difference between two variants."""

@@ -1,0 +1,106 @@
+"""The Vowpal Wabbit options that a policy may have: an exact allow-list, each with the form of its value.
+
+Left out on purpose: whatever reads or writes a file, opens a port, runs several passes, prints, or changes what an
+example or a prediction is: a command line from a log is data that someone else may have written. And `--elim`, which
+was seen to give probabilities of −2.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from croupier_policies.errors import PolicyError, TooLarge
+
+_NUMBER: Final = r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?"
+_COUNT: Final = r"\d{1,9}"
+_SPACES: Final = r"[sa:]"  # the two namespaces there are, and the wildcard
+MAX_BITS: Final = 24
+#: What the model file leaves out, so that a resumed workspace would go on differently: measured, see `VWPolicy`.
+NOT_RESUMED: Final = frozenset({"--bag", "--cb_dro", "--cover", "--rnd", "--sparse_weights"})
+
+_SHORT: Final = {"-b": "--bit_precision", "-l": "--learning_rate", "-q": "--quadratic"}
+_FORMS: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        ("--cb_explore_adf", "--softmax", "--squarecb", "--regcb", "--regcbopt", "--greedify", "--nounif",
+         "--synthcover", "--first_only", "--adaptive", "--invariant", "--normalized", "--sgd", "--ftrl", "--coin",
+         "--pistol", "--noconstant", "--cb_dro", "--sparse_weights", "--large_action_space"),
+        "",
+    ),
+    **dict.fromkeys(
+        ("--epsilon", "--lambda", "--gamma_scale", "--gamma_exponent", "--mellowness", "--cb_min_cost", "--psi",
+         "--cb_max_cost", "--synthcoverpsi", "--rnd_alpha", "--rnd_invlambda", "--clip_p", "--learning_rate",
+         "--power_t", "--initial_t", "--decay_learning_rate", "--l1", "--l2", "--ftrl_alpha", "--ftrl_beta",
+         "--cb_dro_alpha", "--cb_dro_tau", "--cb_dro_wmax"),
+        _NUMBER,
+    ),
+    **dict.fromkeys(("--first", "--bag", "--cover", "--rnd", "--random_seed", "--max_actions"), _COUNT),
+    "--bit_precision": r"\d{1,2}",
+    "--cb_type": "mtr|ips|dm|dr|sm",
+    "--loss_function": "squared|quantile|huber|expectile",
+    "--quadratic": _SPACES + "{2}",
+    "--cubic": _SPACES + "{3}",
+    "--interactions": _SPACES + "{2,6}",
+    "--ignore_linear": _SPACES,
+    "--ignore": _SPACES,
+}  # fmt: skip
+
+
+class Command(NamedTuple):
+    """A command line, checked: option and value by turns, and whether a model file says all that was learned."""
+
+    tokens: tuple[str, ...]
+    resumes: bool
+
+
+def checked(command: str) -> Command:
+    """The command line in the form that is given to Vowpal Wabbit.
+
+    Raises:
+        PolicyError: an option outside the allow-list, a value of another form, or no --cb_explore_adf.
+        TooLarge: more than 2²⁴ weights.
+
+    >>> checked("--cb_explore_adf -q sa").tokens
+    ('--cb_explore_adf', '--quadratic=sa')
+    >>> checked("--cb_explore_adf --final_regressor /etc/passwd")
+    Traceback (most recent call last):
+    ...
+    croupier_policies.errors.PolicyError: '--final_regressor' is not on the allow-list of Vowpal Wabbit's options
+    """
+    words = command.split()
+    given: list[tuple[str, str]] = []
+    while words:
+        given.append(_option(words))
+    names = [name for name, _ in given]
+    if "--cb_explore_adf" not in names:
+        raise PolicyError("the command line must have --cb_explore_adf: a policy gives a probability to every action")
+    if twice := {n for n in names if names.count(n) > 1} - {"--quadratic", "--cubic", "--interactions"}:
+        raise PolicyError(f"given twice: {', '.join(sorted(twice))}")
+    _check_size(dict(given))
+    resumes = not NOT_RESUMED & set(names) and ("--cb_type", "dr") not in given
+    return Command(tuple(f"{name}={value}" if value else name for name, value in given), resumes)
+
+
+def _option(words: list[str]) -> tuple[str, str]:
+    """The first option and its value, taken off the list."""
+    word = words.pop(0)
+    if re.fullmatch(r"-[a-z].+", word):  # -qsa
+        words.insert(0, word[2:])
+        word = word[:2]
+    name, equals, value = word.partition("=")
+    name = _SHORT.get(name, name)
+    if name not in _FORMS:
+        raise PolicyError(f"{name!r} is not on the allow-list of Vowpal Wabbit's options")
+    if _FORMS[name] and not equals:
+        value = words.pop(0) if words else ""
+    if not re.fullmatch(_FORMS[name], value):
+        hint = "; the namespaces are s (context) and a (action)" if _SPACES in _FORMS[name] else ""
+        raise PolicyError(f"{value!r} is not a value for {name}{hint}")
+    return name, value
+
+
+def _check_size(given: dict[str, str]) -> None:
+    copies = sum(int(given.get(name, 0)) for name in ("--bag", "--cover", "--rnd")) + 1
+    weights = copies << int(given.get("--bit_precision", 18))
+    if weights > 1 << MAX_BITS:
+        raise TooLarge(f"{weights} weights are more than 2^{MAX_BITS}; give fewer bits with -b, or fewer members")

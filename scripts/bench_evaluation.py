@@ -1,0 +1,164 @@
+"""Estimators, intervals and bootstrap beside the plain formulas of the Open Bandit Pipeline, in the same run.
+
+`python scripts/bench_evaluation.py` makes a million logged rows of ten actions and times five estimators:
+
+* points: the pipeline's formulas, which take the target's whole probability table and the reward model's, (n, K) each;
+* ours: points and normal intervals, from the columns that a log gives, (n,) each, and the table where they need it;
+* bootstrap: its resampling (draw n rows with replacement, average, again) beside ours, with as many draws.
+
+The pipeline itself needs old versions of numpy and pandas; its formulas are written out here, positions included, in
+the order in which it computes them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from croupier.evaluation import Columns, Moments, Setting, normal_fixed_sample
+from croupier.evaluation.estimators import named
+from croupier.evaluation.intervals import INTERVALS
+from croupier.evaluation.intervals.bootstrap import Bootstrap
+from croupier.evaluation.tally import Tally, moments
+from croupier_policies import Vector
+
+NAMES = ("ips", "snips", "dm", "dr", "sndr")
+
+
+class Feedback(NamedTuple):
+    """Logged rows with the whole tables: target probabilities and estimated rewards, (n, K, 1) each."""
+
+    action: NDArray[np.int64]
+    position: NDArray[np.int64]
+    reward: Vector
+    pscore: Vector
+    target: NDArray[np.float64]
+    model: NDArray[np.float64]
+
+
+def made(n: int, k: int, seed: int = 0) -> Feedback:
+    """A log of n rows of k actions, clicks around 5 %."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0.0, 0.5, (n, k))
+    logging = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    drawn = (logging.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1).clip(max=k - 1)
+    target = rng.dirichlet(np.ones(k), n)
+    rates, row = 0.1 * rng.random((n, k)), np.arange(n)
+    reward = (rng.random(n) < rates[row, drawn]).astype(np.float64)
+    model = rates * rng.uniform(0.7, 1.3, (n, k))
+    place = np.zeros(n, dtype=np.int64)
+    return Feedback(drawn, place, reward, logging[row, drawn], target[:, :, None], model[:, :, None])
+
+
+def rounds(log: Feedback, name: str) -> Vector:
+    """The pipeline's estimated reward of each round, whose mean is the estimate."""
+    row = np.arange(len(log.action))
+    if name == "dm":
+        q, pi = log.model[row, :, log.position], log.target[row, :, log.position]
+        return np.asarray(np.average(q, weights=pi, axis=1))
+    iw = log.target[row, log.action, log.position] / log.pscore
+    if name == "ips":
+        return log.reward * iw
+    if name == "snips":
+        return log.reward * iw / iw.mean()
+    q, pi = log.model[row, :, log.position], log.target[row, :, log.position]
+    drawn = log.model[row, log.action, log.position]
+    weight = iw / iw.mean() if name == "sndr" else iw
+    return np.asarray(np.average(q, weights=pi, axis=1) + weight * (log.reward - drawn))
+
+
+def theirs(log: Feedback) -> list[float]:
+    """Five points."""
+    return [float(rounds(log, name).mean()) for name in NAMES]
+
+
+def ours(columns: Columns) -> list[tuple[float, float, float]]:
+    """Five points with normal intervals."""
+    estimators = named(NAMES)
+    gathered = moments(columns, estimators)
+    estimates = [each.estimate(gathered[each.name]) for each in estimators]
+    return [(value, *normal_fixed_sample(value, error, 0.95)[:2]) for value, error in estimates]
+
+
+def reduced(log: Feedback) -> Columns:
+    """What the estimators need of the tables."""
+    row, target, model = np.arange(len(log.action)), log.target[:, :, 0], log.model[:, :, 0]
+    v = np.einsum("ij,ij->i", target, model)
+    return Columns(target[row, log.action] / log.pscore, log.reward, model[row, log.action], v)
+
+
+def their_bootstrap(log: Feedback, draws: int) -> list[float]:
+    """Upper ends of 95 % intervals: resample the rounds with replacement, average, and again."""
+    rng, ends = np.random.RandomState(12345), []
+    for name in NAMES:
+        values = rounds(log, name)
+        means = [rng.choice(values, size=len(values), replace=True).mean() for _ in range(draws)]
+        ends.append(float(np.percentile(means, 97.5)))
+    return ends
+
+
+def our_bootstrap(log: Feedback, draws: int) -> list[float]:
+    """The same by one pass of Poisson counts for all five."""
+    columns, estimators = reduced(log), named(NAMES)
+    terms = {each.name: each.terms(columns) for each in estimators}
+    gathering = Bootstrap(estimators, Setting(), draws)
+    gathering.add(columns, terms)
+    return [gathering.interval(each, Moments.of(terms[each.name]), 0.95).high for each in estimators]
+
+
+def seconds(call: Callable[[], object], repeats: int) -> float:
+    """The median time of a call."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def main(
+    rows: Annotated[int, typer.Option(help="Logged rows.")] = 1_000_000,
+    actions: Annotated[int, typer.Option(help="Candidates in each.")] = 10,
+    draws: Annotated[int, typer.Option(help="Bootstrap draws.")] = 100,
+    repeats: Annotated[int, typer.Option(help="Of each timing, whose median counts.")] = 5,
+) -> None:
+    """Time them beside each other, and print the ratios."""
+    log = made(rows, actions)
+    agreed = np.allclose(theirs(log), [value for value, *_ in ours(reduced(log))], rtol=1e-9)
+    columns = reduced(log)
+    peer, mine = seconds(lambda: theirs(log), repeats), seconds(lambda: ours(reduced(log)), repeats)
+    gathered = seconds(lambda: ours(columns), repeats)
+    their_draws = seconds(lambda: their_bootstrap(log, max(draws // 10, 1)), 1) * draws / max(draws // 10, 1)
+    our_draws = seconds(lambda: our_bootstrap(log, draws), 1)
+    shown = Table(title=f"{rows:,} rows, {actions} actions, five estimators; points agree to 1e-9: {agreed}")
+    for heading in ("what", "the pipeline's formulas", "ours", "ratio"):
+        shown.add_column(heading, justify="left" if heading == "what" else "right")
+    for what, a, b in (
+        ("points / points and intervals, from tables", peer, mine),
+        ("points / points and intervals, from columns", peer, gathered),
+        (f"bootstrap, {draws} draws", their_draws, our_draws),
+    ):
+        shown.add_row(what, f"{a * 1e3:,.0f} ms", f"{b * 1e3:,.0f} ms", f"{a / b:.1f}")
+    for kind in INTERVALS:
+        shown.add_row(
+            f"gathering {kind}", "", f"{seconds(lambda kind=kind: _tally(columns, kind), 1) * 1e3:,.0f} ms", ""
+        )
+    Console().print(shown)
+
+
+def _tally(columns: Columns, kind: str) -> None:
+    tally = Tally(named(["ips", "dr"]), {kind: INTERVALS[kind]}, Setting())
+    tally.add(columns, np.zeros(len(columns.w)), 100.0)
+    for each in tally.estimators:
+        tally.intervals(each, 0.95)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,164 @@
+"""Simulated experiments, one a seed, of which the truth is known."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+
+from croupier.experiments.analysis.effects import Effect, Path, estimates
+from croupier.experiments.analysis.guardrails import Guardrail
+from croupier.experiments.analysis.mismatch import sample_ratio
+from croupier.experiments.analysis.planner import Prospect, units_for
+from croupier.experiments.analysis.sequences import LEAST, asymptotic_sequence
+from croupier.experiments.analysis.windows import Events, Matrix, Windows, closed_windows
+from croupier.experiments.promotion import Action, Evidence, Rule
+from croupier_policies import Vector
+
+DAYS, WINDOW, UNITS = 30.0, 7.0, 800
+LOOKS = np.arange(1.0, DAYS + 1)
+NORMAL = NormalDist()
+
+
+def two(p: Vector) -> Matrix:
+    """Probabilities of control and treatment."""
+    return np.column_stack([1 - p, p])
+
+
+def crowd(rng: np.random.Generator, units: int = UNITS) -> Events:
+    """An A/A experiment: 30 days, units that return with unequal activity and differ in what they earn.
+
+    The weights change on the way from 50/50 to 70/30, and everyone earns less towards the end.
+    """
+    start = np.sort(rng.uniform(0, DAYS, units))
+    p = np.where(start < 12.0, 0.5, 0.3)
+    variant = (rng.random(units) < p).astype(np.int64)
+    rate, liking = rng.gamma(0.5, 1.0, units), rng.beta(0.5, 1.5, units)
+    more = rng.poisson(rate * (DAYS - start))
+    unit = np.concatenate([np.arange(units), np.repeat(np.arange(units), more)])
+    at = np.concatenate([start, np.repeat(start, more) + rng.random(more.sum()) * np.repeat(DAYS - start, more)])
+    reward = (rng.random(len(at)) < liking[unit] * (1 - 0.4 * at / DAYS)).astype(float)
+    rewarded = np.where(reward > 0, at + rng.exponential(0.05, len(at)), np.nan)
+    return Events(unit, variant[unit], at, reward, rewarded, two(p[unit]))
+
+
+def as_if_independent(events: Events) -> Windows:
+    """The mistake: every decision a unit of its own."""
+    order = np.argsort(events.at, kind="stable")
+    reward = events.reward[order]
+    return Windows(events.at[order], events.variant[order], events.probability[order], reward, np.ones_like(reward))
+
+
+def ever(path: Path, alpha: float = 0.05) -> bool:
+    """Whether the sequence ever says that there is an effect."""
+    return bool((asymptotic_sequence(path, 1 - alpha, planned=UNITS).p <= alpha).any())
+
+
+def peeked(path: Path, alpha: float = 0.05) -> bool:
+    """Whether a test for one look ever says so when it is looked at every day."""
+    ready = path.effective.min(axis=1) >= LEAST
+    return bool((np.abs(path.value / path.error)[ready] > NORMAL.inv_cdf(1 - alpha / 2)).any())
+
+
+def same(seed: int) -> dict[str, bool]:
+    """One A/A experiment: which analyses ever find an effect in it."""
+    events = crowd(np.random.default_rng([1, seed]))
+    windows = closed_windows(events, WINDOW, DAYS)
+    per_unit = estimates(windows, 1, 0, looks=LOOKS)
+    return {
+        "sequence, per unit": ever(per_unit),
+        "sequence, ratio per decision": ever(estimates(windows, 1, 0, Effect("decision", "ratio"), LOOKS)),
+        "fixed test, peeked at": peeked(per_unit),
+        "sequence over decisions": ever(estimates(as_if_independent(events), 1, 0, looks=LOOKS)),
+    }
+
+
+def normal_units(rng: np.random.Generator, n: int, effect: float, correlation: float = 0.0) -> Windows:
+    """Units that earn N(effect·treated, 1), with a covariate of this correlation."""
+    variant = rng.integers(0, 2, n)
+    x, noise = rng.normal(size=n), rng.normal(size=n)
+    y = correlation * x + np.sqrt(1 - correlation**2) * noise + effect * variant
+    return Windows(np.arange(1.0, n + 1), variant, two(np.full(n, 0.5)), y, np.ones(n), x)
+
+
+def stopped(seed: int, effect: float = 0.2) -> float:
+    """Units until the sequence finds a true effect, in units of a fixed test's sample for 80 % power; inf after 6."""
+    fixed = units_for(effect, Prospect(sd=1.0, per_day=1, window=1, horizon=1), sequential=False)
+    windows = normal_units(np.random.default_rng([2, seed]), 6 * fixed, effect)
+    course = asymptotic_sequence(estimates(windows, 1, 0, Effect(adjusted=False), windows.closes), planned=fixed)
+    found = np.flatnonzero(course.p <= 0.05)
+    return (int(found[0]) + 1) / fixed if len(found) else np.inf
+
+
+def adjusted(seed: int, n: int = 2_000) -> tuple[float, float, float]:
+    """With a covariate of correlation .7: the estimate without and with it, and the ratio of the variances told."""
+    windows = normal_units(np.random.default_rng([3, seed]), n, 0.1, 0.7)
+    plain, cuped = (estimates(windows, 1, 0, Effect(adjusted=use)) for use in (False, True))
+    return float(plain.value[0]), float(cuped.value[0]), float((cuped.error[0] / plain.error[0]) ** 2)
+
+
+def false_alarm(seed: int, n: int = 3_500) -> bool:
+    """Whether the test of the split raises an alarm at a right one whose weights change twice."""
+    rng = np.random.default_rng([4, seed])
+    weights = np.array([[0.1, 0.45, 0.45], [0.1, 0.7, 0.2], [0.1, 0.3, 0.6]])
+    probability = weights[np.arange(n) * 3 // n]
+    variant = (rng.random((n, 1)) > probability.cumsum(axis=1)[:, :2]).sum(axis=1)
+    return sample_ratio(variant, probability).alarm(0.01) is not None
+
+
+def true_alarm(seed: int, n: int = 3_500) -> int | None:
+    """The unit at which 45/55 delivered instead of 50/50 is found; None if not by n."""
+    variant = (np.random.default_rng([5, seed]).random(n) < 0.55).astype(np.int64)
+    return sample_ratio(variant, np.full((n, 2), 0.5)).alarm(0.01)
+
+
+class Canary(NamedTuple):
+    """How a candidate fared: what became of it, on which day, and the units that met it."""
+
+    action: Action
+    day: int
+    met: int
+    reasons: tuple[str, ...]
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it went because what was planned was spent."""
+        return "what was planned is spent" in self.reasons
+
+
+PLANNED = 1_000
+RULE = Rule(shares=(0.05, 0.2, 0.5), tolerance=0.2, guardrails=(Guardrail("margin", 0.2),))
+
+
+def arrivals(rng: np.random.Generator, share: float, effect: float, harm: float, count: int = 250) -> Matrix:
+    """The units of one day: variant, share, reward, guardrail metric. Rewards are skewed: a few units earn much."""
+    variant = (rng.random(count) < share).astype(float)
+    y, guard = rng.gamma(1.0, 1.0, count) + effect * variant, rng.normal(1.0, 1.0, count) - harm * variant
+    return np.column_stack([variant, np.full(count, share), y, guard])
+
+
+def canary(seed: int, effect: float, harm: float = 0.0, days: int = 60) -> Canary:
+    """A candidate under `RULE`, looked at every day; the window of a unit is its first day."""
+    rng, share = np.random.default_rng([6, seed]), RULE.shares[0]
+    table = np.empty((0, 4))
+    for day in range(1, days + 1):
+        table = np.concatenate([table, arrivals(rng, share, effect, harm)])
+        ruling = RULE.rule(evidence(table, day == days), share)
+        if ruling.action in (Action.PROMOTE, Action.WITHDRAW):
+            return Canary(ruling.action, day, int(table[:, 0].sum()), ruling.reasons)
+        share = ruling.share
+    raise AssertionError("the last look decides")
+
+
+def evidence(table: Matrix, spent: bool) -> Evidence:
+    """What is known at a look."""
+    variant, probability, n = table[:, 0].astype(np.int64), two(table[:, 1]), len(table)
+    effect, harm = (
+        asymptotic_sequence(
+            estimates(Windows(np.arange(float(n)), variant, probability, y, np.ones(n)), 1, 0), planned=PLANNED
+        ).last
+        for y in table[:, 2:].T
+    )
+    split = sample_ratio(variant, probability)
+    return Evidence(effect, {"margin": harm}, float(split.p[-1]), int(variant.sum()), spent)

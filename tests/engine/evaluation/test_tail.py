@@ -1,0 +1,36 @@
+"""The tail index of the weights, and what the verdict makes of it."""
+
+import numpy as np
+import pytest
+
+from croupier.evaluation import Cause, Diagnostics, judge
+from croupier.evaluation.tail import KEPT, Tail, pareto_shape
+
+
+@pytest.mark.parametrize("k", [-0.3, 0.1, 0.5, 0.9])
+def test_the_shape_of_a_generalised_pareto_law_is_found(k):
+    u = np.random.default_rng(1).random(20_000)
+    assert pareto_shape(np.sort((u**-k - 1) / k)) == pytest.approx(k, abs=0.03)
+
+
+def test_tails_add_up():
+    values = np.random.default_rng(2).pareto(2.0, 100_000)
+    both = Tail.of(values[:30_000]) + Tail.of(values[30_000:])
+    assert both.count == 100_000
+    assert len(both.largest) == KEPT
+    assert both.shape == Tail.of(values).shape
+
+
+def test_even_weights_have_no_tail_and_few_have_none_to_speak_of():
+    assert Tail.of(np.ones(1000)).shape == -np.inf
+    assert np.isnan(Tail.of(np.arange(50.0)).shape)
+
+
+def test_a_heavy_tail_is_refused_unless_a_floor_ends_it():
+    rng = np.random.default_rng(3)
+    w = rng.pareto(1.1, 50_000)
+    w *= 1 / w.mean()
+    diagnostics = Diagnostics.of(w, (rng.random(50_000) < 0.5).astype(float), np.zeros(50_000))
+    assert Cause.HEAVY_TAIL in [each.cause for each in judge(diagnostics).refusals]
+    assert Cause.HEAVY_TAIL not in [each.cause for each in judge(diagnostics, weight=1e6).refusals]
+    assert "declare it" in judge(diagnostics).refusals[-1].remedy

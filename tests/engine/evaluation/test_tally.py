@@ -1,0 +1,69 @@
+"""Tallies of the parts of a log, kept in other processes too, give what one pass gives."""
+
+import pickle
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from croupier.evaluation import Columns, Setting, Tally
+from croupier.evaluation.estimators import named
+from croupier.evaluation.intervals import methods
+from croupier.evaluation.tally import chunks, merged, moments
+
+NAMES = ["ips", "snips", "dr", "sndr", "switch-dr:2", "dr-os:slope"]
+KINDS = ["normal", "bernstein", "cressie-read", "betting-sequence"]
+
+
+def rows(n, seed=0):
+    rng = np.random.default_rng(seed)
+    w = rng.choice([0.25, 1.0, 2.5], n)
+    return Columns(w, (rng.random(n) < 0.2).astype(float), np.full(n, 0.2), np.full(n, 0.25))
+
+
+def tally(columns, part=0):
+    found = Tally(named(NAMES), methods(KINDS), Setting(part=part))
+    found.add(columns, np.zeros(len(columns.w)), 2.5)
+    return found
+
+
+def sliced(columns, part):
+    return Columns(columns.w[part], columns.r[part], columns.q[part], columns.v[part])
+
+
+def test_parts_merge_as_other_processes_send_them():
+    columns = rows(60_000)
+    parts = [sliced(columns, slice(k, k + 20_000)) for k in range(0, 60_000, 20_000)]
+    whole = tally(columns)
+    both = merged([pickle.loads(pickle.dumps(tally(part, k))) for k, part in enumerate(parts)])  # noqa: S301  (our own)
+    assert both.diagnostics.to_dict() == pytest.approx(whole.diagnostics.to_dict())
+    for estimator in whole.estimators:
+        one, other = (estimator.estimate(each.moments[estimator.name]) for each in (whole, both))
+        assert other == pytest.approx(one, rel=1e-9)
+        for kind, expected in whole.intervals(estimator, 0.95).items():
+            assert both.intervals(estimator, 0.95)[kind][:2] == pytest.approx(expected[:2], rel=1e-9)
+
+
+def test_a_part_without_a_floor_leaves_none():
+    columns = rows(100)
+    known, unknown = tally(columns), Tally(named(NAMES), methods(KINDS), Setting())
+    unknown.add(columns, np.zeros(100), None)
+    assert (known + unknown).setting.weight is None
+    assert tally(columns).setting.weight == 2.5
+
+
+def test_memory_does_not_grow_with_the_log():
+    found = tally(rows(100_000))
+    tracemalloc.start()
+    for seed in range(4):
+        found.add(rows(100_000, seed), np.zeros(100_000), 2.5)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 4_000_000  # 400,000 rows would be 12.8 MB
+
+
+def test_chunks_hold_every_row_once():
+    columns = rows(50_000)
+    assert np.array_equal(np.concatenate([part.w for part in chunks(columns)]), columns.w)
+    found = moments(columns, named(["ips"]))["ips"]
+    assert found.mean[0] == pytest.approx((columns.w * columns.r).mean(), rel=1e-12)

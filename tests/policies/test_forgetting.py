@@ -1,0 +1,86 @@
+"""Forgetting: discounted sums, toward the prior, and the bank that needs it only where something changes."""
+
+import numpy as np
+import pytest
+
+import simulations
+from croupier_policies import Actions, BankModel, LinearPolicy, PolicyError, RidgeModel, devices
+from croupier_policies.posteriors import Posteriors
+from croupier_policies.scaler import Encoded
+
+ONE = Actions(("a",))
+
+
+@pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"])
+@pytest.mark.parametrize("prior", [1.0, 0.1])
+def test_the_discounted_posterior_is_the_textbook_one(device: str, prior: float) -> None:
+    rng, d, factor = np.random.default_rng(0), 4, 0.9
+    held = Posteriors(devices.for_device(device), 2**20, prior)
+    A, b, b1 = np.eye(d) / prior, np.zeros(d), np.zeros(d)  # noqa: N806
+    for t in range(60):
+        x, reward = rng.normal(size=d), float(rng.random())
+        slot = held.admit("a", d)
+        held.maths.ridge_step(Encoded(np.arange(d), x, 0.0), d, held.posterior, slot, reward)
+        A, b, b1 = A + np.outer(x, x), b + reward * x, b1 + x  # noqa: N806
+        if t % 7 == 6:
+            held.discount(factor)
+            A, b, b1 = factor * A + (1.0 - factor) * np.eye(d) / prior, factor * b, factor * b1  # noqa: N806
+    state = held.state()
+    np.testing.assert_allclose(state["P"][0, :, 0], np.linalg.inv(A)[np.tril_indices(d)], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(state["theta"][0, :, 0], np.linalg.solve(A, b), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(state["theta1"][0, :, 0], np.linalg.solve(A, b1), rtol=1e-9, atol=1e-12)
+
+
+def test_what_stops_appearing_returns_to_its_prior_and_no_further() -> None:
+    model = RidgeModel(half_life=5.0)
+    for t in range(40):
+        model.learn({"once": "yes"} if t < 20 else {"later": "yes"}, ONE, 0, 0.9)
+    for _ in range(20_000):
+        model.learn({"later": "yes"}, ONE, 0, 0.1)
+    estimates = model.estimates({"once": "yes"}, ONE)
+    assert np.isfinite(estimates.mean).all()
+    assert 1.4 < estimates.sd[0] < 1.9  # 1.5 and a known intercept
+    assert model._noise.weight == pytest.approx(1.0 / (1.0 - 0.5 ** (1 / 5.0)), rel=0.2)
+
+
+def test_old_rewards_count_half_after_a_half_life() -> None:
+    model = RidgeModel(half_life=64.0)
+    for t in range(64 * 30):
+        model.learn({}, ONE, 0, float(t >= 64 * 29))
+    assert model.estimates({}, ONE).mean[0] == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_bank_follows_whoever_predicts_best() -> None:
+    bank = BankModel()
+    for _ in range(1500):
+        bank.learn({}, ONE, 0, 0.2)
+    assert bank.best is bank.members[0], "nothing changed: who forgets nothing leads"
+    for t in range(2000):
+        bank.learn({}, ONE, 0, 0.8 + 0.01 * (t % 2))
+    assert bank.estimates({}, ONE).mean[0] == pytest.approx(0.8, abs=0.03)
+    assert bank.members[0].estimates({}, ONE).mean[0] > 0.7, "it went on from what the best one knew"
+
+
+def test_members_that_are_not_alike_adopt_nothing() -> None:
+    bank = BankModel(members=[RidgeModel(), RidgeModel(squares=False, half_life=50.0)])
+    assert bank._slower == [[], []]
+    assert BankModel()._slower == [[], [0], [0, 1]]
+
+
+def test_members_are_on_one_device() -> None:
+    with pytest.raises(PolicyError, match="one device"):
+        BankModel(members=[RidgeModel(), RidgeModel(device="numpy")])
+
+
+def lift(model: RidgeModel | BankModel, stream: simulations.Stream, start: int) -> float:
+    return simulations.lift(stream, simulations.play(LinearPolicy(model=model), stream, 0), start)
+
+
+def test_after_a_change_the_bank_earns_what_it_should() -> None:
+    stream = simulations.drift(5, 6_000, 0)
+    assert lift(BankModel(), stream, 3_000) > lift(RidgeModel(), stream, 3_000) + 0.2
+
+
+def test_where_nothing_changes_the_bank_gives_up_little() -> None:
+    stream = simulations.clicks(0.2, 5, 6_000, 0)
+    assert lift(BankModel(), stream, 0) > lift(RidgeModel(), stream, 0) - 0.05
