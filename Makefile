@@ -3,6 +3,7 @@
 # make bench  latency and throughput beside Vowpal Wabbit and gittins; the log's capacity; evaluation beside its peers
 # make crash  a thousand real kills (make test does twenty)
 # make coverage  coverage of the intervals over many simulated logs (make test does some)
+# make calibration  every policy's draws over 100,000 decisions
 # make simulate  the reference simulations;  make bakeoff  classification sets as bandits beside Vowpal Wabbit
 # make test-gpu  the policy suites on a GPU, where there is one
 # make docs   the reference pages, into site/
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash coverage bakeoff simulate docs test-gpu clean
+.PHONY: help demo test lint bench crash coverage calibration bakeoff simulate docs test-gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -62,6 +63,9 @@ coverage: $(VENV)/test
 
 bakeoff: $(VENV)/test
 	$(BIN)/python scripts/bakeoff.py
+
+calibration: $(VENV)/test
+	$(BIN)/python scripts/calibrate.py
 
 simulate: $(VENV)/test
 	$(BIN)/python scripts/simulate.py

@@ -59,13 +59,13 @@ def _newcomers(event: Event) -> Event:
     )
 
 
-def check_draws_match_probabilities(make: MakePolicy) -> None:
+def check_draws_match_probabilities(make: MakePolicy, decisions: int = 1500) -> None:
     """In bins of p, drawn frequency equals summed probability; with a floor, the mean of 1/(K·p) is 1.
 
     The sums are martingales, so Bernstein's bound holds while the policy learns from its own draws.
     """
     policy, probabilities, drawn = make(), [], []
-    for t, event in enumerate(events.changing(1500)):
+    for t, event in enumerate(events.changing(decisions)):
         k = draw(ask(policy, event), uniform(1, "draw", str(t)))
         p = ask(policy, event)
         probabilities.append(p)
