@@ -62,7 +62,7 @@ def pictures(seed: int) -> Stream:
     from river import datasets
 
     rng = random.Random(seed)  # noqa: S311 - an order, not a secret
-    once = [(dict(x), str(y)) for x, y in datasets.ImageSegments()]
+    once = [(dict(x), str(y)) for x, y in datasets.ImageSegments()]  # type: ignore[no-untyped-call] # River ships no types
     return [pair for _ in range(PASSES) for pair in rng.sample(once, len(once))]
 
 

@@ -16,7 +16,7 @@ from croupier.experiments.analysis.windows import Events, Matrix, Windows, close
 from croupier.experiments.promotion import Action, Evidence, Rule
 from croupier_policies import Vector
 
-DAYS, WINDOW, UNITS = 30.0, 7.0, 800
+DAYS, WINDOW, UNITS = 30.0, 7.0, 3_000
 LOOKS = np.arange(1.0, DAYS + 1)
 NORMAL = NormalDist()
 
@@ -34,7 +34,7 @@ def crowd(rng: np.random.Generator, units: int = UNITS) -> Events:
     start = np.sort(rng.uniform(0, DAYS, units))
     p = np.where(start < 12.0, 0.5, 0.3)
     variant = (rng.random(units) < p).astype(np.int64)
-    rate, liking = rng.gamma(0.5, 1.0, units), rng.beta(0.5, 1.5, units)
+    rate, liking = rng.gamma(1.0, 0.5, units), rng.beta(0.5, 1.5, units)
     more = rng.poisson(rate * (DAYS - start))
     unit = np.concatenate([np.arange(units), np.repeat(np.arange(units), more)])
     at = np.concatenate([start, np.repeat(start, more) + rng.random(more.sum()) * np.repeat(DAYS - start, more)])
@@ -56,22 +56,33 @@ def ever(path: Path, alpha: float = 0.05) -> bool:
 
 
 def peeked(path: Path, alpha: float = 0.05) -> bool:
-    """Whether a test for one look ever says so when it is looked at every day."""
-    ready = path.effective.min(axis=1) >= LEAST
+    """Whether a test for one look ever says so when it is looked at every day, from fifty units of each on."""
+    ready = path.units.min(axis=1) >= 50
     return bool((np.abs(path.value / path.error)[ready] > NORMAL.inv_cdf(1 - alpha / 2)).any())
 
 
-def same(seed: int) -> dict[str, bool]:
-    """One A/A experiment: which analyses ever find an effect in it."""
+class Same(NamedTuple):
+    """One A/A experiment: which analyses ever find an effect in it, and at how many looks the sequence speaks."""
+
+    per_unit: bool
+    per_decision: bool
+    peeked_at: bool
+    over_decisions: bool
+    spoken: int
+
+
+def same(seed: int) -> Same:
+    """An A/A experiment with a look every day."""
     events = crowd(np.random.default_rng([1, seed]))
     windows = closed_windows(events, WINDOW, DAYS)
     per_unit = estimates(windows, 1, 0, looks=LOOKS)
-    return {
-        "sequence, per unit": ever(per_unit),
-        "sequence, ratio per decision": ever(estimates(windows, 1, 0, Effect("decision", "ratio"), LOOKS)),
-        "fixed test, peeked at": peeked(per_unit),
-        "sequence over decisions": ever(estimates(as_if_independent(events), 1, 0, looks=LOOKS)),
-    }
+    return Same(
+        ever(per_unit),
+        ever(estimates(windows, 1, 0, Effect("decision", "ratio"), LOOKS)),
+        peeked(per_unit),
+        ever(estimates(as_if_independent(events), 1, 0, looks=LOOKS)),
+        int((per_unit.effective.min(axis=1) >= LEAST).sum()),
+    )
 
 
 def normal_units(rng: np.random.Generator, n: int, effect: float, correlation: float = 0.0) -> Windows:

@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from croupier.evaluation import RULES, Columns, Rules, Setting, Tally, Verdict, judge
+from croupier.evaluation import RULES, Columns, Rules, Setting, Tally, judge
 from croupier.evaluation.estimators import named
+from croupier.evaluation.evaluate import estimated
 from croupier.evaluation.intervals import INTERVALS, methods
 from croupier_policies import Actions, Policy, SoftmaxPolicy, Vector, draw
 
@@ -93,30 +94,40 @@ def misses(
     for label, target in targets(log):
         truth = float((target * log.rates).sum(axis=1).mean())
         rows, weight = columns(log, target), float(target.max()) * ACTIONS / floor
+        squares = (target[log.segment] ** 2 / log.probabilities).sum(axis=1)
         parts = [slice(part[0], part[-1] + 1) for part in np.array_split(np.arange(len(rows.w)), looks)]
         watched = [kind for kind in kinds if kind in WATCHED]
         rest = [kind for kind in kinds if kind not in WATCHED]
-        found += followed(label, rows, truth, weight, watched, parts, rules) if watched else []
-        found += followed(label, rows, truth, weight, rest, [slice(None)], rules) if rest else []
+        found += followed(label, rows, squares, truth, weight, watched, parts, rules) if watched else []
+        found += followed(label, rows, squares, truth, weight, rest, [slice(None)], rules) if rest else []
     return found
 
 
 def followed(
-    label: str, rows: Columns, truth: float, weight: float, kinds: Sequence[str], looks: Sequence[slice], rules: Rules
+    label: str,
+    rows: Columns,
+    squares: Vector,
+    truth: float,
+    weight: float,
+    kinds: Sequence[str],
+    looks: Sequence[slice],
+    rules: Rules,
 ) -> list[Miss]:
     """The intervals of one target after each of these parts."""
     tally = Tally(named(ESTIMATED), methods(kinds), Setting())
     missed: dict[tuple[str, str], list[bool]] = {}
-    widths, verdict = {}, Verdict()
+    widths, passed = {}, {}
     for part in looks:
-        batch = Columns(rows.w[part], rows.r[part], rows.q[part], rows.v[part])
-        tally.add(batch, np.zeros(len(batch.w)), weight)
+        batch = rows.part(part)
+        tally.add(batch, np.zeros(len(batch.w)), weight, squares[part])
         verdict = judge(tally.diagnostics, rules, weight)
         for estimator in tally.estimators:
-            for kind, (low, high, *_) in tally.intervals(estimator, 0.95).items():
+            estimate = estimated(tally, estimator, 0.95, verdict, rules)
+            passed[estimator.name] = estimate.verdict.enough
+            for kind, (low, high, *_) in estimate.intervals.items():
                 missed.setdefault((kind, estimator.name), []).append(not low <= truth <= high)
                 widths[kind, estimator.name] = high - low
-    return [Miss(label, *key, each[-1], any(each), verdict.enough, widths[key]) for key, each in missed.items()]
+    return [Miss(label, *key, each[-1], any(each), passed[key[1]], widths[key]) for key, each in missed.items()]
 
 
 def one(seed: int, mean: float, n: int, epsilon: float, kinds: Sequence[str]) -> list[Miss]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from croupier_policies import dense_kernels, kernels
+from croupier_policies import dense_kernels, forgetting_kernels, kernels
 from croupier_policies.arithmetic import Arithmetic, Slots
 from croupier_policies.base import Vector
 from croupier_policies.crossed_arithmetic import CompiledCrossed
@@ -50,7 +50,7 @@ class Compiled(Arithmetic):
     def discount(self, columns: int, posterior: Posterior, actions: int, factor: float) -> None:
         """One action at a time."""
         for slot in range(actions):
-            kernels.discount(*posterior, slot, columns, factor)
+            forgetting_kernels.discount(*posterior, slot, columns, factor)
 
     def explore(self, law: Law, estimates: Estimates) -> Vector:
         """The law's kernel, or its formula where it has none."""

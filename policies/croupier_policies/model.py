@@ -5,8 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Self
 
-import numpy as np
-
 from croupier_policies import arrays
 from croupier_policies.base import Actions, Configured, Row, Vector
 from croupier_policies.devices import for_device
@@ -43,7 +41,7 @@ class Model(Configured):
 
     def estimates_batch(self, contexts: Any, actions: Actions) -> Estimates:
         """Mean and sd, (B, K), of array contexts (B, n), on the device."""
-        xp, rows = self.maths.xp, [self.estimates(context, actions) for context in np.asarray(contexts, np.float64)]
+        xp, rows = self.maths.xp, [self.estimates(context, actions) for context in arrays.to_host(contexts)]
         return rows[0]._replace(mean=xp.stack([row.mean for row in rows]), sd=xp.stack([row.sd for row in rows]))
 
     @property

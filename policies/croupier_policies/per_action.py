@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from croupier_policies import arrays
 from croupier_policies.array_arithmetic import Arrays
 from croupier_policies.base import Actions, Row, State
 from croupier_policies.encoder import Encoder
@@ -72,7 +73,7 @@ class PerActionModel(Model):
         """The same for array contexts (B, n), (B, K) each, as two matrix products; None where there is no such way."""
         if actions.rows is not None or self._encoder.width is None:
             return None
-        held, first = self._posteriors, np.asarray(contexts[0], np.float64)
+        held, first = self._posteriors, arrays.to_host(contexts[0])
         slots = self._slots_of(actions, (first,))
         X = self._encoder.scaler(first).encode_batch(self.maths.xp, contexts, held.columns)
         unseen = self.maths.xp.zeros(X.shape[0], dtype=self.maths.xp.float64)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from croupier.evaluation.moments import Matrix, Moments
 from croupier_policies import Vector
@@ -38,6 +39,11 @@ class Columns:
     h: Vector | None = None
     copies: Vector | None = None
 
+    def part(self, rows: slice | NDArray[np.bool_]) -> Columns:
+        """Some of the rows."""
+        h, copies = (None if column is None else column[rows] for column in (self.h, self.copies))
+        return Columns(self.w[rows], self.r[rows], self.q[rows], self.v[rows], h, copies)
+
 
 class Estimated(NamedTuple):
     """A value and its standard error, both in units of reward."""
@@ -54,12 +60,14 @@ class Estimator(ABC):
         width: Terms per row, k.
         model_only: It rests on the reward model alone, whose bias no interval of it covers.
         caveat: What none of its intervals covers; empty for nothing.
+        unnormalised: It supposes that the weights have mean 1, and is off by what the seen ones lack.
     """
 
     name: str
     width: int = 1
     model_only: bool = False
     caveat: str = ""
+    unnormalised: bool = False
 
     @abstractmethod
     def terms(self, columns: Columns) -> Matrix:

@@ -21,7 +21,7 @@ class IPS(Mean):
     Source: Horvitz & Thompson, 1952; for bandits Li et al., "Unbiased offline evaluation", WSDM 2011.
     """
 
-    name = "ips"
+    name, unnormalised = "ips", True
 
     def terms(self, columns: Columns) -> Matrix:
         """w·r."""

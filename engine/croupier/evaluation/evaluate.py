@@ -17,7 +17,7 @@ from croupier.evaluation.source import Source, opened
 from croupier.evaluation.story import Story
 from croupier.evaluation.tally import Tally
 from croupier.evaluation.targets import Target, resolve
-from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, Verdict, judge
+from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, Verdict, judge, unseen
 from croupier_policies import Learner, Policy
 
 
@@ -102,7 +102,7 @@ class Gathered:
         """Take in a batch."""
         self.total, self.rows = self.total + float(rows.reward.sum()), self.rows + len(rows)
         for k, (tally, story) in enumerate(self.parts):
-            tally.add(rows.columns(k), rows.outside[k], rows.weight[k])
+            tally.add(rows.columns(k), rows.outside[k], rows.weight[k], rows.expected(k))
             story.add(rows, k)
 
 
@@ -129,15 +129,18 @@ def judged(
         if in_sample and learned_upto and counts.seen:
             notes = [*notes, f"it has learned from the rewards of {counts.seen:,} of these rows: too good to be true"]
         verdict = judge(tally.diagnostics, rules, tally.setting.weight).with_refusal(_unexplained(counts))
-        estimates = {each.name: _estimate(tally, each, level, verdict) for each in tally.estimators}
+        estimates = {each.name: estimated(tally, each, level, verdict, rules) for each in tally.estimators}
         evaluated.append(Evaluated(label, estimates, tally.diagnostics, verdict, tuple(notes), story))
     mean = gathered.total / gathered.rows if gathered.rows else math.nan
     return Evaluation(counts, mean, tuple(evaluated))
 
 
-def _estimate(tally: Tally, estimator: Estimator, level: float, verdict: Verdict) -> Estimate:
+def estimated(tally: Tally, estimator: Estimator, level: float, verdict: Verdict, rules: Rules = RULES) -> Estimate:
+    """Value, intervals and verdict of one estimator; `verdict` is that of its target."""
     value, error = estimator.estimate(tally.moments[estimator.name])
     own = verdict.with_refusal(_not_finite(value, error))
+    if estimator.unnormalised:
+        own = own.with_refusal(unseen(tally.diagnostics, rules, tally.setting.weight))
     return Estimate(estimator.name, value, error, tally.intervals(estimator, level), own)
 
 

@@ -48,6 +48,7 @@ class Rows:
         w, v, outside: By target: weights, estimated rewards, and the target's probability outside the support.
         weight: By target the largest weight there can be under the declared floor; None without one.
         copies: How many rows each stands for; None for 1.
+        squares: By target Σ_a π(a|x)²/p(a|x), what w² was expected to be; empty where distributions are not known.
     """
 
     reward: Vector
@@ -60,10 +61,15 @@ class Rows:
     outside: tuple[Vector, ...]
     weight: tuple[float | None, ...]
     copies: Vector | None = None
+    squares: tuple[Vector | None, ...] = ()
 
     def columns(self, target: int) -> Columns:
         """What the estimators need of one target."""
         return Columns(self.w[target], self.reward, self.q, self.v[target], copies=self.copies)
+
+    def expected(self, target: int) -> Vector | None:
+        """What the squared weights of one target were expected to be; None where that is not known."""
+        return self.squares[target] if self.squares else None
 
     def __len__(self) -> int:
         return len(self.reward)

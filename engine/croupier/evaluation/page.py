@@ -111,6 +111,7 @@ def _evidence(target: Evaluated) -> str:
         ("effective rows by weight", f"{d.weights.ess:,.0f}"),
         ("by weight × reward", f"{d.gains.ess:,.0f}"),
         ("by weight × (1 − reward)", f"{d.losses.ess:,.0f}"),
+        ("expected, by the rarer of both", f"{d.expected_ess_reward:,.0f}"),
         ("largest weight's share", f"{d.weights.share:.2%}"),
         ("mean weight", f"{d.mean_weight:.3f} ± {d.mean_weight_error:.3f}"),
         ("tail of the weights, k", f"{d.tail.shape:.2f}" if math.isfinite(d.tail.shape) else "none"),

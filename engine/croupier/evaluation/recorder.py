@@ -23,12 +23,12 @@ from croupier_storage import Fact
 
 
 class Seen(NamedTuple):
-    """One decision as it was visited: q̂ of the logged action, and by target w, v̂ and the probability off support."""
+    """One decision as it was visited: q̂ of the logged action, and by target w, v̂, the probability off support."""
 
     fact: Fact
     q: float
     segment: str
-    targets: list[tuple[float, float, float]]
+    targets: list[tuple[float, float, float, float]]
 
 
 class Recorder:
@@ -73,7 +73,9 @@ class Recorder:
             p = _vector(target.probabilities(decided, logged), decided, fact, target.label)
             self._most[k] = max(self._most[k], float(p.max()) * len(p))
             weight = float(p[decided.drawn]) / decided.propensity
-            noted.append((weight, float(p @ estimates), float(p[logged == 0.0].sum())))
+            off = logged == 0.0
+            square = float((p[~off] ** 2 / logged[~off]).sum())
+            noted.append((weight, float(p @ estimates), float(p[off].sum()), square))
         self._batch.append(Seen(fact, float(estimates[decided.drawn]), self._named(decided), noted))
         self._tell(fact, policy)
 
@@ -114,13 +116,13 @@ class Recorder:
     def _rows(self, reward: Vector, kept: NDArray[np.bool_]) -> Rows:
         batch = [seen for seen, keep in zip(self._batch, kept, strict=True) if keep]
         reward = reward[kept]
-        table = np.array([seen.targets for seen in batch]).reshape(len(batch), len(self.targets), 3)
-        w, v, outside = (tuple(np.ascontiguousarray(table[:, :, j].T)) for j in range(3))
+        table = np.array([seen.targets for seen in batch]).reshape(len(batch), len(self.targets), 4)
+        w, v, outside, squares = (tuple(np.ascontiguousarray(table[:, :, j].T)) for j in range(4))
         q, at = (np.array(column, dtype=np.float64) for column in ([s.q for s in batch], [s.fact.at for s in batch]))
         weight = tuple(most / self._floor[1] if self._floor[1] else None for most in self._most)
         segments = tuple(seen.segment for seen in batch) if self._segment is not None else ()
         scaled = (reward - self.low) / (self.high - self.low)
-        return Rows(reward, scaled, q, at, segments, w, v, outside, weight)
+        return Rows(reward, scaled, q, at, segments, w, v, outside, weight, squares=squares)
 
     def _rewards(self) -> tuple[Vector, NDArray[np.int64]]:
         """For each decision its outcome, and since when there is one; 0 where there is none. Shape (n,) each.

@@ -32,15 +32,18 @@ def _estimates(evaluation: Evaluation) -> Table:
 
 def _evidence(evaluation: Evaluation) -> Table:
     table = _headed(
-        ["target"], ["ESS w", "ESS w·r", "ESS w·(1-r)", "largest shares", "tail k", "mean w", "off support"], "Evidence"
+        ["target"],
+        ["ESS w", "ESS w·r", "ESS w·(1-r)", "expected", "largest shares", "tail k", "mean w", "off support"],
+        "Evidence",
     )
     for target in evaluation.targets:
         d = target.diagnostics
         deciding = d.gains if d.gains.ess <= d.losses.ess else d.losses
         effective = (f"{mass.ess:,.0f}" for mass in (d.weights, d.gains, d.losses))
+        expected = f"{d.expected_ess_reward:,.0f}"
         shares = f"{d.weights.share:.2%}\n{deciding.share:.2%}"
         mean = f"{d.mean_weight:.3f}\n± {d.mean_weight_error:.3f}"
-        table.add_row(escape(target.label), *effective, shares, _tail(d.tail.shape), mean, f"{d.outside:.2%}")
+        table.add_row(escape(target.label), *effective, expected, shares, _tail(d.tail.shape), mean, f"{d.outside:.2%}")
     return table
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier.evaluation.base import Columns, Estimator
+from croupier.evaluation.base import Estimator
 from croupier.evaluation.intervals import INTERVALS, Interval, Setting
 from croupier.evaluation.log import Rows
 from croupier.evaluation.tally import Tally
@@ -77,13 +77,15 @@ class Story:
     def _split(self, rows: Rows, target: int) -> None:
         if not rows.segments:
             return
-        labels = np.array(rows.segments)
+        labels, squares = np.array(rows.segments), rows.expected(target)
         for label in dict.fromkeys(rows.segments):
             known = label in self.segments or len(self.segments) < SEGMENTS
+            own = labels == label
             self._segment(label if known else OTHERS).add(
-                selected(rows.columns(target), labels == label),
-                rows.outside[target][labels == label],
+                rows.columns(target).part(own),
+                rows.outside[target][own],
                 rows.weight[target],
+                None if squares is None else squares[own],
             )
 
     def _segment(self, label: str) -> Tally:
@@ -97,12 +99,6 @@ def followed(tally: Tally) -> Estimator:
     """The estimator whose course is shown: IPS, which has a confidence sequence in any case, or else the first."""
     found = {each.name: each for each in tally.estimators}
     return found.get("ips", tally.estimators[0])
-
-
-def selected(columns: Columns, kept: NDArray[np.bool_]) -> Columns:
-    """Some of the rows; `kept`: shape (n,)."""
-    copies = None if columns.copies is None else columns.copies[kept]
-    return Columns(columns.w[kept], columns.r[kept], columns.q[kept], columns.v[kept], copies=copies)
 
 
 def classes(w: Vector) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -45,18 +45,21 @@ class Tally:
         self.diagnostics = Diagnostics.of(none, none, none)
         self._stabiliser = Stabiliser()
 
-    def add(self, columns: Columns, outside: Vector, weight: float | None = None) -> None:
+    def add(
+        self, columns: Columns, outside: Vector, weight: float | None = None, squares: Vector | None = None
+    ) -> None:
         """Take in a batch.
 
         Args:
             columns: Its rows.
             outside: The target's probability outside the support, shape (n,).
             weight: The largest weight there can be in it; None where nothing says.
+            squares: Σ_a π(a|x)²/p(a|x), shape (n,); None where the whole distributions are not known.
         """
         self._bound(weight)
         if columns.h is None:
             columns = replace(columns, h=self._stabiliser.weigh(columns.w))
-        self.diagnostics += Diagnostics.of(columns.w, self._scaled(columns.r), outside)
+        self.diagnostics += Diagnostics.of(columns.w, self._scaled(columns.r), outside, squares)
         for part in chunks(columns):
             terms = {each.name: each.terms(part) for each in self.estimators}
             for name, rows in terms.items():
@@ -98,9 +101,8 @@ def chunks(columns: Columns) -> Iterator[Columns]:
     if len(columns.w) <= CHUNK:
         yield columns
         return
-    present = [getattr(columns, field.name) for field in fields(columns)]
     for start in range(0, len(columns.w), CHUNK):
-        yield Columns(*(None if column is None else column[start : start + CHUNK] for column in present))
+        yield columns.part(slice(start, start + CHUNK))
 
 
 def moments(columns: Columns, estimators: Sequence[Estimator]) -> dict[str, Moments]:

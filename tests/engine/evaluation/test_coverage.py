@@ -13,7 +13,7 @@ from scipy.stats import binom
 import prove_coverage as proof
 from croupier_policies import SoftmaxPolicy
 
-RUNS, N, LOOKS = 80, 1000, 10
+RUNS, N, LOOKS = 60, 1000, 10
 
 
 def most(runs, miss=0.05):
@@ -63,7 +63,7 @@ def test_fixed_sample_intervals_hold_where_the_verdict_passes_and_it_passes_most
         for estimator in {each.estimator for each in judged if each.kind == kind}:
             own = [each for each in judged if each[:3] == (target, kind, estimator)]
             passed = [each for each in own if each.passed]
-            assert len(passed) > 0.9 * RUNS
+            assert len(passed) > 0.8 * RUNS
             assert sum(each.last for each in passed) <= most(len(passed))
 
 

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from croupier.evaluation import Cause, Diagnostics, judge
+from croupier.evaluation import Cause, Columns, Diagnostics, Setting, Tally, judge
+from croupier.evaluation.estimators import named
+from croupier.evaluation.evaluate import estimated
+from croupier.evaluation.intervals import methods
 from croupier.evaluation.tail import KEPT, Tail, pareto_shape
 
 
@@ -34,3 +37,18 @@ def test_a_heavy_tail_is_refused_unless_a_floor_ends_it():
     assert Cause.HEAVY_TAIL in [each.cause for each in judge(diagnostics).refusals]
     assert Cause.HEAVY_TAIL not in [each.cause for each in judge(diagnostics, weight=1e6).refusals]
     assert "declare it" in judge(diagnostics).refusals[-1].remedy
+
+
+def test_ips_alone_is_refused_where_the_largest_weights_have_not_come_up():
+    rng = np.random.default_rng(4)
+    n = 20_000
+    w = np.where(rng.random(n) < 0.99, 0.9, rng.pareto(1.2, n) + 1)
+    w *= 1 / w.mean()
+    columns = Columns(w, (rng.random(n) < 0.5).astype(float), np.full(n, 0.5), np.full(n, 0.5))
+    found = {}
+    for most in (1.5 * w.max(), 4 * w.max()):
+        tally = Tally(named(["ips", "snips", "dr"]), methods(["normal"]), Setting())
+        tally.add(columns, np.zeros(n), most)
+        verdict = judge(tally.diagnostics, weight=most)
+        found[most] = [estimated(tally, each, 0.95, verdict).verdict.enough for each in tally.estimators]
+    assert list(found.values()) == [[True, True, True], [False, True, True]]

@@ -49,7 +49,8 @@ def test_rare_failures_are_as_thin_as_rare_successes():
     w, s = np.ones(10_000), np.zeros(10_000)
     s[:90] = 1.0
     rare, common = (Diagnostics.of(w, each, np.zeros(10_000)) for each in (s, 1 - s))
-    assert rare.ess_reward == common.ess_reward == 90.0
+    assert rare.ess_reward == pytest.approx(90.0)
+    assert common.ess_reward == pytest.approx(90.0)
     assert "successes" in str(judge(rare))
     assert "failures" in str(judge(common))
 
@@ -89,3 +90,16 @@ def test_diagnostics_merge():
     first, second = (Diagnostics.of(w[part], s[part], outside[part]) for part in (slice(300), slice(300, None)))
     merged = (first + second).to_dict()
     assert merged == pytest.approx(whole)
+
+
+def test_luck_does_not_pass_for_evidence():
+    """Weights of 100 were to come up once in a hundred rows, and did not: what was seen looks better than it is."""
+    w, s, outside = np.full(4000, 0.1), np.tile([0.0, 1.0], 2000), np.zeros(4000)
+    w[:40] = 1.0 / 0.11
+    seen = Diagnostics.of(w, s, outside)
+    known = Diagnostics.of(w, s, outside, np.full(4000, 90.0))
+    assert known.gains.ess == seen.gains.ess
+    assert known.ess_reward == known.expected_ess_reward == pytest.approx(0.5 * 4000 / 90.0)
+    assert "were to be expected to amount to 22" in str(judge(known))
+    halves = [Diagnostics.of(w[k], s[k], outside[k], np.full(2000, 90.0)) for k in (slice(2000), slice(2000, None))]
+    assert (halves[0] + halves[1]).expected_ess_reward == pytest.approx(known.expected_ess_reward)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from typing import Self
 
+import numpy as np
+
 from croupier.evaluation.base import Columns, Estimator
 from croupier.evaluation.intervals.base import Gathering, Interval, Setting, Terms, miss, named_guarantee
 from croupier.evaluation.moments import Moments
@@ -31,7 +33,8 @@ class WeightSums:
         """Of one batch."""
         w, r = columns.w, columns.r
         x = w * r
-        sums = (w.sum(), w @ w, x.sum(), w @ x, x @ x, r.sum())
+        ww, wwr, wwrr = (np.einsum("i,i->", a, b) for a, b in ((w, w), (w, x), (x, x)))
+        sums = (w.sum(), ww, x.sum(), wwr, wwrr, r.sum())
         return cls(float(len(w)), *map(float, sums))
 
     def __add__(self, other: WeightSums) -> WeightSums:
