@@ -23,9 +23,21 @@ from croupier.evaluation import Comparison, Evaluation, compare, evaluate
 from croupier.fold import ReplayWarning
 from croupier.rewards import Rewards
 from croupier.verify import Verification, verify
-from croupier_policies import ConstantPolicy, InverseGapPolicy, RiverLearner, SoftmaxPolicy, UniformPolicy
+from croupier_policies import (
+    BagPolicy,
+    ConstantPolicy,
+    InverseGapPolicy,
+    LinearPolicy,
+    LoggedPolicy,
+    RiverLearner,
+    RiverPolicy,
+    SoftmaxPolicy,
+    UniformPolicy,
+    VWPolicy,
+)
 
 __all__ = [
+    "BagPolicy",
     "Comparison",
     "ConfigurationDiffers",
     "Conflict",
@@ -40,12 +52,15 @@ __all__ = [
     "EvidenceError",
     "InputError",
     "InverseGapPolicy",
+    "LinearPolicy",
+    "LoggedPolicy",
     "NotNow",
     "Outcome",
     "PolicyFailed",
     "ReplayWarning",
     "Rewards",
     "RiverLearner",
+    "RiverPolicy",
     "SchemaMismatch",
     "SoftmaxPolicy",
     "Status",
@@ -54,6 +69,7 @@ __all__ = [
     "StoreUnavailable",
     "UniformPolicy",
     "UnknownDecision",
+    "VWPolicy",
     "Verification",
     "compare",
     "evaluate",
