@@ -120,7 +120,7 @@ def main(
     processes: Annotated[int, typer.Option(help="side by side")] = 4,
 ) -> None:
     """Run every proof and print what came of it."""
-    table, kept = Table("promise", "found", "", title="experiments"), True
+    table, kept = Table("promise", "found", "", title="experiments", width=120), True
     quarter = max(runs // 4, 20)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
 

@@ -96,10 +96,11 @@ class Fold:
 
     def apply(self, fact: Fact) -> None:
         """Fold in any fact that is no decision."""
-        if fact.kind in (Kind.REBASE, Kind.CONFIGURATION):
-            self._rebase(fact)
-        elif fact.decision is not None:
-            known = self.known(fact.decision)
+        if fact.decision is None:
+            if fact.kind in (Kind.REBASE, Kind.CONFIGURATION):
+                self._rebase(fact)
+        else:
+            known = self._known.get(fact.decision) or self.known(fact.decision)
             reward = known.standing.apply(fact, self.configuration.rewards)
             if reward is not None:
                 self._known.pop(fact.decision)  # little more will be said of it, and that can be looked up
