@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 import experiment_simulations as sim
-from croupier.experiments.assignment import HOLDOUT, Split, points
+from croupier.experiments.assignment import Split, points
+from croupier.experiments.pieces import HOLDOUT
 from croupier.experiments.promotion import Action
+from experiment_canaries import Canary, canary
 
 T = TypeVar("T")
 Runner = Callable[[Callable[[int], T], int], list[T]]
@@ -75,18 +77,18 @@ def split(false: Runner[bool], true: Runner[int | None], runs: int) -> Iterator[
     yield Promise("SRM: 45/55 found within 3,500 units in 95 %", found, share >= 0.95)
 
 
-def canaries(run: Runner[sim.Canary], runs: int) -> Iterator[Promise]:
+def canaries(run: Runner[Canary], runs: int) -> Iterator[Promise]:
     """Candidates under the rule of promotion."""
     bound, few = most(runs, 0.05), max(runs // 5, 1)
     for effect in (0.0, -0.05):
-        found = Counter(one.action for one in run(partial(sim.canary, effect=effect), runs))
+        found = Counter(one.action for one in run(partial(canary, effect=effect), runs))
         wrong = found[Action.PROMOTE]
         text = f"canary: effect {effect:g} promoted at most {bound} times"
         yield Promise(text, f"{wrong} of {runs}", wrong <= bound)
-    good = sum(one.action is Action.PROMOTE for one in run(partial(sim.canary, effect=0.15), few))
+    good = sum(one.action is Action.PROMOTE for one in run(partial(canary, effect=0.15), few))
     yield Promise("canary: effect +.15 promoted in 95 %", f"{good} of {few}", good >= 0.95 * few)
     for name, effect, harm in (("effect -.3", -0.3, 0.0), ("a broken guardrail", 0.15, 0.6)):
-        ends = run(partial(sim.canary, effect=effect, harm=harm), few)
+        ends = run(partial(canary, effect=effect, harm=harm), few)
         gone = [one for one in ends if one.action is Action.WITHDRAW and not one.undecided]
         met = int(np.median([one.met for one in gone])) if gone else 0
         found_ = f"{len(gone)} of {few}, {met} units met it (median)"
@@ -120,7 +122,7 @@ def main(
     processes: Annotated[int, typer.Option(help="side by side")] = 4,
 ) -> None:
     """Run every proof and print what came of it."""
-    table, kept = Table("promise", "found", "", title="experiments", width=120), True
+    table, kept = Table("promise", "found", "", title="experiments"), True
     quarter = max(runs // 4, 20)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
 
@@ -138,7 +140,7 @@ def main(
             for promise in proof:
                 table.add_row(promise.text, promise.found, "kept" if promise.kept else "[red]broken[/]")
                 kept = kept and promise.kept
-    Console().print(table)
+    Console(width=120).print(table)
     raise typer.Exit(not kept)
 
 

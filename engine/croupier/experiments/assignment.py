@@ -12,13 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier.errors import InputError
+from croupier.experiments.pieces import HOLDOUT, RANGE, Piece, divided, give, size
 from croupier_policies.sampling import uniform
-
-RANGE = 1 << 53  # points a hash can fall on: as many as a uniform double in [0, 1) has
-HOLDOUT = "hold-out"
-
-Piece = tuple[int, int]  # the points start ≤ point < end
 
 
 class Assigned(NamedTuple):
@@ -60,7 +55,7 @@ class Split:
         """
         held: dict[str, tuple[Piece, ...]] = {}
         start = 0
-        for name, points in _points(weights, holdout).items():
+        for name, points in divided(weights, holdout).items():
             held[name] = ((start, start + points),) if points else ()
             start += points
         return cls(held)
@@ -79,18 +74,18 @@ class Split:
         Raises:
             InputError: As in `of`.
         """
-        kept = Fraction(_size(self.held.get(HOLDOUT, ())), RANGE)
-        new = _points(weights, kept if holdout is None else holdout)
+        kept = Fraction(size(self.held.get(HOLDOUT, ())), RANGE)
+        new = divided(weights, kept if holdout is None else holdout)
         held = {name: list(self.held.get(name, ())) for name in [*self.held, *(n for n in new if n not in self.held)]}
-        free = [piece for name, pieces in held.items() for piece in _give(pieces, _size(pieces) - new.get(name, 0))]
+        free = [piece for name, pieces in held.items() for piece in give(pieces, size(pieces) - new.get(name, 0))]
         for name, pieces in held.items():
-            pieces += _give(free, new.get(name, 0) - _size(pieces))
+            pieces += give(free, new.get(name, 0) - size(pieces))
         return Split({name: tuple(pieces) for name, pieces in held.items()})
 
     @cached_property
     def shares(self) -> dict[str, float]:
         """The probability of each variant, exact to the last bit: points held / 2⁵³."""
-        return {name: _size(pieces) / RANGE for name, pieces in self.held.items()}
+        return {name: size(pieces) / RANGE for name, pieces in self.held.items()}
 
     def assign(self, seed: int, experiment: str, unit: str) -> Assigned:
         """The variant of a unit, with its probability.
@@ -131,43 +126,3 @@ def point(seed: int, experiment: str, unit: str) -> int:
 def points(seed: int, experiment: str, units: Iterable[str]) -> NDArray[np.int64]:
     """`point` of many units, shape (n,)."""
     return np.fromiter((point(seed, experiment, unit) for unit in units), dtype=np.int64)
-
-
-def _size(pieces: Iterable[Piece]) -> int:
-    return sum(end - start for start, end in pieces)
-
-
-def _give(pieces: list[Piece], wanted: int) -> list[Piece]:
-    """Take so many points from the end of a list of pieces, last ones first; none where `wanted` is not positive."""
-    given = []
-    while wanted > 0:
-        start, end = pieces.pop()
-        cut = max(start, end - wanted)
-        given.append((cut, end))
-        if cut > start:
-            pieces.append((start, cut))
-        wanted -= end - cut
-    return given
-
-
-def _points(weights: Mapping[str, float], holdout: float | Fraction) -> dict[str, int]:
-    """Points of each variant: its exact share rounded down, and what is left over to the largest remainders."""
-    _check(weights, holdout)
-    total, rest = sum(map(Fraction, weights.values())), 1 - Fraction(holdout)
-    exact = {name: Fraction(weight) / total * rest * RANGE for name, weight in weights.items()}
-    if holdout:
-        exact[HOLDOUT] = Fraction(holdout) * RANGE
-    floors = {name: int(share) for name, share in exact.items()}
-    by_remainder = sorted(exact, key=lambda name: floors[name] - exact[name])
-    for name in by_remainder[: RANGE - sum(floors.values())]:
-        floors[name] += 1
-    return floors
-
-
-def _check(weights: Mapping[str, float], holdout: float | Fraction) -> None:
-    if any(not name or "\0" in name or name == HOLDOUT for name in weights):
-        raise InputError(f"a variant needs a name of its own, and {HOLDOUT!r} is reserved: {list(weights)}")
-    if not all(0 <= weight < float("inf") for weight in weights.values()) or not any(weights.values()):
-        raise InputError(f"weights are finite, not negative, and not all 0: {dict(weights)}")
-    if not 0 <= holdout < 1:
-        raise InputError(f"holdout is a share of the units, 0 ≤ holdout < 1, not {holdout}")

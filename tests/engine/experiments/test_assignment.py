@@ -11,7 +11,8 @@ import pytest
 from scipy.stats import binomtest
 
 from croupier.errors import InputError
-from croupier.experiments.assignment import HOLDOUT, RANGE, Split, points
+from croupier.experiments.assignment import Split, points
+from croupier.experiments.pieces import HOLDOUT, RANGE
 
 UNITS = [f"user-{k}" for k in range(100_000)]
 POINTS = points(7, "e", UNITS)

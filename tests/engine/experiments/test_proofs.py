@@ -8,6 +8,7 @@ from scipy.stats import binom
 
 import experiment_simulations as sim
 from croupier.experiments.promotion import Action
+from experiment_canaries import canary
 
 
 def most(runs: int, rate: float) -> int:
@@ -43,9 +44,9 @@ def test_the_split_raises_few_false_alarms_and_the_true_one_early() -> None:
 
 
 def test_a_good_candidate_is_promoted_and_a_bad_or_harmful_one_withdrawn() -> None:
-    good = [sim.canary(seed, 0.15) for seed in range(8)]
-    bad = [sim.canary(seed, -0.3) for seed in range(8)]
-    harmful = [sim.canary(seed, 0.15, harm=0.6) for seed in range(8)]
+    good = [canary(seed, 0.15) for seed in range(8)]
+    bad = [canary(seed, -0.3) for seed in range(8)]
+    harmful = [canary(seed, 0.15, harm=0.6) for seed in range(8)]
     assert sum(run.action is Action.PROMOTE for run in good) >= 7
     assert sum(run.action is Action.WITHDRAW and not run.undecided for run in bad) >= 7
     assert sum(run.action is Action.WITHDRAW and not run.undecided for run in harmful) >= 7
@@ -53,5 +54,5 @@ def test_a_good_candidate_is_promoted_and_a_bad_or_harmful_one_withdrawn() -> No
 
 
 def test_a_candidate_like_the_champion_is_not_promoted() -> None:
-    runs = [sim.canary(seed, 0.0, days=30) for seed in range(25)]
+    runs = [canary(seed, 0.0, days=30) for seed in range(25)]
     assert sum(run.action is Action.PROMOTE for run in runs) <= most(25, 0.05)

@@ -9,7 +9,8 @@ import pytest
 
 import experiment_simulations as sim
 from croupier.errors import InputError
-from croupier.experiments.analysis.windows import Events, Windows, closed_windows
+from croupier.experiments.analysis.exposure import Events, closed_windows
+from croupier.experiments.analysis.windows import Windows
 
 HALF = np.full((5, 2), 0.5)
 EVENTS = Events(
