@@ -151,7 +151,7 @@ class Live:
         """Fold and queue a fact that follows the last one."""
         try:
             self.fold.apply(fact)
-        except Exception as error:
+        except Exception as error:  # a user's model may raise anything, and may have learned half of it before
             self.failure = PolicyFailed(
                 f"the {fact.kind} of the decision at position {fact.decision} could not be learned ({error!r}) and was "
                 "not logged. What was learned of it in part is in no log: close the engine and open it again to go on "

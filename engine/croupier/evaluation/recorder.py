@@ -97,8 +97,9 @@ class Recorder:
 
     def _named(self, decided: Decided) -> str:
         context = decided.context
-        known = self._segment is not None and not isinstance(context, np.ndarray)
-        return str(context.get(self._segment, "none")) if known else ""  # type: ignore[union-attr,arg-type]
+        if self._segment is None or isinstance(context, np.ndarray):
+            return ""
+        return str(context.get(self._segment, "none"))
 
     def flush(self) -> None:
         """Give on the rows that have a reward."""

@@ -26,7 +26,7 @@ class Picked(Estimator):
 
     def terms(self, columns: Columns) -> Matrix:
         """None of its own: it reads those of the `Slope` that picked it."""
-        raise NotImplementedError
+        raise TypeError("a picked estimator reads the terms of its `Slope`: ask that for them")
 
     def values(self, means: Matrix) -> Vector:
         """The k-th."""
@@ -68,11 +68,11 @@ class Slope(Estimator):
 
     def values(self, means: Matrix) -> Vector:
         """Of a choice that the means alone do not settle."""
-        raise NotImplementedError("a choice needs moments: ask `settled` first")
+        raise TypeError("a choice needs moments: ask `settled` first")
 
     def gradient(self, mean: Vector) -> Vector:
         """Of a choice that the means alone do not settle."""
-        raise NotImplementedError("a choice needs moments: ask `settled` first")
+        raise TypeError("a choice needs moments: ask `settled` first")
 
 
 def widths(moments: Moments) -> Vector:
