@@ -150,7 +150,7 @@ def encode_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None) -> Encode
     if rows is not None and len({row.shape if isinstance(row, np.ndarray) else None for row in rows}) > 1:
         raise InputError("some actions have arrays and others not, or of other lengths; describe all in one way")
     plain = ids if rows is None else [[id, _plain(row)] for id, row in zip(ids, rows, strict=True)]
-    body = _within_limit(_json(plain, "actions"), "actions")
+    body = encode_json(plain, "actions")
     return EncodedActions(Actions(ids, rows), body, _digest(body))
 
 
@@ -176,6 +176,11 @@ def _digest(body: bytes) -> bytes:
 
 def _plain(row: Row) -> Any:
     return row.tolist() if isinstance(row, np.ndarray) else row
+
+
+def encode_json(value: Any, what: str) -> bytes:
+    """Checked plain data as JSON. Raises InputError for text that is none, and for too much of it."""
+    return _within_limit(_json(value, what), what)
 
 
 def _json(value: Any, what: str) -> bytes:

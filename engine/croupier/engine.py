@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Collection
 from enum import Enum
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from croupier import encoding
+from croupier.behaviour import observation
 from croupier.decision import Decision, Outcome, Status
 from croupier.errors import Conflict, InputError, NotNow, StoreError, storing
 from croupier.fold import Progress
@@ -190,7 +191,7 @@ class Engine:
             live.check()
             live.expire(when)
             position, (_, standing) = live.known(decision_id)
-            if key is not None and (earlier := live.history.keyed(key, position, reward)):
+            if key is not None and (earlier := live.history.keyed(key, (Kind.REWARD, position, reward, None, None))):
                 return Outcome(Status.DUPLICATE, decision_id, earlier.position)
             status = _status(standing, live.configuration.rewards, decision_id)
             if status is Status.DUPLICATE:
@@ -199,6 +200,47 @@ class Engine:
             live.history.keep_key(fact)
         live.settle(fact.position)
         return Outcome(status, decision_id, fact.position)
+
+    def observe(
+        self,
+        unit: str | None,
+        kind: str,
+        item: str | None = None,
+        *,
+        key: str | None = None,
+        at: float | None = None,
+        **attributes: Any,
+    ) -> int:
+        """Log what a unit did: a view, a click, a cart, a purchase, a rating. Returns the position of the fact.
+
+        Args:
+            unit: Who did it; None for what is said of an item alone.
+            kind: What was done.
+            item: To what.
+            key: Makes the call idempotent: one key, one observation.
+            at: When, in seconds since 1970; the clock's time by default. It may come late, and out of order.
+            attributes: What else is known: numbers, strings, booleans, 1-D arrays (None is left out).
+
+        Raises:
+            InputError: The input cannot be what was meant.
+            Conflict: The key was used for something else.
+            StoreError: The store has failed. What is observed during an outage is not kept.
+
+        >>> with Engine.open("sqlite://", seed=7, learner=None) as engine:
+        ...     engine.observe("user-17", "rate", "film-3", stars=4, at=1.7e9)
+        1
+        """
+        body = observation.encode(kind, item, attributes)
+        unit, key, when = text(unit, "unit"), text(key, "key"), moment(at, self._clock)
+        live = self._ready()
+        with live.lock:
+            live.check()
+            if key is not None and (earlier := live.history.keyed(key, (Kind.OBSERVATION, None, None, unit, body))):
+                return earlier.position
+            fact = live.say(Kind.OBSERVATION, when, unit=unit, key=key, body=body)
+            live.history.keep_key(fact)
+        live.settle(fact.position)
+        return fact.position
 
     def activate(self, decision_id: str, *, at: float | None = None) -> None:
         """Say that the action of a deferred decision was shown. Without it, its rewards are refused.

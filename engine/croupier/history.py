@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from croupier.errors import Conflict, UnknownDecision, storing
 from croupier.fold import REMEMBERED
 from croupier.recent import Recent
 from croupier.writer import Writer
-from croupier_storage import Fact, Storage
+from croupier_storage import Fact, Kind, Storage
+
+#: What a key stands for: kind, decision, reward, unit, body.
+Said: TypeAlias = "tuple[str, int | None, float | None, str | None, bytes | None]"
 
 
 class History:
-    """Finds decisions by id and rewards by key.
+    """Finds decisions by id, rewards and observations by key.
 
     Memory holds more entries than the writer's queue does, so whatever has fallen out of memory is committed.
     """
@@ -44,20 +49,21 @@ class History:
             return self._storage.decision(id)
 
     def keep_key(self, fact: Fact) -> None:
-        """Note the key of a reward."""
+        """Note the key of a reward or observation."""
         if fact.key is not None:
             self._keyed.put(fact.key, fact)
 
-    def keyed(self, key: str, decision: int, reward: float) -> Fact | None:
-        """The reward that has used this key. Raises Conflict where it was of another decision or value."""
+    def keyed(self, key: str, said: Said) -> Fact | None:
+        """The fact that has used this key. Raises Conflict where it said something else."""
         fact = self._keyed.get(key)
         if fact is None:
             with storing():
                 fact = self._storage.keyed(key)
-        if fact is not None and (fact.decision, fact.reward) != (decision, reward):
+        if fact is not None and (fact.kind, fact.decision, fact.reward, fact.unit, fact.body) != said:
+            of = f"reward {fact.reward}" if fact.kind == Kind.REWARD else f"the {fact.kind}"
             raise Conflict(
-                f"the key {key!r} was used for reward {fact.reward} of the decision at position {fact.decision}; one "
-                "key names one reward: give each its own"
+                f"the key {key!r} was used for {of} at position {fact.position}; one key names one reward or "
+                "observation: give each its own"
             )
         return fact
 

@@ -65,7 +65,7 @@ def test_a_second_reward_changes_nothing(engine: Engine) -> None:
         assert (outcome.status, outcome.position) == (Status.DUPLICATE, first.position)
     assert engine.state_hash() == before
     assert engine.position == 2
-    with pytest.raises(Conflict, match="one key names one reward"):
+    with pytest.raises(Conflict, match="one key names one reward or observation"):
         engine.reward(engine.choose({"x": 1.0}, ["a"]).id, 1.0, key="k1")
 
 

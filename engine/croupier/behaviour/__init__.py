@@ -1,0 +1,5 @@
+"""What units do between decisions: watched, read from older logs, and turned into features."""
+
+from croupier.behaviour.observation import Observation
+
+__all__ = ["Observation"]
