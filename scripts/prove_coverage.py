@@ -1,8 +1,9 @@
 """How often intervals hold the truth on logs of a policy that learns: `python scripts/prove_coverage.py --runs 400`.
 
 Each run is a new log of our own softmax policy, learning as it goes. Two targets are evaluated on it at twenty looks:
-the uniform policy, and the one that is best in each segment. A sequence misses a run if it misses the truth at any
-look; a fixed-sample interval if it misses at the last one, of the runs that the verdict passes.
+the uniform policy, and the one that is best in each segment; and how far the second is ahead of the first. A sequence
+a run if it misses the truth at any look; a fixed-sample interval if it misses at the last one, of the runs that the
+verdict passes.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from croupier.evaluation import RULES, Columns, Rules, Setting, Tally, judge
+from croupier.evaluation import ESTIMATORS, RULES, Columns, Rules, Setting, Tally, judge, normal_fixed_sample
 from croupier.evaluation.estimators import named
 from croupier.evaluation.evaluate import estimated
 from croupier.evaluation.intervals import INTERVALS, methods
+from croupier.evaluation.log import Rows
+from croupier.evaluation.pairs import Pair
 from croupier_policies import Actions, Policy, SoftmaxPolicy, Vector, draw
 
 SEGMENTS, ACTIONS, LOOKS = 4, 3, 20
@@ -100,7 +103,46 @@ def misses(
         rest = [kind for kind in kinds if kind not in WATCHED]
         found += followed(label, rows, squares, truth, weight, watched, parts, rules) if watched else []
         found += followed(label, rows, squares, truth, weight, rest, [slice(None)], rules) if rest else []
-    return found
+    return found + apart(log, floor, looks, rules)
+
+
+def apart(log: Log, floor: float, looks: int, rules: Rules) -> list[Miss]:
+    """The interval and the sequence of the difference between both targets, at every look."""
+    both = [target for _, target in targets(log)]
+    truth = float(((both[1] - both[0]) * log.rates).sum(axis=1).mean())
+    pair, missed = Pair(ESTIMATORS["dr"], 1, 0, Setting()), {"normal": list[bool](), "betting-sequence": list[bool]()}
+    step = np.abs(both[1] - both[0])[log.segment]
+    expected = step.sum(axis=1), (step**2 / log.probabilities).sum(axis=1)
+    for part in np.array_split(np.arange(len(log.action)), looks):
+        pair.add(_rows(log, both, floor, slice(part[0], part[-1] + 1), expected))
+        intervals = normal_fixed_sample(*pair.difference(), 0.95), pair.sequence()
+        for kind, interval in zip(missed, intervals, strict=True):
+            missed[kind].append(interval is None or not interval.low <= truth <= interval.high)
+    passed = min(pair.effective, pair.expected) >= rules.ess
+    widths = [interval.high - interval.low if interval else np.inf for interval in intervals]
+    return [
+        Miss("best - uniform", kind, "dr", each[-1], any(each), passed, width)
+        for (kind, each), width in zip(missed.items(), widths, strict=True)
+    ]
+
+
+def _rows(
+    log: Log, both: Sequence[NDArray[np.float64]], floor: float, part: slice, expected: tuple[Vector, Vector]
+) -> Rows:
+    own = [columns(log, target).part(part) for target in both]
+    n = len(own[0].w)
+    return Rows(
+        reward=own[0].r,
+        scaled=own[0].r,
+        q=own[0].q,
+        at=np.zeros(n),
+        segments=(),
+        w=tuple(each.w for each in own),
+        v=tuple(each.v for each in own),
+        outside=tuple(np.zeros(n) for _ in own),
+        weight=tuple(float(target.max()) * ACTIONS / floor for target in both),
+        apart={(1, 0): (expected[0][part], expected[1][part])},
+    )
 
 
 def followed(
@@ -168,7 +210,7 @@ def main(
                 for result in track(pool.map(run, range(runs)), f"mean {rate:g}", runs, console=Console(stderr=True))
                 for each in result
             ]
-        Console().print(
+        Console(width=110).print(
             table(found, runs, f"{runs} logs of {n:,} decisions, mean reward about {rate:g}, ε = {epsilon:g}")
         )
 

@@ -3,12 +3,13 @@
 from croupier.evaluation.base import Columns, Estimator
 from croupier.evaluation.compare import compare
 from croupier.evaluation.diagnostics import Diagnostics, Mass
+from croupier.evaluation.differences import Comparison, Difference
 from croupier.evaluation.estimators import ESTIMATORS
 from croupier.evaluation.evaluate import evaluate
 from croupier.evaluation.intervals import INTERVALS, Interval, Setting, normal_fixed_sample
 from croupier.evaluation.log import Counts
 from croupier.evaluation.moments import Moments
-from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluated, Evaluation
+from croupier.evaluation.results import Estimate, Evaluated, Evaluation
 from croupier.evaluation.tally import Tally
 from croupier.evaluation.targets import Constant, Frozen, Learned, Logged, Target
 from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, Verdict, judge

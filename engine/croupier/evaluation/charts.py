@@ -9,8 +9,9 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from croupier.evaluation.course import Mark
 from croupier.evaluation.intervals import Interval
-from croupier.evaluation.story import LEAST, STEP, Mark
+from croupier.evaluation.story import LEAST, STEP
 
 WIDTH, HEIGHT = 420, 200
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 8, 24
@@ -53,13 +54,17 @@ def course(marks: Sequence[Mark], told: bool = True) -> str:
     if len(shown) < 2:
         return '<p class="small">Too few batches to draw.</p>'
     known = [mark for mark in shown if math.isfinite(mark.low)]
-    top = min(max([m.high for m in known[len(known) // 8 :]] + [m.value for m in shown]), 2.5 * shown[-1].value or 1.0)
-    low = min([m.low for m in known] + [m.value for m in shown])
-    axes = Axes((shown[0].rows, shown[-1].rows), (low, max(top, low + 1e-12)))
-    upper = [f"{axes.x(m.rows):.1f},{axes.y(min(m.high, top)):.1f}" for m in known]
-    lower = [f"{axes.x(m.rows):.1f},{axes.y(m.low):.1f}" for m in reversed(known)]
-    band = f'<polygon class="band" points="{" ".join([*upper, *lower])}"/>' if known else ""
-    points = " ".join(f"{axes.x(m.rows):.1f},{axes.y(min(m.value, top)):.1f}" for m in shown)
+    low, high = _reach(shown, known)
+    axes = Axes((shown[0].rows, shown[-1].rows), (low, high))
+
+    def point(rows: int, value: float) -> str:
+        return f"{axes.x(rows):.1f},{axes.y(min(max(value, low), high)):.1f}"
+
+    around = [*(point(m.rows, m.high) for m in known), *(point(m.rows, m.low) for m in reversed(known))]
+    band = f'<polygon class="band" points="{" ".join(around)}"/>' if known else ""
+    points = " ".join(point(m.rows, m.value) for m in shown)
+    zero = f'<line class="mean" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{axes.y(0):.1f}" y2="{axes.y(0):.1f}"/>'
+    band += zero if low < 0.0 < high else ""
     ends = "".join(
         f'<text x="{axes.x(m.rows):.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{m.rows:,} rows</text>'
         for m, anchor in ((shown[0], "start"), (shown[-1], "end"))
@@ -67,6 +72,14 @@ def course(marks: Sequence[Mark], told: bool = True) -> str:
     said = f"from {shown[0].value:.3g} to {shown[-1].value:.3g} over {shown[-1].rows:,} rows"
     line = f'<polyline class="line" points="{points}"/>' if told else ""
     return drawing(f"{axes.across()}{band}{line}{ends}", said if told else "a band without a value")
+
+
+def _reach(shown: Sequence[Mark], known: Sequence[Mark]) -> tuple[float, float]:
+    """What of a course to show: all of it, but no more than three times its last band away from its last value."""
+    ends = [end for mark in known for end in (mark.low, mark.high)] + [mark.value for mark in shown]
+    last, wide = shown[-1].value, 3 * (known[-1].high - known[-1].low) if known else math.inf
+    low, high = max(min(ends), last - wide), min(max(ends), last + wide)
+    return low, max(high, low + 1e-12)
 
 
 def spread(counts: NDArray[np.int64]) -> str:

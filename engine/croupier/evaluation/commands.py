@@ -14,11 +14,12 @@ from rich.progress import Progress as Bar
 from croupier.errors import CroupierError
 from croupier.evaluation.compare import compare
 from croupier.evaluation.datasets import evaluate_dataset, from_path
+from croupier.evaluation.differences import Comparison
 from croupier.evaluation.estimators import NAMES
 from croupier.evaluation.evaluate import evaluate
 from croupier.evaluation.intervals import DEFAULT, INTERVALS
 from croupier.evaluation.log import Progress
-from croupier.evaluation.results import Comparison, Evaluation
+from croupier.evaluation.results import Evaluation
 
 FILES = (".csv", ".parquet", ".dsjson", ".json")
 TARGETS = (
@@ -31,6 +32,7 @@ FILE_TARGETS = "; on such a file: logged, uniform, constant:ACTION, column:P, or
 Targets = Annotated[list[str], typer.Option("--target", "-t", help=TARGETS + FILE_TARGETS)]
 Level = Annotated[float, typer.Option(help="Of the intervals.")]
 InSample = Annotated[bool, typer.Option("--in-sample", help="Use rows from which a snapshot has learned, too.")]
+Html = Annotated[Path | None, typer.Option(help="Write a page to this file, too.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -53,7 +55,7 @@ def evaluate_command(
         list[str] | None, typer.Option("--interval", "-i", help=f"{', '.join(INTERVALS)}; give it several times.")
     ] = None,
     segment: Annotated[str | None, typer.Option(help="A feature of the context, by whose values to split.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page to this file, too.")] = None,
+    html: Html = None,
     level: Level = 0.95,
     in_sample: InSample = False,
     column: Annotated[
@@ -89,9 +91,7 @@ def evaluate_command(
                 in_sample=in_sample,
                 progress=progress,
             )
-    if html is not None:
-        html.write_text(result.to_html(), encoding="utf-8")
-    _print(result, json)
+    _print(result, html, json)
 
 
 def compare_command(
@@ -100,6 +100,7 @@ def compare_command(
     estimator: Annotated[str, typer.Option("--estimator", "-e", help="ips, snips, dr or sndr.")] = "dr",
     level: Level = 0.95,
     in_sample: InSample = False,
+    html: Html = None,
     json: AsJson = False,
 ) -> None:
     """Compare policies on the same rows of a log, and say whether one is ahead."""
@@ -107,10 +108,12 @@ def compare_command(
         result = compare(
             store_url(store), target, estimator=estimator, level=level, in_sample=in_sample, progress=progress
         )
-    _print(result, json)
+    _print(result, html, json)
 
 
-def _print(result: Evaluation | Comparison, json: bool) -> None:
+def _print(result: Evaluation | Comparison, html: Path | None, json: bool) -> None:
+    if html is not None:
+        html.write_text(result.to_html(), encoding="utf-8")
     if json:
         typer.echo(result.to_json())
     else:

@@ -7,12 +7,13 @@ from itertools import combinations
 
 from croupier.errors import InputError
 from croupier.evaluation.base import Estimator
+from croupier.evaluation.differences import Comparison, Difference
 from croupier.evaluation.estimators import named
 from croupier.evaluation.evaluate import Gathered, distinct, judged
 from croupier.evaluation.intervals import Setting, checked_level, methods, normal_fixed_sample
 from croupier.evaluation.log import Progress, Rows, Sink, observe
 from croupier.evaluation.pairs import Pair
-from croupier.evaluation.results import Comparison, Difference, Evaluation
+from croupier.evaluation.results import Evaluation
 from croupier.evaluation.source import opened
 from croupier.evaluation.tally import Tally
 from croupier.evaluation.targets import Target
@@ -36,7 +37,8 @@ def compare(
 
     Paired: what varies alike in both targets cancels, so a difference is often known far better than either value.
     Every pair is compared, because the leader is found by looking; the intervals of all m pairs hold together
-    (Bonferroni).
+    (Bonferroni). Each difference has an interval for one look, and a confidence sequence for whoever keeps looking:
+    on the terms of `dr` whatever the estimator, narrow where the logging policy declares a floor.
 
     Args:
         url: The store; it is read only.
@@ -65,23 +67,36 @@ def compare(
     >>> comparison.leader, comparison.carried
     ('constant:sale', True)
     """
+    asked = comparable(estimator, len(targets), level)
+    with opened(url, policy, learner) as source:
+        resolved = distinct(targets, source)
+        setting = Setting(*source.configuration.reward_range)
+        gathered = Gathered([Tally([asked], methods(["normal"]), setting) for _ in resolved], level)
+        pairs = paired_up(asked, len(resolved), setting, level)
+        both = [(pair.first, pair.second) for pair in pairs]
+        counts = observe(source, resolved, gathering(gathered, pairs), progress, in_sample, pairs=both)
+    labelled = [(target.label, target.notes(), target.learned_upto) for target in resolved]
+    evaluation = judged(gathered, labelled, counts, level, rules, in_sample)
+    return compared(pairs, evaluation, asked, level, rules)
+
+
+def comparable(estimator: str, targets: int, level: float) -> Estimator:
+    """The estimator of this name. Raises InputError where differences by it cannot be had, or there are none."""
     checked_level(level)
     (asked,) = named([estimator])
     if asked.model_only:
         raise InputError(
             f"differences by {estimator} rest on the reward model alone, which no log vouches for; take dr"
         )
-    if len(targets) < 2:
-        raise InputError(f"give at least two targets to compare, not {len(targets)}")
-    with opened(url, policy, learner) as source:
-        resolved = distinct(targets, source)
-        setting = Setting(*source.configuration.reward_range)
-        gathered = Gathered([Tally([asked], methods(["normal"]), setting) for _ in resolved])
-        pairs = [Pair(asked, first, second) for first, second in combinations(range(len(resolved)), 2)]
-        counts = observe(source, resolved, gathering(gathered, pairs), progress, in_sample)
-    labelled = [(target.label, target.notes(), target.learned_upto) for target in resolved]
-    evaluation = judged(gathered, labelled, counts, level, rules, in_sample)
-    return compared(pairs, evaluation, asked, level, rules)
+    if targets < 2:
+        raise InputError(f"give at least two targets to compare, not {targets}")
+    return asked
+
+
+def paired_up(estimator: Estimator, targets: int, setting: Setting, level: float) -> list[Pair]:
+    """Every pair of so many targets."""
+    both = list(combinations(range(targets), 2))
+    return [Pair(estimator, first, second, setting, level, len(both)) for first, second in both]
 
 
 def gathering(gathered: Gathered, pairs: Sequence[Pair]) -> Sink:
@@ -107,11 +122,12 @@ def compared(
     }
     leader = max(values, key=values.__getitem__) if values else None
     against = [_against(each, leader) for each in differences if leader in (each.first, each.second)]
-    reasons = [reason for reason in against if reason]
-    if leader is None:
-        reasons = ["every target is refused"]
-    reason = "; ".join(reasons) or "every difference to it is significant"
-    return Comparison(evaluation, estimator.name, differences, leader, not reasons, reason)
+    reasons = [reason for reason in against if reason] if values else ["every target is refused"]
+    lasting = not reasons and all(
+        each.ahead_any_time == leader for each in differences if leader in (each.first, each.second)
+    )
+    reason = "; ".join(reasons) or _for(lasting)
+    return Comparison(evaluation, estimator.name, differences, leader, not reasons, lasting, reason)
 
 
 def _difference(pair: Pair, evaluation: Evaluation, level: float, pairs: int, rules: Rules) -> Difference:
@@ -122,17 +138,22 @@ def _difference(pair: Pair, evaluation: Evaluation, level: float, pairs: int, ru
         for each in (first, second)
         for refusal in each.estimates[pair.estimator.name].verdict.refusals
     ]
-    verdict = Verdict(tuple(refusals)).with_refusal(_alike(pair.effective, rules))
-    interval = normal_fixed_sample(value, error, level, pairs)
-    return Difference(first.label, second.label, value, error, interval, pair.effective, verdict)
+    verdict = Verdict(tuple(refusals)).with_refusal(_alike(pair, rules))
+    interval, effective = normal_fixed_sample(value, error, level, pairs), min(pair.effective, pair.expected)
+    return Difference(
+        first.label, second.label, value, error, interval, pair.sequence(), effective, verdict, pair.course
+    )
 
 
-def _alike(effective: float, rules: Rules) -> Refusal | None:
+def _alike(pair: Pair, rules: Rules) -> Refusal | None:
+    """A refusal where too few rows, seen or expected, tell the two apart."""
+    effective = min(pair.effective, pair.expected)
     if effective >= rules.ess:
         return None
+    told = "differ" if pair.effective <= pair.expected else "were to be expected to differ"
     return Refusal(
         Cause.THIN,
-        f"the two differ on {effective:.0f} effective rows, and an interval needs {rules.ess:.0f}",
+        f"the two {told} on {effective:.0f} effective rows, and an interval needs {rules.ess:.0f}",
         "more rewarded decisions, or targets that differ more",
     )
 
@@ -145,3 +166,10 @@ def _against(difference: Difference, leader: str | None) -> str | None:
     if not difference.verdict.enough:
         return f"the difference to {other} is {difference.verdict}"
     return f"the difference to {other} could be 0"
+
+
+def _for(lasting: bool) -> str:
+    """What speaks for a leader that is ahead."""
+    if lasting:
+        return "every difference to it is significant, however often you have looked"
+    return "every difference to it is significant at this one look, and not yet for one who has kept looking"

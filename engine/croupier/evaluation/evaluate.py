@@ -85,7 +85,7 @@ def evaluate(
     with opened(url, policy, learner) as source:
         resolved = distinct(targets, source)
         setting = Setting(*source.configuration.reward_range)
-        gathered = Gathered([Tally(asked, kinds, setting) for _ in resolved])
+        gathered = Gathered([Tally(asked, kinds, setting) for _ in resolved], level)
         counts = observe(source, resolved, gathered.add, progress, in_sample, segment)
     labelled = [(target.label, target.notes(), target.learned_upto) for target in resolved]
     return judged(gathered, labelled, counts, level, rules, in_sample)
@@ -94,8 +94,8 @@ def evaluate(
 class Gathered:
     """A tally and a story for each target, and what the logging policy earned."""
 
-    def __init__(self, tallies: Sequence[Tally]) -> None:
-        self.parts = [(tally, Story(tally)) for tally in tallies]
+    def __init__(self, tallies: Sequence[Tally], level: float = 0.95) -> None:
+        self.parts = [(tally, Story(tally, level)) for tally in tallies]
         self.total, self.rows = 0.0, 0
 
     def add(self, rows: Rows) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from croupier.errors import EvidenceError
@@ -49,6 +49,7 @@ class Rows:
         weight: By target the largest weight there can be under the declared floor; None without one.
         copies: How many rows each stands for; None for 1.
         squares: By target Σ_a π(a|x)²/p(a|x), what w² was expected to be; empty where distributions are not known.
+        apart: By pair of targets what |w₁ − w₂| and its square were expected to be; empty likewise.
     """
 
     reward: Vector
@@ -62,6 +63,7 @@ class Rows:
     weight: tuple[float | None, ...]
     copies: Vector | None = None
     squares: tuple[Vector | None, ...] = ()
+    apart: Mapping[tuple[int, int], tuple[Vector, Vector]] = field(default_factory=dict)
 
     def columns(self, target: int) -> Columns:
         """What the estimators need of one target."""
@@ -85,6 +87,7 @@ def observe(
     progress: Progress | None = None,
     in_sample: bool = False,
     segment: str | None = None,
+    pairs: Sequence[tuple[int, int]] = (),
 ) -> Counts:
     """Fold a log once, and note at each decision what the logging policy, the reward model and every target make of it.
 
@@ -98,6 +101,7 @@ def observe(
         progress: Called with (position, head) now and then.
         in_sample: Keep the rows from whose rewards a target had learned beforehand.
         segment: A feature of the context by which rows are told apart.
+        pairs: Which targets are to be compared.
 
     Raises:
         EvidenceError: Nothing is left to evaluate on.
@@ -105,7 +109,8 @@ def observe(
     """
     from croupier.evaluation.recorder import Recorder
 
-    recorder = Recorder(source, targets, sink, progress or (lambda position, head: None), in_sample, segment)
+    telling = progress or (lambda position, head: None)
+    recorder = Recorder(source, targets, sink, telling, in_sample, segment, pairs)
     recorder.fold.run(source.head, recorder.visit)
     recorder.flush()
     counts = Counts(*recorder.counts)

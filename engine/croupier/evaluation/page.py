@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
 
 from croupier.evaluation.charts import course, ranges, spread
@@ -16,28 +17,38 @@ from croupier.evaluation.verdict import judge
 
 def evaluation_page(evaluation: Evaluation) -> str:
     """The page. The number of a refused estimate is not on it; its confidence sequence is, which holds in any case."""
-    body = [_head(evaluation), _overview(evaluation), *map(_target, evaluation.targets), _foot(evaluation)]
+    body = [_head(evaluation), _overview(evaluation), *map(_target, evaluation.targets), foot(evaluation)]
+    return document("Off-policy evaluation", "".join(body))
+
+
+def document(title: str, body: str) -> str:
+    """A page that needs nothing but a browser."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>Off-policy evaluation</title><style>{STYLE}</style></head>"
-        f"<body><main>{''.join(body)}</main></body></html>\n"
+        f"<title>{title}</title><style>{STYLE}</style></head>"
+        f"<body><main>{body}</main></body></html>\n"
     )
+
+
+def facts(told: Sequence[tuple[str, str]]) -> str:
+    """A few figures with what they are, side by side."""
+    shown = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in told)
+    return f'<section class="facts">{shown}</section>'
 
 
 def _head(evaluation: Evaluation) -> str:
     counts = evaluation.counts
-    facts = [
+    told = [
         (f"{counts.rows:,}", "rewarded decisions"),
-        (_number(evaluation.mean_reward), "mean reward earned"),
+        (number(evaluation.mean_reward), "mean reward earned"),
         (
             f"{sum(target.verdict.enough for target in evaluation.targets)} of {len(evaluation.targets)}",
             "targets with enough evidence",
         ),
     ]
-    shown = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in facts)
-    return f'<h1>What other policies would have earned</h1><section class="facts">{shown}</section>'
+    return f"<h1>What other policies would have earned</h1>{facts(told)}"
 
 
 def _overview(evaluation: Evaluation) -> str:
@@ -75,10 +86,8 @@ def _ranges(evaluation: Evaluation) -> str:
 def _cell(estimate: Estimate) -> str:
     if not estimate.verdict.enough:
         return f'<td class="refused" data-of="{escape(estimate.estimator)}">refused</td>'
-    lines = "".join(
-        f"<small>{_between(each)} <i>{short(kind)}</i></small>" for kind, each in estimate.intervals.items()
-    )
-    return f'<td data-of="{escape(estimate.estimator)}"><b>{_number(estimate.value)}</b>{lines}</td>'
+    lines = "".join(f"<small>{between(each)} <i>{short(kind)}</i></small>" for kind, each in estimate.intervals.items())
+    return f'<td data-of="{escape(estimate.estimator)}"><b>{number(estimate.value)}</b>{lines}</td>'
 
 
 def _target(target: Evaluated) -> str:
@@ -87,7 +96,7 @@ def _target(target: Evaluated) -> str:
     story = target.story
     charts = (
         f"<figure><figcaption>{escape(story.estimator.name)} over the log, with its confidence sequence</figcaption>"
-        f"{course(story.marks, target.verdict.enough)}</figure>"
+        f"{course(story.course.marks, target.verdict.enough)}</figure>"
         f"<figure><figcaption>Weights: how many rows have which</figcaption>{spread(story.spread)}</figure>"
     )
     return (
@@ -138,17 +147,20 @@ def _segment(tally: Tally) -> str:
         return f'<td>{count:,}</td><td class="refused">refused</td>'
     value, _ = estimator.estimate(tally.moments[estimator.name])
     interval = tally.intervals(estimator, 0.95)["normal"]
-    return f"<td>{count:,}</td><td><b>{_number(value)}</b><small>{_between(interval)}</small></td>"
+    return f"<td>{count:,}</td><td><b>{number(value)}</b><small>{between(interval)}</small></td>"
 
 
-def _foot(evaluation: Evaluation) -> str:
+def foot(evaluation: Evaluation) -> str:
+    """What a reader must know of the log as a whole."""
     lines = "".join(f"<li>{escape(line)}.</li>" for line in remarks(evaluation))
     return f'<footer><ul class="small">{lines}</ul></footer>' if lines else ""
 
 
-def _between(interval: Interval) -> str:
-    return f"{_number(interval.low)} … {_number(interval.high)}"
+def between(interval: Interval) -> str:
+    """The ends of an interval."""
+    return f"{number(interval.low)} … {number(interval.high)}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Four digits, with a minus sign."""
     return f"{value:.4g}".replace("-", "−")

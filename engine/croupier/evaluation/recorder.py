@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from croupier.configuration import described
 from croupier.errors import PolicyFailed
 from croupier.evaluation.log import BATCH, EVERY, Progress, Rows, Sink
+from croupier.evaluation.measures import Measured, measured
 from croupier.evaluation.source import Source
 from croupier.evaluation.targets import Target
 from croupier.fold import Fold
@@ -23,12 +24,12 @@ from croupier_storage import Fact
 
 
 class Seen(NamedTuple):
-    """One decision as it was visited: q̂ of the logged action, and by target w, v̂, the probability off support."""
+    """One decision as it was visited: q̂ of the logged action, its segment, and what was measured."""
 
     fact: Fact
     q: float
     segment: str
-    targets: list[tuple[float, float, float, float]]
+    measured: Measured
 
 
 class Recorder:
@@ -42,8 +43,10 @@ class Recorder:
         progress: Progress,
         in_sample: bool,
         segment: str | None,
+        pairs: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.source, self.targets, self.sink, self.progress = source, targets, sink, progress
+        self.pairs = pairs
         self.fold = Fold(source.given, source.configuration, source.log, self.learned)
         self.own = _own_learner(source, self.fold)
         self.low, self.high = source.configuration.reward_range
@@ -51,7 +54,7 @@ class Recorder:
         self._upto = -1 if in_sample else max((target.learned_upto for target in targets), default=0)
         self._taught = max((target.learned_upto for target in targets), default=0)
         self._segment, self._batch = segment, list[Seen]()
-        self._most = [0.0] * len(targets)
+        self._most: Vector = np.zeros(len(targets))
         self._floor: tuple[Policy | None, float | None] = (None, None)
 
     def learned(self, fact: Fact, decided: Decided, reward: float) -> None:
@@ -68,15 +71,11 @@ class Recorder:
         logged = _vector(policy.probabilities(decided.context, decided.actions), decided, fact, "its own policy")
         estimates = self._estimates(decided)
         self.counts[4] += not abs(logged[decided.drawn] - decided.propensity) <= ELSEWHERE
-        noted = []
-        for k, target in enumerate(self.targets):
-            p = _vector(target.probabilities(decided, logged), decided, fact, target.label)
-            self._most[k] = max(self._most[k], float(p.max()) * len(p))
-            weight = float(p[decided.drawn]) / decided.propensity
-            off = logged == 0.0
-            square = float((p[~off] ** 2 / logged[~off]).sum())
-            noted.append((weight, float(p @ estimates), float(p[off].sum()), square))
-        self._batch.append(Seen(fact, float(estimates[decided.drawn]), self._named(decided), noted))
+        vectors = [_vector(each.probabilities(decided, logged), decided, fact, each.label) for each in self.targets]
+        table = np.array(vectors)
+        self._most = np.maximum(self._most, table.max(axis=1) * table.shape[1])
+        found = measured(table, logged, estimates, decided.drawn, decided.propensity, self.pairs)
+        self._batch.append(Seen(fact, float(estimates[decided.drawn]), self._named(decided), found))
         self._tell(fact, policy)
 
     def _tell(self, fact: Fact, policy: Policy) -> None:
@@ -117,13 +116,15 @@ class Recorder:
     def _rows(self, reward: Vector, kept: NDArray[np.bool_]) -> Rows:
         batch = [seen for seen, keep in zip(self._batch, kept, strict=True) if keep]
         reward = reward[kept]
-        table = np.array([seen.targets for seen in batch]).reshape(len(batch), len(self.targets), 4)
+        table = np.array([seen.measured.targets for seen in batch]).reshape(len(batch), len(self.targets), 4)
         w, v, outside, squares = (tuple(np.ascontiguousarray(table[:, :, j].T)) for j in range(4))
+        told = np.array([seen.measured.pairs for seen in batch]).reshape(len(batch), len(self.pairs), 2)
+        apart = {pair: (told[:, k, 0], told[:, k, 1]) for k, pair in enumerate(self.pairs)}
         q, at = (np.array(column, dtype=np.float64) for column in ([s.q for s in batch], [s.fact.at for s in batch]))
-        weight = tuple(most / self._floor[1] if self._floor[1] else None for most in self._most)
+        weight = tuple(float(most) / self._floor[1] if self._floor[1] else None for most in self._most)
         segments = tuple(seen.segment for seen in batch) if self._segment is not None else ()
         scaled = (reward - self.low) / (self.high - self.low)
-        return Rows(reward, scaled, q, at, segments, w, v, outside, weight, squares=squares)
+        return Rows(reward, scaled, q, at, segments, w, v, outside, weight, squares=squares, apart=apart)
 
     def _rewards(self) -> tuple[Vector, NDArray[np.int64]]:
         """For each decision its outcome, and since when there is one; 0 where there is none. Shape (n,) each.

@@ -1,10 +1,9 @@
-"""Evaluations and comparisons as tables and as plain data. A refused number is never shown in a table."""
+"""Evaluations as tables. A refused number is never shown in one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Group
 from rich.markup import escape
@@ -12,26 +11,25 @@ from rich.table import Table
 from rich.text import Text
 
 from croupier.evaluation.estimators import DM
-from croupier.evaluation.intervals import Interval
 from croupier.evaluation.log import Counts
-from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluated, Evaluation
+from croupier.evaluation.results import Estimate, Evaluated, Evaluation
 from croupier.evaluation.verdict import Verdict
 
 
 def evaluation_table(evaluation: Evaluation) -> Group:
     """The estimates, the evidence behind them, and what speaks against them, as three parts below each other."""
-    return Group(_estimates(evaluation), _evidence(evaluation), *_intervals(evaluation), *_remarks(evaluation))
+    return Group(_estimates(evaluation), _evidence(evaluation), *_intervals(evaluation), *told(evaluation))
 
 
 def _estimates(evaluation: Evaluation) -> Table:
-    table = _headed(["target"], list(evaluation.targets[0].estimates), _title(evaluation))
+    table = headed_table(["target"], list(evaluation.targets[0].estimates), title(evaluation))
     for target in evaluation.targets:
         table.add_row(escape(target.label), *map(_shown, target.estimates.values()))
     return table
 
 
 def _evidence(evaluation: Evaluation) -> Table:
-    table = _headed(
+    table = headed_table(
         ["target"],
         ["ESS w", "ESS w·r", "ESS w·(1-r)", "expected", "largest shares", "tail k", "mean w", "off support"],
         "Evidence",
@@ -51,7 +49,8 @@ def _tail(k: float) -> str:
     return f"{k:.2f}" if math.isfinite(k) else "none"
 
 
-def _headed(left: Sequence[str], right: Sequence[str], title: str) -> Table:
+def headed_table(left: Sequence[str], right: Sequence[str], title: str) -> Table:
+    """An empty table with these columns."""
     table = Table(title=title, title_justify="left")
     for heading in left:
         table.add_column(heading, overflow="fold")
@@ -60,7 +59,8 @@ def _headed(left: Sequence[str], right: Sequence[str], title: str) -> Table:
     return table
 
 
-def _title(evaluation: Evaluation) -> str:
+def title(evaluation: Evaluation) -> str:
+    """On how much it rests, and what was earned."""
     return f"{evaluation.counts.rows:,} rewarded decisions, mean reward {evaluation.mean_reward:.4g}"
 
 
@@ -91,7 +91,7 @@ def _intervals(evaluation: Evaluation) -> list[Text]:
     return [*(Text(f"{kind}.") for kind in kinds), Text(explained)]
 
 
-def _remarks(evaluation: Evaluation) -> list[Text]:
+def told(evaluation: Evaluation) -> list[Text]:
     """Refusals with what would help, notes, and what was left out."""
     refused = [line for target in evaluation.targets for line in _refusals(target)]
     notes = [f"{target.label}: {note}." for target in evaluation.targets for note in target.notes]
@@ -125,95 +125,3 @@ def left_out(counts: Counts) -> list[str]:
     if counts.seen and counts.rows + counts.unrewarded + counts.seen == counts.decisions:
         lines.append(f"{counts.seen:,} rows are left out for all targets: a snapshot had learned from their rewards")
     return lines
-
-
-def comparison_table(comparison: Comparison) -> Group:
-    """A row per pair of targets, and beneath it the leader and what speaks against it."""
-    title = f"{_title(comparison.evaluation)}: differences by {comparison.estimator}"
-    table = _headed(["first", "second"], ["first - second", "effective rows", "ahead"], title)
-    for each in comparison.differences:
-        effective = f"{each.effective_rows:,.0f}"
-        table.add_row(escape(each.first), escape(each.second), _apart(each), effective, _ahead(each))
-    interval = comparison.differences[0].interval
-    kind = Text(f"Intervals: {interval.level:.4g} together, {interval.guarantee}.")
-    return Group(table, Text(_conclusion(comparison)), kind, *_remarks(comparison.evaluation))
-
-
-def _apart(difference: Difference) -> str:
-    if not difference.verdict.enough:
-        return "refused"
-    low, high, *_ = difference.interval
-    return f"{difference.value:+.4g}\n[dim]{low:+.4g} … {high:+.4g}[/dim]"
-
-
-def _ahead(difference: Difference) -> str:
-    return "" if not difference.verdict.enough else escape(difference.ahead or "neither")
-
-
-def _conclusion(comparison: Comparison) -> str:
-    if comparison.leader is None:
-        return f"No leader: {comparison.reason}."
-    carried = "carried" if comparison.carried else "not carried"
-    return f"Leader: {comparison.leader}, {carried} by the evidence: {comparison.reason}."
-
-
-def evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
-    """Everything in an evaluation as plain data."""
-    return {
-        "counts": evaluation.counts._asdict(),
-        "left_out": remarks(evaluation),
-        "mean_reward": evaluation.mean_reward,
-        "targets": [
-            {
-                "target": target.label,
-                "verdict": _verdict_dict(target.verdict),
-                "estimates": {name: _estimate_dict(each) for name, each in target.estimates.items()},
-                "diagnostics": target.diagnostics.to_dict(),
-                "notes": list(target.notes),
-            }
-            for target in evaluation.targets
-        ],
-    }
-
-
-def comparison_dict(comparison: Comparison) -> dict[str, Any]:
-    """Everything in a comparison as plain data."""
-    return {
-        "estimator": comparison.estimator,
-        "leader": comparison.leader,
-        "carried": comparison.carried,
-        "reason": comparison.reason,
-        "differences": [
-            {
-                "first": each.first,
-                "second": each.second,
-                "value": each.value,
-                "error": each.error,
-                "interval": _interval_dict(each.interval),
-                "effective_rows": each.effective_rows,
-                "verdict": _verdict_dict(each.verdict),
-                "ahead": each.ahead,
-            }
-            for each in comparison.differences
-        ],
-        "evaluation": evaluation_dict(comparison.evaluation),
-    }
-
-
-def _estimate_dict(estimate: Estimate) -> dict[str, Any]:
-    return {
-        "value": estimate.value,
-        "error": estimate.error,
-        "interval": _interval_dict(estimate.interval),
-        "intervals": {kind: _interval_dict(each) for kind, each in estimate.intervals.items()},
-        "verdict": _verdict_dict(estimate.verdict),
-    }
-
-
-def _interval_dict(interval: Interval) -> dict[str, Any]:
-    return interval._asdict()
-
-
-def _verdict_dict(verdict: Verdict) -> dict[str, Any]:
-    refusals = [{**each._asdict(), "cause": each.cause.value} for each in verdict.refusals]
-    return {"enough": verdict.enough, "refusals": refusals}

@@ -1,4 +1,4 @@
-"""What evaluations and comparisons give back."""
+"""What an evaluation gives back."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain data; the numbers of a refused estimate are there, beside the refusal."""
-        from croupier.evaluation.report import evaluation_dict
+        from croupier.evaluation.plain import evaluation_dict
 
         return evaluation_dict(self)
 
@@ -100,65 +100,6 @@ class Evaluation:
         from croupier.evaluation.report import evaluation_table
 
         return evaluation_table(self)
-
-    def __rich__(self) -> Group:
-        return self.table()
-
-
-class Difference(NamedTuple):
-    """What `first` would have earned over `second` on the same rows, in units of reward per decision."""
-
-    first: str
-    second: str
-    value: float
-    error: float
-    interval: Interval
-    effective_rows: float
-    verdict: Verdict
-
-    @property
-    def ahead(self) -> str | None:
-        """Whichever of the two the evidence puts ahead; None where it does not say."""
-        if not self.verdict.enough or self.interval.low <= 0.0 <= self.interval.high:
-            return None
-        return self.first if self.value > 0.0 else self.second
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """What `compare` found; `rich.print` shows it as a table.
-
-    Attributes:
-        evaluation: Of every target, by the estimator that the differences use.
-        estimator: Its name.
-        differences: One for each pair of targets; their intervals hold together, at the level.
-        leader: The highest estimate among those not refused; None where all are.
-        carried: Whether the evidence puts the leader ahead of every other target.
-        reason: Why it does, or what stands against it.
-    """
-
-    evaluation: Evaluation
-    estimator: str
-    differences: tuple[Difference, ...]
-    leader: str | None
-    carried: bool
-    reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain data."""
-        from croupier.evaluation.report import comparison_dict
-
-        return comparison_dict(self)
-
-    def to_json(self) -> str:
-        """`to_dict` as JSON; a number that is not finite becomes null."""
-        return orjson.dumps(self.to_dict(), option=orjson.OPT_INDENT_2).decode()
-
-    def table(self) -> Group:
-        """For `rich.print`; the number of a refused difference is not shown."""
-        from croupier.evaluation.report import comparison_table
-
-        return comparison_table(self)
 
     def __rich__(self) -> Group:
         return self.table()

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from croupier.evaluation.base import Estimator
+from croupier.evaluation.course import Course, Mark
 from croupier.evaluation.intervals import INTERVALS, Interval, Setting
 from croupier.evaluation.log import Rows
 from croupier.evaluation.tally import Tally
 from croupier_policies import Vector
 
-MARKS = 96  # points of a course; beyond twice as many, every second is dropped
 SEGMENTS = 24  # told apart; the rest goes under one name
 OTHERS = "others"
 STEP = 2  # classes of weights to each doubling
 LEAST, MOST = -8, 14  # powers of two at the ends of the classes
-
-
-class Mark(NamedTuple):
-    """Where an estimate stood after some rows: the time of the last of them, and the ends of the sequence, or NaN."""
-
-    rows: int
-    at: float
-    value: float
-    low: float
-    high: float
 
 
 class Story:
@@ -36,29 +25,27 @@ class Story:
 
     Args:
         tally: Of the same target; its `betting-sequence`, where it has one, is followed.
+        level: Of the sequence.
 
     Attributes:
-        marks: The course of the estimate, thinned out as it grows.
+        course: Of the estimate.
         spread: Rows by weight: none at all, then classes of half a doubling each from 2⁻⁸ to 2¹⁴, the ends open.
         segments: A tally for each value of the segment feature.
     """
 
-    def __init__(self, tally: Tally) -> None:
-        self.estimator = followed(tally)
-        self.marks: list[Mark] = []
+    def __init__(self, tally: Tally, level: float = 0.95) -> None:
+        self.estimator, self.level = followed(tally), level
+        self.course = Course()
         self.spread = np.zeros(2 + (MOST - LEAST) * STEP, dtype=np.int64)
         self.segments: dict[str, Tally] = {}
-        self._tally, self._batches, self._stride = tally, 0, 1
+        self._tally = tally
 
     def add(self, rows: Rows, target: int) -> None:
         """Take in a batch that the tally has taken in before."""
         self.spread += classes(rows.w[target])
         self._split(rows, target)
-        self._batches += 1
-        if len(rows) and self._batches % self._stride == 0:
-            self.marks.append(self._mark(float(rows.at[-1])))
-        if len(self.marks) > 2 * MARKS:
-            self.marks, self._stride = self.marks[1::2], self._stride * 2
+        if len(rows):
+            self.course.add(lambda: self._mark(float(rows.at[-1])))
 
     def _mark(self, at: float) -> Mark:
         value, _ = self.estimator.estimate(self._tally.moments[self.estimator.name])
@@ -66,13 +53,13 @@ class Story:
         low, high = (math.nan, math.nan) if interval is None else interval[:2]
         return Mark(self._tally.diagnostics.count, at, value, low, high)
 
-    def sequence(self, level: float = 0.95) -> Interval | None:
+    def sequence(self) -> Interval | None:
         """The confidence sequence that is followed, as it stands."""
         gathering = self._tally.gathered.get("betting-sequence")
         if gathering is None:
             return None
         gathering.bounded(self._tally.setting.weight)
-        return gathering.interval(self.estimator, self._tally.moments[self.estimator.name], level)
+        return gathering.interval(self.estimator, self._tally.moments[self.estimator.name], self.level)
 
     def _split(self, rows: Rows, target: int) -> None:
         if not rows.segments:

@@ -38,6 +38,12 @@ def test_sequences_and_empirical_bernstein_hold_at_every_look(watched, target, k
         assert sum(each.ever for each in own) <= most(RUNS)
 
 
+def test_the_sequence_of_a_difference_holds_at_every_look(watched):
+    own = [each for each in watched if each[:2] == ("best - uniform", "betting-sequence")]
+    assert len(own) == RUNS
+    assert sum(each.ever for each in own) <= most(RUNS)
+
+
 def test_a_fixed_sample_interval_that_is_looked_at_daily_fails(watched):
     for estimator in ("ips", "snips", "dr"):
         own = [each for each in watched if each[:3] == ("best", "normal", estimator)]

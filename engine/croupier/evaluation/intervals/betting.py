@@ -106,10 +106,20 @@ class Betting(Gathering):
         """Place the bets of a batch."""
         low, high, *_ = self.setting
         scaled = (columns.r - low) / (high - low)
+        own = (columns.v + columns.w * (columns.r - columns.q) - low) / (high - low)
+        self.place(columns.w * scaled, columns.w * (1.0 - scaled), own)
+
+    def place(self, gains: Vector, losses: Vector, own: Vector) -> None:
+        """Place the bets of a batch, shape (n,) each.
+
+        Args:
+            gains: Terms of at least 0 whose mean is at most V, for V on the scale of 0 to 1.
+            losses: Terms of at least 0 whose mean is at most 1 − V.
+            own: Terms of either sign whose mean is V.
+        """
         for name, (above, flipped, below) in self.bets.items():
-            x = columns.w * scaled if name == "ips" else (terms["dr"][:, 0] - low) / (high - low)
-            rest = columns.w * (1.0 - scaled)
-            self.bets[name] = [above.placed(x), flipped.placed(rest), below.placed(x)]
+            x = gains if name == "ips" else own
+            self.bets[name] = [above.placed(x), flipped.placed(losses), below.placed(x)]
             least, most = self.range[name]
             self.range[name] = (min(least, float(x.min(initial=0.0))), max(most, float(x.max(initial=0.0))))
 
