@@ -20,6 +20,7 @@ from croupier.errors import (
     UnknownDecision,
 )
 from croupier.evaluation import Comparison, Evaluation, compare, evaluate
+from croupier.experiments import Experiment
 from croupier.fold import ReplayWarning
 from croupier.rewards import Rewards
 from croupier.verify import Verification, verify
@@ -50,6 +51,7 @@ __all__ = [
     "EngineClosed",
     "Evaluation",
     "EvidenceError",
+    "Experiment",
     "InputError",
     "InverseGapPolicy",
     "LinearPolicy",

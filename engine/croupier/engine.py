@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from croupier import encoding
+from croupier import encoding, trials
 from croupier.behaviour import observation
 from croupier.decision import Decision, Outcome, Status
 from croupier.errors import Conflict, InputError, NotNow, StoreError, storing
+from croupier.experiments.experiment import Experiment
 from croupier.fold import Progress
 from croupier.ids import IdSource, time_ordered
 from croupier.inputs import Candidates, CandidateSets, Context, moment, reward_value, text
 from croupier.live import Asked, Live, Options
-from croupier.opening import Settings
+from croupier.opening import Settings, in_force
 from croupier.outage import Outage, begin
-from croupier.parts import Parts
+from croupier.parts import Given, Parts
 from croupier.rewards import FIRST, Rewards, Standing
 from croupier.snapshots import export_snapshot, import_snapshot
 from croupier.windows import Background, Ticker
 from croupier_policies import Learner, Policy, RiverLearner, SoftmaxPolicy
-from croupier_storage import Fact, Kind, SnapshotInfo, open_storage, reward_fact
+from croupier_storage import Fact, Kind, SnapshotInfo, Storage, open_storage, reward_fact
 
 
 class _Default(Enum):
@@ -64,6 +65,7 @@ class Engine:
         rebase_after: int | None = None,
         queue: int = 4_096,
         migrate: bool = False,
+        policies: Collection[Policy] = (),
         ids: IdSource | None = None,
         clock: Callable[[], float] = time.time,
         progress: Progress | None = None,
@@ -72,8 +74,10 @@ class Engine:
 
         Args:
             url: `sqlite:///file`, `sqlite://` for one in memory, `postgresql+psycopg://…`.
-            policy: Who decides; `SoftmaxPolicy()` by default. Its configuration must be the store's.
-            learner: The reward model beside it; a `RiverLearner` by default, None for none.
+            policy: Who decides. Its configuration must be the store's; by default it is the store's own, and
+                `SoftmaxPolicy()` for a new one.
+            learner: The reward model beside it, None for none; by default the store's own, and a `RiverLearner` for a
+                new one.
             seed: From which every draw is derived, 0 ≤ seed < 2⁶⁴; by default the store's, random for a new one.
             reward_range: The least and the greatest possible reward.
             rewards: Window, default and aggregation of rewards.
@@ -88,6 +92,7 @@ class Engine:
             rebase_after: Rebase by itself, in the background, after so many corrections.
             queue: Facts that may wait for the writer before calls wait for it too: the most that a crash can lose.
             migrate: Bring a store of an older schema to this one.
+            policies: Objects at hand for variants that a running experiment has and that are none of Croupier's own.
             ids: Where decision ids come from; time-ordered UUIDs by default.
             clock: Seconds since 1970; what `at` is when it is not given.
             progress: Called with (position, head) now and then, while the log is folded.
@@ -106,14 +111,12 @@ class Engine:
             raise InputError(f'durability is "group" or "commit", not {durability!r}')
         if on_store_failure not in ("raise", "serve"):
             raise InputError(f'on_store_failure is "raise" or "serve", not {on_store_failure!r}')
-        if learner is _Default.LEARNER:
-            learner = RiverLearner.for_range(reward_range)
-        parts = Parts(policy if policy is not None else SoftmaxPolicy(), learner)
-        settings = Settings(parts, seed, reward_range, rewards, replay, progress or _silent)
         durable = durability == "commit"
         options = Options(durable, snapshot_every, snapshot_seconds, snapshots_kept, queue, clock)
         with storing():
             storage = open_storage(url, durability=durability, migrate=migrate)
+        parts = _parts(storage, policy, learner, reward_range)
+        settings = Settings(parts, seed, reward_range, rewards, replay, progress or _silent, tuple(policies))
         live = begin(storage, settings, options)
         outage = Outage(settings) if on_store_failure == "serve" else None
         return cls(live, outage, ids or time_ordered(clock), rebase_after)
@@ -346,12 +349,52 @@ class Engine:
         with storing():
             return import_snapshot(self._live.storage, file)
 
-    def roll_back(self, position: int) -> int:
-        """Go on from the state at an earlier position; what came between stays in the log. A rebase learns it again."""
+    def roll_back(self, position: int | None = None) -> int:
+        """Go on with policy and learner as they were at an earlier position; by default before the last promotion.
+
+        What came between stays in the log; a rebase learns it again. Returns the position of the fact.
+
+        Raises:
+            NotNow: No position was given, and nothing was promoted.
+        """
         live = self._ready()
+        if position is None:
+            position = trials.last_promotion(live)
         if not 0 <= position <= live.position:
             raise InputError(f"position {position} is not between 0 and the log's last, {live.position}")
         return live.roll_back(position)
+
+    def start(self, experiment: Experiment) -> int:
+        """Begin an experiment: from here every unit meets its variant; returns the position of the fact.
+
+        Raises:
+            NotNow: Another one is running.
+            InputError: The log has one of this name already.
+        """
+        return self._settled(trials.start(self._ready(), experiment))
+
+    def weigh(self, weights: Mapping[str, float]) -> int:
+        """Change the weights of the running experiment, moving as few units as can be; returns the fact's position.
+
+        Raises:
+            NotNow: No experiment is running.
+            InputError: A weight or a name cannot be what was meant.
+        """
+        return self._settled(trials.weigh(self._ready(), weights))
+
+    def stop(self) -> int:
+        """End the running experiment: every unit meets the champion again; returns the position of the fact.
+
+        Raises:
+            NotNow: No experiment is running.
+        """
+        return self._settled(trials.stop(self._ready()))
+
+    @property
+    def experiment(self) -> Mapping[str, float]:
+        """The share of units of each variant of the running experiment, the hold-out's too; empty where none runs."""
+        running = self._live.fold.running
+        return {} if running is None else dict(running.split.shares)
 
     @property
     def position(self) -> int:
@@ -400,6 +443,10 @@ class Engine:
         self._live.writer.make_room()
         return self._live
 
+    def _settled(self, position: int) -> int:
+        self._live.settle(position)
+        return position
+
     def _say(
         self,
         kind: Kind,
@@ -429,6 +476,28 @@ class Engine:
     def _tick(self) -> None:
         if not self._live.closed:
             self.expire()
+
+
+def _parts(
+    storage: Storage,
+    policy: Policy | None,
+    learner: Learner | Literal[_Default.LEARNER] | None,
+    reward_range: tuple[float, float],
+) -> Parts:
+    """Policy and learner as given; those of the log, or the defaults for a new one, where none were."""
+    stored = None
+    try:
+        if policy is None or learner is _Default.LEARNER:
+            with storing():
+                stored = in_force(storage)
+        if policy is None:
+            policy = SoftmaxPolicy() if stored is None else Given().policy_of(stored["policy"])
+        if learner is _Default.LEARNER:
+            learner = RiverLearner.for_range(reward_range) if stored is None else Given().learner_of(stored["learner"])
+    except BaseException:
+        storage.close()
+        raise
+    return Parts(policy, learner)
 
 
 def _silent(position: int, head: int) -> None:

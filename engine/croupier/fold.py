@@ -7,7 +7,7 @@ state(p) = fold(learn, state(q), facts q+1 … p).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +15,13 @@ import orjson
 
 from croupier.configuration import Configuration
 from croupier.errors import CorruptStore, InputError
+from croupier.experiments.running import Role, Running, followed, pupils
 from croupier.log import Decided, Log, batches
 from croupier.parts import Given, Parts
 from croupier.recent import Recent
 from croupier.rewards import Standing
 from croupier.snapshots import restore_at
-from croupier_policies import Row, State
+from croupier_policies import Policy, Row, State
 from croupier_storage import CorruptSnapshot, Fact, Kind, hash_state
 
 REMEMBERED = 1 << 16  # decisions kept at hand for what will be said about them; older ones are read from the store
@@ -62,6 +63,7 @@ class Fold:
     ) -> None:
         self.parts = given.born(configuration) if parts is None else parts
         self.given, self.configuration, self.log = given, configuration, log
+        self.running: Running | None = None  # the experiment in force
         self.position = 0
         self.shape: int | None = None  # numbers in an array context, -1 for mappings, as the first decision had it
         self.rewards = 0  # learned
@@ -99,6 +101,8 @@ class Fold:
         if fact.decision is None:
             if fact.kind in (Kind.REBASE, Kind.CONFIGURATION):
                 self._rebase(fact)
+            elif fact.kind in (Kind.EXPERIMENT, Kind.PROMOTION):
+                self._experiment(fact)
         else:
             known = self._known.get(fact.decision) or self.known(fact.decision)
             reward = known.standing.apply(fact, self.configuration.rewards)
@@ -109,8 +113,11 @@ class Fold:
 
     def _learn(self, fact: Fact, decided: Decided, reward: float) -> None:
         scaled = self.configuration.scaled(reward)
-        context, actions, drawn, propensity = decided
-        for part in self.parts:
+        context, actions, drawn, propensity, role = decided
+        taught = pupils(self.parts, self.running, role)
+        if not taught:
+            return
+        for part in taught:
             if part is not None:
                 part.learn(context, actions, drawn, scaled, propensity)
         self.rewards += 1
@@ -154,6 +161,43 @@ class Fold:
         parts = self.given.parts(body) if fact.kind == Kind.CONFIGURATION else self.parts.fresh()
         self.adopt(self.rebased(int(body["upto"]), parts, fact.position - 1))
 
+    def _experiment(self, fact: Fact) -> None:
+        """Begin, change or end an experiment; promotion makes the policy of one of its variants the champion."""
+        body = orjson.loads(fact.body or b"{}")
+        if fact.kind == Kind.PROMOTION:
+            self.parts = Parts(self.decider(Role(body["name"], body["variant"], 1.0)), self.parts.learner)
+        self.running = followed(self.running, fact, self.given)
+        if self.running is not None and body.get("event") == "start":
+            self.running.freeze(self.parts.policy)
+            if "upto" in body:
+                self.running.policies = self.taught(self.running.policies, int(body["upto"]), fact.position - 1)
+
+    def taught(self, policies: Mapping[str, Policy], effective: int, upto: int) -> dict[str, Policy]:
+        """Policies that learned what is effective in the log, as a rebase would teach a champion."""
+        return {
+            name: self.rebased(effective, Parts(policy, None), upto).parts.policy for name, policy in policies.items()
+        }
+
+    def decider(self, role: Role | None) -> Policy:
+        """The policy that decides in a role. Raises CorruptStore where no such experiment is in force."""
+        if role is None:
+            return self.parts.policy
+        if self.running is None or self.running.name != role.experiment:
+            raise CorruptStore(f"a decision was made for the experiment {role.experiment!r}, which is not in force")
+        return self.running.decider(role.variant, self.parts.policy)
+
+    def shadows(self) -> list[tuple[str, Policy]]:
+        """The policies that are asked beside whoever decides."""
+        return [] if self.running is None else [(name, self.running.policies[name]) for name in self.running.shadows]
+
+    def _in_force(self, upto: int) -> tuple[Running | None, int]:
+        """The experiment in force at a position, its policies untaught, and the position of its start."""
+        running, start = None, 0
+        for fact in self.log.storage.facts(0, upto, kinds=(Kind.EXPERIMENT.value, Kind.PROMOTION.value)):
+            before, running = running, followed(running, fact, self.given)
+            start = start if running is before else fact.position
+        return running, start
+
     def rebased(
         self, effective: int, parts: Parts, upto: int, log: Log | None = None, progress: Progress | None = None
     ) -> Fold:
@@ -163,16 +207,21 @@ class Fold:
         late rewards in place, corrections made, retractions gone. The order in which rewards arrived does not matter.
         """
         new = Fold(self.given, self.configuration, log or self.log, parts=parts)
+        new.running, start = new._in_force(effective)
         rule = self.configuration.rewards
         for batch in batches(new.log.standings(effective, rule), new.log.batch):
             outcomes = [standing.effective(rule) for _, standing in batch]
             for (fact, decided), outcome in zip(new.log.decoded(fact for fact, _ in batch), outcomes, strict=True):
                 if new.shape is None:
                     new.shape = shape(decided.context)
+                if new.running is not None and fact.position > start:
+                    new.running.freeze(new.parts.policy)
                 if outcome is not None:
                     new._learn(fact, decided, outcome)
             if progress is not None:
                 progress(batch[-1][0].position, effective)
+        if new.running is not None:
+            new.running.freeze(new.parts.policy)
         new.position = effective
         new.run(upto)
         return new
@@ -184,9 +233,9 @@ class Fold:
         return earlier
 
     def adopt(self, rebased: Fold) -> None:
-        """Go on from a rebase: with its state, and the shape of the decisions that are left."""
+        """Go on from a rebase: with its state, its experiment, and the shape of the decisions that are left."""
         self.take(rebased)
-        self.shape = rebased.shape
+        self.shape, self.running = rebased.shape, rebased.running
 
     def take(self, other: Fold) -> None:
         """Go on with the policy and learner of another fold of the same log."""
@@ -209,19 +258,22 @@ class Fold:
     @property
     def storable(self) -> bool:
         """Whether a snapshot can hold it."""
-        return all(part is None or part.storable for part in self.parts)
+        return all(part is None or part.storable for part in self.parts) and (
+            self.running is None or self.running.storable
+        )
 
     def state(self) -> State:
         """All of it that a snapshot keeps; None for what cannot be stored."""
         policy, learner = (part.state() if part is not None and part.storable else None for part in self.parts)
         description = self.parts.description()
-        return {
+        state: State = {
             "parts": description,
             "shape": self.shape,
             "rewards": self.rewards,
             "policy": policy,
             "learner": learner,
         }
+        return state if self.running is None else {**state, "experiment": self.running.state()}
 
     def restore(self, state: State, position: int) -> None:
         """Take over a `state()` at its position."""
@@ -230,6 +282,8 @@ class Fold:
             if part is not None:
                 part.restore(learned)
         self.shape, self.rewards, self.position = state["shape"], state["rewards"], position
+        if "experiment" in state:
+            self.running = Running.restored(state["experiment"], self.given, self.parts.policy)
 
     def hash(self) -> str:
         """The hash of the state."""

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from croupier.configuration import Configuration, canonical_json
 from croupier.encoding import EncodedActions
 from croupier.errors import CroupierError, EngineClosed, PolicyFailed, as_ours, storing
-from croupier.fold import Known, Progress
+from croupier.experiments.running import Role
+from croupier.fold import Fold, Known, Progress
 from croupier.history import History
 from croupier.log import Decided, Log
 from croupier.opening import Opened, recorded
@@ -19,7 +20,7 @@ from croupier.parts import Parts
 from croupier.recent import Recent
 from croupier.windows import Windows
 from croupier.writer import Portrait, Writer
-from croupier_policies import Row, Vector
+from croupier_policies import Policy, Row, Vector
 from croupier_policies.sampling import checked, draw, uniform
 from croupier_storage import Fact, Kind, Storage, StorageError, decision_fact
 
@@ -50,10 +51,11 @@ class Asked(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A decision and the vector it was drawn from."""
+    """A decision, the vector it was drawn from, and the role it was made in."""
 
     fact: Fact
     vector: Vector
+    role: Role | None
 
 
 class Live:
@@ -62,7 +64,7 @@ class Live:
     def __init__(self, storage: Storage, opened: Opened, options: Options) -> None:
         self.storage, self.options = storage, options
         self.lock = threading.RLock()
-        self._rebasing = threading.Lock()
+        self.rebasing = threading.Lock()
         self.gate = threading.Event()  # closed for a moment by whoever must not wait for ever for the lock
         self.gate.set()
         self.closed = self._forgetting = False
@@ -74,7 +76,7 @@ class Live:
         self.fold = opened.fold
         self.position, self._snapshot_at = opened.fold.position, opened.snapshot_at
         self._snapshot_time = self.options.clock()
-        self.record = recorded(self.storage, opened.fold.parts.policy)
+        self.note_policies()
         self.windows = Windows(self.configuration.rewards)
         self.windows.restore(self.storage, self.configuration.rewards)
         self.failure: CroupierError | None = None
@@ -96,19 +98,28 @@ class Live:
             raise self.failure
         self.writer.check()
 
-    def vector(self, name: str, row: Row, candidates: EncodedActions) -> Vector:
+    def note_policies(self) -> None:
+        """Bring to hand the records of everyone who may decide now, by variant; they are written where they are new."""
+        fold, running = self.fold, self.fold.running
+        self._records = {"": recorded(self.storage, fold.parts.policy)}
+        if running is not None:
+            for variant in running.split.held:
+                policy = running.decider(variant, fold.parts.policy)
+                self._records[variant] = recorded(self.storage, policy)
+
+    def vector(self, policy: Policy, asked: Asked) -> Vector:
         """The policy's probabilities. Raises PolicyFailed where they are none."""
+        actions = asked.candidates.actions
         try:
-            p = self.fold.parts.policy.probabilities(row, candidates.actions)
-            return checked(p, len(candidates.actions))
+            return checked(policy.probabilities(asked.row, actions), len(actions))
         except (ValueError, ArithmeticError) as error:
-            raise PolicyFailed(f"decision {name} was not made: {error}") from error
+            raise PolicyFailed(f"decision {asked.name} was not made: {error}") from error
 
     def decide(self, asked: Asked) -> Made:
         """Draw an action, and queue and fold the decision."""
         made = self.drawn(asked)
         fact, actions = made.fact, asked.candidates.actions
-        drawn = Decided(asked.row, actions, actions.ids.index(fact.action or ""), fact.propensity or 0.0)
+        drawn = Decided(asked.row, actions, actions.ids.index(fact.action or ""), fact.propensity or 0.0, made.role)
         self._append(fact, asked.candidates)
         self.fold.decide(fact, drawn)
         self.history.put(asked.name, fact.position)
@@ -118,9 +129,10 @@ class Live:
     def drawn(self, asked: Asked) -> Made:
         """Draw an action; nothing is changed."""
         self.fold.check_shape(asked.row)
-        actions = asked.candidates.actions
-        p = self.vector(asked.name, asked.row, asked.candidates)
-        index = draw(p, uniform(self.configuration.seed, "draw", asked.name))
+        running, seed, actions = self.fold.running, self.configuration.seed, asked.candidates.actions
+        role = None if running is None else running.assign(seed, asked.unit)
+        p = self.vector(self.fold.decider(role), asked)
+        index = draw(p, u := uniform(seed, "draw", asked.name))
         fact = decision_fact(
             self.position + 1,
             asked.at,
@@ -129,11 +141,21 @@ class Live:
             actions.ids[index],
             float(p[index]),
             self.fold.position,
-            self.record.id,
+            self._records["" if role is None else role.variant].id,
             asked.body,
             asked.candidates.digest,
         )
-        return Made(fact._replace(body=b'{"deferred":true}') if asked.deferred else fact, p)
+        if role is None:
+            return Made(fact._replace(body=b'{"deferred":true}') if asked.deferred else fact, p, None)
+        return Made(fact._replace(body=self._said(asked, role, index, u)), p, role)
+
+    def _said(self, asked: Asked, role: Role, drawn: int, u: float) -> bytes:
+        """What a decision within an experiment says beside its columns; shadows draw with the same uniform number."""
+        body: dict[str, Any] = role._asdict() | ({"deferred": True} if asked.deferred else {})
+        for name, policy in self.fold.shadows():
+            p = self.vector(policy, asked)
+            body.setdefault("shadows", {})[name] = [float(p[drawn]), asked.candidates.actions.ids[draw(p, u)]]
+        return canonical_json(body)
 
     def known(self, id: str) -> tuple[int, Known]:
         """Position and story of a decision. Raises UnknownDecision."""
@@ -217,23 +239,27 @@ class Live:
         The new state is computed beside the running loop, and the fact that brings it in says up to where it learned
         what is effective. Whatever followed is folded in after it, as it came.
         """
-        with self._rebasing, storing():
+        with self.rebasing, storing():
             effective = self.settled()
-            taught = parts or self.fold.parts.fresh()
-            new = self.fold.rebased(effective, taught, effective, Log(self.storage), progress)
-            last = math.inf
-            while NEAR < (left := self.settled() - new.position) < last / 2:  # a busy engine may outrun any fold
-                new.run(new.position + left)
-                last = left
-            with self._alone():
+            new = self.beside(effective, parts or self.fold.parts.fresh(), progress)
+            with self.alone():
                 new.run(self.settled())
                 body: dict[str, Any] = {"upto": effective, **(said or {})}
                 if parts is not None:
                     body |= new.parts.description()
-                return self._go_on(kind, body, lambda: self.fold.adopt(new))
+                return self.go_on(kind, body, lambda: self.fold.adopt(new))
+
+    def beside(self, effective: int, parts: Parts, progress: Progress | None = None) -> Fold:
+        """A fold of what is effective there and of nearly all that followed, computed while the loop goes on."""
+        new = self.fold.rebased(effective, parts, effective, Log(self.storage), progress)
+        last = math.inf
+        while NEAR < (left := self.settled() - new.position) < last / 2:  # a busy engine may outrun any fold
+            new.run(new.position + left)
+            last = left
+        return new
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """The lock, before anyone who comes later: locks are not fair, and a busy engine would hardly ever give way."""
         self.gate.clear()
         try:
@@ -244,19 +270,19 @@ class Live:
 
     def roll_back(self, position: int) -> int:
         """Go on from the state at an earlier position."""
-        with self._rebasing, storing():
+        with self.rebasing, storing():
             self.settled()
             earlier = self.fold.at(position)
-            with self._alone():
-                return self._go_on(Kind.REBASE, {"to": position}, lambda: self.fold.take(earlier))
+            with self.alone():
+                return self.go_on(Kind.REBASE, {"to": position}, lambda: self.fold.take(earlier))
 
-    def _go_on(self, kind: Kind, body: Mapping[str, Any], take: Callable[[], None]) -> int:
+    def go_on(self, kind: Kind, body: Mapping[str, Any], take: Callable[[], None]) -> int:
         """Bring in a state computed beforehand, with the fact by which a fold brings in the same."""
         fact = Fact(self.position + 1, kind.value, self.options.clock(), body=canonical_json(body))
         take()
         self.fold.position = fact.position
         self._append(fact)
-        self.record = recorded(self.storage, self.fold.parts.policy)
+        self.note_policies()
         return fact.position
 
     def forget(self, unit: str) -> int:

@@ -6,8 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
+import orjson
+
 from croupier.encoding import decode_actions, decode_row
 from croupier.errors import CorruptStore
+from croupier.experiments.running import Role, role_of
 from croupier.recent import Recent
 from croupier.rewards import Rewards, Standing
 from croupier_policies import Actions, Row
@@ -18,12 +21,16 @@ LEARNABLE = tuple(kind.value for kind in Kind if kind not in (Kind.DECISION, Kin
 
 
 class Decided(NamedTuple):
-    """A decision in decoded form, what learning from its reward needs: `actions.ids[drawn]` was drawn."""
+    """A decision in decoded form, what learning from its reward needs: `actions.ids[drawn]` was drawn.
+
+    `role` says for which variant, where an experiment was running.
+    """
 
     context: Row
     actions: Actions
     drawn: int
     propensity: float
+    role: Role | None = None
 
 
 class Log:
@@ -94,7 +101,8 @@ def _decode(fact: Fact, sets: dict[bytes, Actions]) -> Decided:
         raise CorruptStore(f"the decision at position {fact.position} lacks what every decision has")
     if fact.action not in actions.ids:
         raise CorruptStore(f"the decision at position {fact.position} shows {fact.action!r}, no candidate of its own")
-    return Decided(decode_row(fact.context), actions, actions.ids.index(fact.action), fact.propensity)
+    role = None if fact.body is None else role_of(orjson.loads(fact.body))
+    return Decided(decode_row(fact.context), actions, actions.ids.index(fact.action), fact.propensity, role)
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

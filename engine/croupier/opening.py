@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
 
 from croupier.configuration import Configuration, described, digest
 from croupier.errors import ConfigurationDiffers
@@ -12,7 +15,7 @@ from croupier.log import Log
 from croupier.parts import Given, Parts
 from croupier.rewards import Rewards
 from croupier_policies import Policy
-from croupier_storage import PolicyRecord, Storage
+from croupier_storage import Kind, PolicyRecord, Storage
 
 
 class Opened(NamedTuple):
@@ -37,12 +40,13 @@ class Settings(NamedTuple):
     rewards: Rewards
     replay: bool
     progress: Progress
+    others: tuple[Policy, ...] = ()  # at hand for the variants of experiments
 
 
 def restore(storage: Storage, settings: Settings) -> Opened:
     """Configuration and state of a store."""
     configuration = configure(storage, settings)
-    fold = newest(Log(storage), Given(*settings.parts), configuration)
+    fold = newest(Log(storage), Given(*settings.parts, settings.others), configuration)
     snapshot_at = fold.position
     fold.run(progress=settings.progress)
     stored, asked = fold.parts.description(), settings.parts.description()
@@ -54,6 +58,30 @@ def restore(storage: Storage, settings: Settings) -> Opened:
             "replay. Open the store with its own, or with replay=True to teach this one the whole log and go on with it"
         )
     return Opened(configuration, fold, snapshot_at, bool(changed))
+
+
+def in_force(storage: Storage) -> dict[str, Any] | None:
+    """The description of the policy and the learner that a log goes on with; None where it has not begun."""
+    settings = storage.settings()
+    if "seed" not in settings:
+        return None
+    descriptions: list[tuple[int, dict[str, Any]]] = [
+        (0, {name: orjson.loads(settings[name]) for name in ("policy", "learner")})
+    ]
+    candidates: Mapping[str, Any] = {}
+    changing = (Kind.CONFIGURATION, Kind.EXPERIMENT, Kind.PROMOTION, Kind.REBASE)
+    for fact in storage.facts(kinds=[kind.value for kind in changing]):
+        body, present = orjson.loads(fact.body or b"{}"), descriptions[-1][1]
+        if fact.kind == Kind.EXPERIMENT:
+            candidates = body.get("policies", candidates)
+        elif fact.kind == Kind.PROMOTION:
+            descriptions.append((fact.position, {**present, "policy": candidates[body["variant"]]}))
+        elif fact.kind == Kind.CONFIGURATION:
+            descriptions.append((fact.position, {name: body[name] for name in ("policy", "learner")}))
+        elif "to" in body:
+            earlier = [described for position, described in descriptions if position <= body["to"]]
+            descriptions.append((fact.position, earlier[-1]))
+    return descriptions[-1][1]
 
 
 def configure(storage: Storage, settings: Settings) -> Configuration:

@@ -77,7 +77,7 @@ class Outage:
         with live.lock:
             try:
                 live.storage.acquire()
-                live.resume(restore(live.storage, self._settings))
+                live.resume(restore(live.storage, self._settings._replace(others=live.fold.given.others)))
             except StorageError as error:
                 _log.debug("the store is still away: %s", error)
             else:

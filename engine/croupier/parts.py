@@ -35,11 +35,21 @@ class Given(NamedTuple):
 
     policy: Policy | None = None
     learner: Learner | None = None
+    others: tuple[Policy, ...] = ()  # of variants and shadows
+
+    def policy_of(self, description: Mapping[str, Any]) -> Policy:
+        """An untaught policy of a description, as `parts` makes it."""
+        at_hand = [p for p in (self.policy, *self.others) if p is not None]
+        fits = (p for p in at_hand if orjson.loads(described(p)) == description)
+        return _made(description, next(fits, None))
+
+    def learner_of(self, description: Mapping[str, Any] | None) -> Learner | None:
+        """An untaught learner of a description, likewise; none of none."""
+        return None if description is None else _made(description, self.learner)
 
     def parts(self, description: Mapping[str, Any]) -> Parts:
         """Untaught policy and learner of a description. Raises EvidenceError where they cannot be built."""
-        policy, learner = description["policy"], description["learner"]
-        return Parts(_made(policy, self.policy), None if learner is None else _made(learner, self.learner))
+        return Parts(self.policy_of(description["policy"]), self.learner_of(description["learner"]))
 
     def born(self, configuration: Configuration) -> Parts:
         """Those under which a store was begun."""

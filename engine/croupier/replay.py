@@ -10,10 +10,11 @@ import orjson
 from croupier.configuration import Configuration
 from croupier.engine import Engine
 from croupier.errors import EvidenceError, storing
+from croupier.opening import in_force
 from croupier.parts import Given, Parts
 from croupier_policies import Configured, Learner, Policy, PolicyError
 from croupier_policies.registry import build
-from croupier_storage import Kind, open_storage
+from croupier_storage import open_storage
 
 P = TypeVar("P", bound=Configured)
 
@@ -77,16 +78,12 @@ def _open(url: str, parts: Parts, progress: Callable[[int, int], None] | None) -
 
 
 def _stored(url: str) -> Parts:
-    """The policy and learner that a store goes on with: those of its last configuration."""
+    """The policy and learner that a store goes on with."""
     with storing(), open_storage(url, create=False, read_only=True) as storage:
-        settings = storage.settings()
-        if "seed" not in settings:
+        description = in_force(storage)
+        if description is None:
             raise EvidenceError(f"{url} holds no log yet; let an engine begin one")
-        configuration = Configuration.stored(settings)
-        parts = Given().born(configuration)
-        for fact in storage.facts(kinds=[Kind.CONFIGURATION]):
-            parts = Given().parts(orjson.loads(fact.body or b"{}"))
-        return parts
+        return Given().parts(description)
 
 
 def _made(spec: str | P, kind: type[P]) -> P:

@@ -142,8 +142,10 @@ class _Pass:
         if any(fact.position in stretch for stretch in self.erasures):
             self.result.unverifiable += 1
             return
-        p = self.fold.parts.policy.probabilities(decided.context, decided.actions)
-        same = self.arithmetic.get(fact.policy or 0) == self.fold.parts.policy.arithmetic
+        self._compare_role(fact, decided)
+        policy = self.fold.decider(decided.role)
+        p = policy.probabilities(decided.context, decided.actions)
+        same = self.arithmetic.get(fact.policy or 0) == policy.arithmetic
         tolerance = 0.0 if same else ELSEWHERE
         self.result.other_arithmetic += not same
         self.result.decisions += 1
@@ -152,14 +154,39 @@ class _Pass:
                 f"position {fact.position}: decision {fact.id} logged propensity {decided.propensity!r} for "
                 f"{fact.action!r}, and its policy gives {float(p[decided.drawn])!r}"
             )
-        drawn = draw(p, uniform(self.configuration.seed, "draw", fact.id or ""))
+        drawn = draw(p, u := uniform(self.configuration.seed, "draw", fact.id or ""))
         if drawn != decided.drawn and same:
             raise _Difference(
                 f"position {fact.position}: decision {fact.id} shows {fact.action!r}, and the draw gives "
                 f"{decided.actions.ids[drawn]!r}"
             )
+        if decided.role is not None:
+            self._compare_shadows(fact, decided, u, tolerance)
         if self.result.decisions % 256 == 0:
             self.progress(fact.position, self.result.head)
+
+    def _compare_role(self, fact: Fact, decided: Decided) -> None:
+        """The variant that the unit meets by the split in force."""
+        running = self.fold.running
+        meant = None if running is None else running.assign(self.configuration.seed, fact.unit)
+        if meant != decided.role:
+            raise _Difference(
+                f"position {fact.position}: decision {fact.id} was made as {decided.role}, and the split gives {meant}"
+            )
+
+    def _compare_shadows(self, fact: Fact, decided: Decided, u: float, tolerance: float) -> None:
+        """What the shadows said: the probability of the drawn action, and their own draw."""
+        said, shadows = orjson.loads(fact.body or b"{}").get("shadows", {}), dict(self.fold.shadows())
+        if set(said) != set(shadows):
+            raise _Difference(f"position {fact.position}: decision {fact.id} has the shadows {list(said)}")
+        for name, (propensity, drawn) in said.items():
+            p = shadows[name].probabilities(decided.context, decided.actions)
+            own = decided.actions.ids[draw(p, u)]
+            if not abs(p[decided.drawn] - propensity) <= tolerance or (own != drawn and not tolerance):
+                raise _Difference(
+                    f"position {fact.position}: the shadow {name!r} logged {propensity!r} and {drawn!r}, and its "
+                    f"policy gives {float(p[decided.drawn])!r} and {own!r}"
+                )
 
     def _compare_snapshot(self, position: int) -> None:
         snapshot = self.storage.snapshot(position)

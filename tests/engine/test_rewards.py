@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from croupier import ConfigurationDiffers, Engine, InputError, InverseGapPolicy, NotNow, Rewards, Status, verify
+from croupier import (
+    ConfigurationDiffers,
+    Engine,
+    InputError,
+    InverseGapPolicy,
+    NotNow,
+    Rewards,
+    Status,
+    UniformPolicy,
+    verify,
+)
 from croupier.ids import counted
 from croupier.log import Log
 from croupier.rewards import Standing
@@ -298,8 +308,10 @@ def test_another_configuration_learns_the_whole_log_and_goes_on(url: str, aside:
     assert verify(url).sound
     with opened(url, policy=InverseGapPolicy()) as engine:
         assert engine.state_hash() == state
+    with opened(url) as engine:  # none given: the log's own
+        assert engine.policy.name == "inverse-gap"
     with pytest.raises(ConfigurationDiffers):
-        opened(url)
+        opened(url, policy=UniformPolicy())
     cold = InverseGapPolicy()
     with open_storage(url, create=False, read_only=True) as storage:
         for fact, decided in Log(storage).decoded(storage.facts(0, 2 * N, kinds=[Kind.DECISION])):

@@ -67,7 +67,7 @@ class Recorder:
 
     def visit(self, fact: Fact, decided: Decided) -> None:
         """Note one decision, at its `as_of`."""
-        policy = self.fold.parts.policy
+        policy = self.fold.decider(decided.role)
         logged = _vector(policy.probabilities(decided.context, decided.actions), decided, fact, "its own policy")
         estimates = self._estimates(decided)
         self.counts[4] += not abs(logged[decided.drawn] - decided.propensity) <= ELSEWHERE
