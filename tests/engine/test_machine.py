@@ -17,7 +17,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from croupier import CroupierError, Engine, Rewards, verify
+from croupier import (
+    CroupierError,
+    Engine,
+    Experiment,
+    InverseGapPolicy,
+    Rewards,
+    SoftmaxPolicy,
+    UniformPolicy,
+    trials,
+    verify,
+)
 from croupier.ids import counted
 
 rules = st.sampled_from(
@@ -37,7 +47,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.now, self.ids = 0.0, list[str]()
+        self.now, self.ids, self.experiments = 0.0, list[str](), 0
 
     @initialize(rule=rules)
     def begin(self, rule: Rewards) -> None:
@@ -122,6 +132,37 @@ class Life(RuleBasedStateMachine):
     @rule(back=st.integers(0, 20))
     def roll_back(self, back: int) -> None:
         self.both(lambda engine: engine.roll_back(max(0, engine.position - back)))
+
+    @rule(
+        learns=st.sampled_from(["own", "all"]),
+        holdout=st.sampled_from([0.0, 0.3]),
+        taught=st.booleans(),
+        shadow=st.booleans(),
+    )
+    def start(self, learns: Any, holdout: float, taught: bool, shadow: bool) -> None:
+        self.experiments += 1
+        shadows = {"soft": SoftmaxPolicy(epsilon=0.5)} if shadow else {}
+        experiment = Experiment(
+            f"e{self.experiments}",
+            {"old": None, "new": InverseGapPolicy(), "even": UniformPolicy()},
+            window=10.0,
+            holdout=holdout,
+            learns=learns,
+            taught=taught,
+            shadows=shadows,
+        )
+        self.both(lambda engine: engine.start(experiment))
+
+    @rule(old=st.integers(0, 2), new=st.integers(0, 2))
+    def weigh(self, old: int, new: int) -> None:
+        self.both(lambda engine: engine.weigh({"old": old, "new": new}))
+
+    @rule(variant=st.sampled_from([None, "old", "new"]))
+    def conclude(self, variant: str | None) -> None:
+        if variant is None:
+            self.both(lambda engine: engine.stop())
+        else:
+            self.both(lambda engine: trials.promote(engine._live, variant, {}))
 
     @rule()
     def reopen(self) -> None:

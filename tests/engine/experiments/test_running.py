@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from croupier import (
@@ -18,13 +19,14 @@ from croupier import (
     RiverLearner,
     SoftmaxPolicy,
     UniformPolicy,
+    trials,
     verify,
 )
 from croupier.ids import counted
 from croupier.log import Log
 from croupier.replay import present
 from croupier_policies import Policy
-from croupier_storage import hash_state
+from croupier_storage import hash_state, open_storage
 
 ACTIONS = ["a", "b", "c"]
 
@@ -143,11 +145,8 @@ def test_variants_learn_from_their_own_traffic_or_from_all(url: str, learns: Any
         assert running is not None
         by_hand: dict[str, Policy] = {"old": SoftmaxPolicy(), "new": InverseGapPolicy()}
         met = dict.fromkeys(["old", "new", "hold-out"], 0)
-        made = {
-            fact.position: decided
-            for fact, decided in Log(engine._live.storage).events(0, engine.position)
-            if decided is not None
-        }
+        events = Log(engine._live.storage).events(0, engine.position)
+        made = {fact.position: decided for fact, decided in events if decided is not None}
         for fact in engine._live.storage.facts(kinds=["reward"]):
             context, actions, drawn, propensity, role = made[fact.decision or 0]
             assert role is not None
@@ -168,8 +167,6 @@ def test_promotion_and_the_way_back(url: str) -> None:
         running = engine._live.fold.running
         assert running is not None
         before, candidate = engine.policy.state(), running.policies["new"].state()
-        from croupier import trials
-
         trials.promote(engine._live, "new", {})
         assert engine.policy.name == "inverse-gap"
         assert engine.experiment == {}
@@ -230,11 +227,7 @@ def test_an_experiment_that_cannot_be_meant_is_refused(change: dict[str, Any], m
         Experiment(**{**good, **change})
 
 
-def test_a_forged_variant_or_shadow_is_found(url: str) -> None:
-    import orjson
-
-    from croupier_storage import open_storage
-
+def test_a_decision_says_its_variant_and_what_the_shadows_said(url: str) -> None:
     with opened(url) as engine:
         engine.start(trial(shadows={"soft": SoftmaxPolicy(epsilon=0.2)}))
         live(engine, range(30))
