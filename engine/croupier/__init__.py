@@ -21,6 +21,7 @@ from croupier.errors import (
 )
 from croupier.evaluation import Comparison, Evaluation, compare, evaluate
 from croupier.experiments import Experiment
+from croupier.experiments.promotion import Rule
 from croupier.fold import ReplayWarning
 from croupier.rewards import Rewards
 from croupier.verify import Verification, verify
@@ -63,6 +64,7 @@ __all__ = [
     "Rewards",
     "RiverLearner",
     "RiverPolicy",
+    "Rule",
     "SchemaMismatch",
     "SoftmaxPolicy",
     "Status",

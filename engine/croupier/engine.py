@@ -8,11 +8,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from croupier import encoding, trials
+from croupier import deciding, encoding, trials
 from croupier.behaviour import observation
 from croupier.decision import Decision, Outcome, Status
 from croupier.errors import Conflict, InputError, NotNow, StoreError, storing
 from croupier.experiments.experiment import Experiment
+from croupier.experiments.promotion import Rule, Ruling
 from croupier.fold import Progress
 from croupier.ids import IdSource, time_ordered
 from croupier.inputs import Candidates, CandidateSets, Context, moment, reward_value, text
@@ -389,6 +390,46 @@ class Engine:
             NotNow: No experiment is running.
         """
         return self._settled(trials.stop(self._ready()))
+
+    def judge(self, variant: str, rule: Rule | None = None, *, spent: bool = False, level: float = 0.95) -> Ruling:
+        """What the log's evidence says of a candidate of the running experiment; nothing is done.
+
+        Args:
+            variant: The candidate.
+            rule: When it grows, wins or goes; the experiment's guardrails are added to its own.
+            spent: Whether the time or the units that were planned have run out.
+            level: Of the confidence sequences.
+
+        Raises:
+            NotNow: No experiment is running.
+            InputError: It has no such candidate.
+        """
+        return deciding.judge(self._ready(), variant, rule or Rule(), spent, level)
+
+    def review(self, variant: str, rule: Rule | None = None, *, spent: bool = False, level: float = 0.95) -> Ruling:
+        """Judge a candidate and act on it: its share grows, it is promoted, or it is withdrawn. To be called regularly.
+
+        Args, raises: As `judge` has them.
+        """
+        live = self._ready()
+        ruling = deciding.review(live, variant, rule or Rule(), spent, level)
+        live.settle(live.position)
+        return ruling
+
+    def promote(self, variant: str, rule: Rule | None = None, *, level: float = 0.95) -> Ruling:
+        """Make a candidate the champion, which ends the experiment. `roll_back` returns to the state before it.
+
+        Args: As `judge` has them.
+
+        Raises:
+            EvidenceError: The evidence does not carry it; the message says what is missing.
+            NotNow: No experiment is running.
+            InputError: It has no such candidate.
+        """
+        live = self._ready()
+        ruling = deciding.promote(live, variant, rule or Rule(), level)
+        live.settle(live.position)
+        return ruling
 
     @property
     def experiment(self) -> Mapping[str, float]:

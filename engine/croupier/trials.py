@@ -65,14 +65,11 @@ def _begin(live: Live, said: Mapping[str, Any], policies: Mapping[str, Policy]) 
 def weigh(live: Live, weights: Mapping[str, float], why: Mapping[str, Any] | None = None) -> int:
     """Change the weights of the experiment; returns the position of the fact."""
     with live.lock:
-        running = _running(live)
-        unknown = set(weights) - (set(running.split.held) | {running.champion, *running.policies}) | (
-            set(weights) & set(running.shadows)
-        )
-        if unknown:
-            raise InputError(f"the experiment {running.name!r} has no variants {sorted(unknown)}")
+        name, variants = (present := running(live)).name, {present.champion, *present.candidates}
+        if unknown := set(weights) - variants:
+            raise InputError(f"the experiment {name!r} has no variants {sorted(unknown)}; it has {sorted(variants)}")
         Split.of(weights)
-        body = {"event": "weights", "name": running.name, "weights": dict(weights), **(why or {})}
+        body = {"event": "weights", "name": name, "weights": dict(weights), **(why or {})}
         fact = live.say(Kind.EXPERIMENT, live.options.clock(), body=canonical_json(body))
         live.note_policies()
         return fact.position
@@ -81,7 +78,7 @@ def weigh(live: Live, weights: Mapping[str, float], why: Mapping[str, Any] | Non
 def stop(live: Live, why: Mapping[str, Any] | None = None) -> int:
     """End the experiment: everyone meets the champion again; returns the position of the fact."""
     with live.lock:
-        body = {"event": "stop", "name": _running(live).name, **(why or {})}
+        body = {"event": "stop", "name": running(live).name, **(why or {})}
         fact = live.say(Kind.EXPERIMENT, live.options.clock(), body=canonical_json(body))
         live.note_policies()
         return fact.position
@@ -93,15 +90,15 @@ def promote(live: Live, variant: str, why: Mapping[str, Any]) -> int:
     The state before it is kept as a pinned snapshot, to which one can roll back.
     """
     with live.rebasing, storing(), live.alone():
-        running = _running(live)
-        if variant not in running.policies or variant in running.shadows:
-            raise InputError(f"{variant!r} is no candidate of {running.name!r}; it has {sorted(running.policies)}")
+        present = running(live)
+        if variant not in present.candidates:
+            raise InputError(f"{variant!r} is no candidate of {present.name!r}; it has {sorted(present.candidates)}")
         before = live.settled()
         if live.fold.storable:
             before = live.snapshot()
             live.writer.drain()
             live.storage.pin(before, True)
-        body = {"name": running.name, "variant": variant, "from": before, **why}
+        body = {"name": present.name, "variant": variant, "from": before, **why}
         fact = live.say(Kind.PROMOTION, live.options.clock(), body=canonical_json(body))
         live.note_policies()
         return fact.position
@@ -117,7 +114,8 @@ def last_promotion(live: Live) -> int:
     return int(found[-1])
 
 
-def _running(live: Live) -> Running:
+def running(live: Live) -> Running:
+    """The experiment in force. Raises NotNow."""
     if live.fold.running is None:
         raise NotNow("no experiment is running; start one")
     return live.fold.running

@@ -29,6 +29,9 @@ class Experiment:
         learns: "own": a variant's policy learns from the decisions of its own variant. "all": from those of every one.
         taught: Whether the policies that come in begin with what is effective in the log, as the champion had it, or
             know nothing.
+        planned: Units at which the confidence sequence is to be tightest. It must not be chosen by looking at outcomes.
+        guardrails: Metrics that a candidate must not harm, each with the greatest harm that is put up with: kinds of
+            observations, "purchase" for their number, "purchase:price" for the sum of an attribute.
         shadows: Policies that are asked beside whoever decides, logged, never shown. They learn from every decision.
 
     Raises:
@@ -46,6 +49,8 @@ class Experiment:
     holdout: float = 0.0
     learns: Literal["own", "all"] = "own"
     taught: bool = False
+    planned: float = 1_000
+    guardrails: Mapping[str, float] = field(default_factory=dict)
     shadows: Mapping[str, Policy] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -62,6 +67,10 @@ class Experiment:
             raise InputError(f'learns is "own" or "all", not {self.learns!r}')
         if self.weights is not None and set(self.weights) != set(self.variants):
             raise InputError(f"weights are of {sorted(self.weights)}, and the variants are {sorted(self.variants)}")
+        if not 0 < self.planned < float("inf"):
+            raise InputError(f"planned is a number of units, not {self.planned}")
+        if not all(0 < margin < float("inf") for margin in self.guardrails.values()):
+            raise InputError(f"a guardrail's margin is positive: no harm at all can never be shown: {self.guardrails}")
         if {HOLDOUT, "", *self.variants} & set(self.shadows):
             raise InputError(f"a shadow needs a name that no variant has: {sorted(self.shadows)}")
         Split.of(self.shares, self.holdout)
@@ -92,6 +101,8 @@ class Experiment:
             "learns": self.learns,
             "taught": self.taught,
             "window": self.window,
+            "planned": self.planned,
+            "guardrails": dict(self.guardrails),
             "policies": {name: orjson.loads(described(policy)) for name, policy in self.policies.items()},
             "shadows": list(self.shadows),
         }

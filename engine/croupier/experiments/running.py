@@ -38,6 +38,11 @@ class Running:
         self.policies = {name: given.policy_of(described) for name, described in said["policies"].items()}
         self.held: Policy | None = None  # what the hold-out meets
 
+    @property
+    def candidates(self) -> list[str]:
+        """The variants but the champion and the hold-out."""
+        return [name for name in self.policies if name not in self.shadows]
+
     def freeze(self, champion: Policy) -> None:
         """Let the hold-out meet this policy, as it is now."""
         if self.said["holdout"] and self.held is None:

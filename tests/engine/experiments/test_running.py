@@ -217,6 +217,8 @@ def test_what_cannot_be_meant_is_refused(url: str) -> None:
         ({"weights": {"old": -1.0, "new": 1.0}}, "weights"),
         ({"holdout": 1.0}, "holdout"),
         ({"learns": "some"}, "learns"),
+        ({"planned": 0}, "planned"),
+        ({"guardrails": {"purchase": 0.0}}, "margin"),
         ({"shadows": {"new": UniformPolicy()}}, "shadow"),
     ],
 )

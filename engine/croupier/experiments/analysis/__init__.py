@@ -3,7 +3,7 @@
 from croupier.experiments.analysis.bounded import bernstein_sequence
 from croupier.experiments.analysis.corrections import corrected
 from croupier.experiments.analysis.effects import Effect, Path, estimates
-from croupier.experiments.analysis.exposure import Events, closed_windows
+from croupier.experiments.analysis.exposure import Events, Outcomes, closed_windows
 from croupier.experiments.analysis.guardrails import Guardrail, State
 from croupier.experiments.analysis.mismatch import Mismatch, sample_ratio
 from croupier.experiments.analysis.planner import Plan, Prospect, plan, units_for
@@ -17,6 +17,7 @@ __all__ = [
     "Events",
     "Guardrail",
     "Mismatch",
+    "Outcomes",
     "Path",
     "Plan",
     "Prospect",

@@ -50,7 +50,21 @@ class Events(NamedTuple):
         )
 
 
-def closed_windows(events: Events, window: float, until: float) -> Windows:
+class Outcomes(NamedTuple):
+    """Something units did, one a row, in any order: another metric than the reward.
+
+    Attributes:
+        unit: Who, shape (k,).
+        at: When, in seconds, shape (k,).
+        value: How much, shape (k,).
+    """
+
+    unit: NDArray[np.generic]
+    at: Vector
+    value: Vector
+
+
+def closed_windows(events: Events, window: float, until: float, outcomes: Outcomes | None = None) -> Windows:
     """One row for each unit whose window, from its first decision on, had closed by `until`.
 
     Nothing that happens after a window has closed changes its row: that is what makes a look at any time honest. A
@@ -60,6 +74,7 @@ def closed_windows(events: Events, window: float, until: float) -> Windows:
         events: Decisions and their rewards.
         window: Length of the window in seconds.
         until: The time of the look, in seconds.
+        outcomes: What counts instead of the rewards of decisions: everything of the unit within its window.
 
     Raises:
         InputError: The window is not a positive number.
@@ -74,11 +89,14 @@ def closed_windows(events: Events, window: float, until: float) -> Windows:
         raise InputError(f"the exposure window is {window} seconds; give a positive number")
     order = np.argsort(events.at, kind="stable")
     sorted_ = events.only(order)
-    _, first, code = np.unique(sorted_.unit, return_index=True, return_inverse=True)
+    units, first, code = np.unique(sorted_.unit, return_index=True, return_inverse=True)
     ends = sorted_.at[first] + window
     within = sorted_.at < ends[code]
-    earned = within & (sorted_.rewarded < ends[code])
-    rewards = np.bincount(code[earned], sorted_.reward[earned], len(first)).astype(float)
+    if outcomes is None:
+        earned = within & (sorted_.rewarded < ends[code])
+        rewards = np.bincount(code[earned], sorted_.reward[earned], len(first)).astype(float)
+    else:
+        rewards = _during(outcomes, units, sorted_.at[first], ends)
     decisions = np.bincount(code[within], minlength=len(first)).astype(float)
     elsewhere = np.bincount(code[within & (sorted_.variant != sorted_.variant[first][code])], minlength=len(first)) > 0
     kept = np.argsort(ends, kind="stable")
@@ -95,3 +113,13 @@ def closed_windows(events: Events, window: float, until: float) -> Windows:
         segment,
         int(elsewhere[kept].sum()),
     )
+
+
+def _during(outcomes: Outcomes, units: NDArray[np.generic], starts: Vector, ends: Vector) -> Vector:
+    """Sum of the outcomes of each unit with start ≤ at < end, shape (n,)."""
+    place = np.minimum(np.searchsorted(units, outcomes.unit), max(len(units) - 1, 0))
+    known = units[place] == outcomes.unit if len(units) else np.zeros(len(place), dtype=bool)
+    place, at, value = place[known], outcomes.at[known], outcomes.value[known]
+    counts = (at >= starts[place]) & (at < ends[place])
+    total: Vector = np.bincount(place[counts], value[counts], len(units)).astype(float)
+    return total
