@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from time import sleep
 from typing import NamedTuple
 
 from croupier.errors import StoreError, as_ours
 from croupier_policies import State
 from croupier_storage import Fact, Snapshot, Storage, StorageError, encode_state, hash_state
 
-LINGER = 0.002  # seconds for which a group may gather company; a crash in "group" mode loses about as much
+LINGER = 0.005  # seconds for which a group may gather company; a crash in "group" mode loses about as much
 GROUP = 4096  # facts in a transaction at most
 
 
@@ -27,7 +26,8 @@ class Writer:
     """Commits queued facts on a thread of its own.
 
     `put` blocks while more than `capacity` facts wait (back-pressure). With `linger` every group waits a moment for
-    company; without, it is committed at once. After a failure nothing more is written, and every call raises it.
+    company, unless somebody waits for it; without, it is committed at once. After a failure nothing more is written,
+    and every call raises it.
     """
 
     def __init__(self, storage: Storage, *, linger: bool, capacity: int, snapshots_kept: int) -> None:
@@ -35,7 +35,7 @@ class Writer:
         self._storage, self._linger = storage, LINGER if linger else 0.0
         self._capacity, self._kept = capacity, snapshots_kept
         self._queue: deque[tuple[Fact, tuple[bytes, bytes] | None] | Portrait] = deque()
-        self._wake = threading.Event()
+        self._wake, self._hurry = threading.Event(), threading.Event()
         self._progress = threading.Condition()
         self._failure: StoreError | None = None
         self._closing = False
@@ -63,6 +63,7 @@ class Writer:
     def wait(self, position: int) -> None:
         """Wait until everything up to this position is committed."""
         if self.committed < position:
+            self._hurry.set()
             with self._progress:
                 self._progress.wait_for(lambda: self._failure is not None or self.committed >= position)
         self.check()
@@ -74,6 +75,7 @@ class Writer:
 
     def drain(self) -> None:
         """Wait until everything queued so far is in the store, snapshots too."""
+        self._hurry.set()
         with self._progress:
             self._progress.wait_for(lambda: self._failure is not None or not self._queue)
         self.check()
@@ -89,6 +91,7 @@ class Writer:
     def close(self) -> None:
         """Write what is queued and end the thread."""
         self._closing = True
+        self._hurry.set()
         self._wake.set()
         self._thread.join()
         self.check()
@@ -116,8 +119,9 @@ class Writer:
             self._wake.clear()
             if not self._queue and not self._closing:
                 self._wake.wait()
-        if self._linger and not self._closing:
-            sleep(self._linger)
+        if self._linger:
+            self._hurry.wait(self._linger)
+            self._hurry.clear()
         return True
 
     def _write_group(self) -> None:

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import func, select
 
 from croupier_storage import schema
+from croupier_storage.checksums import digests
+from croupier_storage.columns import alike
 from croupier_storage.errors import CorruptStore
 from croupier_storage.reader import BATCH, FIELDS, SQLReader
-from croupier_storage.rows import fact_digest, intact
 
 _facts = schema.facts.c
 
@@ -42,7 +44,7 @@ class SQLChecker(SQLReader):
             # One unreadable row spoils a whole batch: halve until only that row is left out.
             middle = len(window) // 2
             return self._sound(window[:middle]) | self._sound(window[middle:])
-        return {row[0] for row in rows if intact(partial(fact_digest, row[:-1]), row[-1])}
+        return {position for group in alike(map(tuple, rows)).values() for position in _intact(group)}
 
     def _beyond(self, after: int, upto: int | None) -> Iterator[int]:
         """Positions past the head: rows that no append has announced."""
@@ -52,3 +54,13 @@ class SQLChecker(SQLReader):
         while rows := self._rows(query.where(_facts.position > after)):
             yield from (row[0] for row in rows)
             after = rows[-1][0]
+
+
+def _intact(rows: Sequence[tuple[Any, ...]]) -> list[int]:
+    """The positions of the rows, of one type all, that still have the checksum written with them."""
+    *columns, written = zip(*rows, strict=True)
+    try:
+        found = digests(columns)
+    except (TypeError, struct.error):
+        return []  # such types have no checksum
+    return [position for position, digest, kept in zip(columns[0], found, written, strict=True) if digest == kept]

@@ -13,7 +13,14 @@ from threading import RLock
 from croupier_storage.base import Storage
 from croupier_storage.errors import InvalidFact, PositionTaken, StorageError
 from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo, tombstone
-from croupier_storage.rows import plain_bytes, plain_float, plain_policy, plain_snapshot, plain_text, row
+from croupier_storage.rows import (
+    plain_bytes,
+    plain_float,
+    plain_policy,
+    plain_snapshot,
+    plain_text,
+    plain_values,
+)
 
 
 class MemoryStorage(Storage):
@@ -58,7 +65,7 @@ class MemoryStorage(Storage):
 
     def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
         with self._open():
-            added = [Fact._make(row(fact)[:-1]) for fact in facts]
+            added = [Fact._make(plain_values(fact)) for fact in facts]
             sets = {plain_bytes(digest): plain_bytes(body) for digest, body in action_sets.items()}
             self._check(added)
             self._log += added
@@ -73,8 +80,6 @@ class MemoryStorage(Storage):
             raise InvalidFact("the facts' positions are not consecutive; nothing was appended. Number them anew")
         if first != len(self._log) + 1:
             raise PositionTaken(f"the log's head is {len(self._log)}; read the facts after yours, then append again")
-        if any(type(value) is int and not -(1 << 63) <= value < 1 << 63 for fact in added for value in fact):
-            raise InvalidFact("a whole number does not fit in 64 bits; nothing was appended. Make it smaller")
         for name in ("id", "key"):
             values = [getattr(fact, name) for fact in (*self._log, *added) if getattr(fact, name) is not None]
             if len(set(values)) < len(values):

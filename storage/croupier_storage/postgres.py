@@ -13,17 +13,17 @@ from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
 from croupier_storage import schema
+from croupier_storage.columns import Columns
 from croupier_storage.errors import StorageError, StoreInUse, StoreUnavailable
 from croupier_storage.facts import Fact
 from croupier_storage.options import Options
 from croupier_storage.postgres_errors import explain
 from croupier_storage.preparing import PreparedStorage
-from croupier_storage.rows import Value, row
+from croupier_storage.rows import row
 from croupier_storage.seam import ours
 
-_COPY = f"COPY facts ({', '.join(schema.facts.c.keys())}) FROM STDIN (FORMAT BINARY)"
 _NAMES = {"BIGINT": "int8", "TEXT": "text", "DOUBLE": "float8", "BLOB": "bytea"}
-_TYPES = [_NAMES[str(column.type)] for column in schema.facts.c]
+_TYPES = {column.name: _NAMES[str(column.type)] for column in schema.facts.c}
 
 # One lock per store, not per database: the table's own number tells stores in different schemas apart.
 _LEASE = text("SELECT pg_try_advisory_lock((1668445296::bigint << 32) | 'head'::regclass::oid::bigint)")
@@ -160,11 +160,11 @@ class PostgresStorage(PreparedStorage):
     def _lock_schema(self, connection: Connection) -> None:
         connection.execute(_SCHEMA)
 
-    def _insert_facts(self, connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
+    def _insert_facts(self, connection: Connection, facts: Columns) -> None:
         cursor: Any = connection.connection.cursor()
-        with cursor, cursor.copy(_COPY) as copy:
-            copy.set_types(_TYPES)
-            for values in rows:
+        with cursor, cursor.copy(f"COPY facts ({', '.join(facts.names)}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types([_TYPES[name] for name in facts.names])
+            for values in zip(*facts.values, strict=True):
                 copy.write_row(values)
 
     def _scrub(self) -> None:

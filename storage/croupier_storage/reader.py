@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, Select, bindparam, exists, func, sele
 
 from croupier_storage import schema
 from croupier_storage.base import Storage
+from croupier_storage.checksums import intact, snapshot_digest
 from croupier_storage.errors import CorruptSnapshot, CorruptStore, StorageError
 from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo
-from croupier_storage.rows import intact, snapshot_digest
 from croupier_storage.seam import ours
 
 BATCH = 1000  # facts per read: enough to make the statement's own cost vanish, little enough to hold in memory

@@ -12,19 +12,18 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, bindparam, dele
 
 from croupier_storage import schema
 from croupier_storage.checking import SQLChecker
+from croupier_storage.checksums import snapshot_digest
+from croupier_storage.columns import Columns, columns
 from croupier_storage.erasing import erase_unit
 from croupier_storage.errors import InvalidFact, PositionTaken, StorageError, StoreUnavailable
 from croupier_storage.facts import Fact, PolicyRecord, Snapshot
 from croupier_storage.rows import (
-    Value,
     plain_bytes,
     plain_float,
     plain_int,
     plain_policy,
     plain_snapshot,
     plain_text,
-    row,
-    snapshot_digest,
 )
 from croupier_storage.seam import ours
 
@@ -53,8 +52,8 @@ class SQLStorage(SQLChecker):
         """Start a transaction that will write, if the driver does not."""
 
     @abstractmethod
-    def _insert_facts(self, connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
-        """Add rows to `facts` in the dialect's fastest way."""
+    def _insert_facts(self, connection: Connection, facts: Columns) -> None:
+        """Add facts that have the same fields in the dialect's fastest way."""
 
     @abstractmethod
     def _scrub(self) -> None:
@@ -79,15 +78,16 @@ class SQLStorage(SQLChecker):
 
     def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
         self._check_writable()
-        rows = list(map(row, facts))
-        _check_consecutive(rows)
+        groups = columns(facts)
+        _check_consecutive(facts)
         sets = [{"digest": plain_bytes(key), "body": plain_bytes(body)} for key, body in action_sets.items()]
-        if not rows and not sets:
+        if not groups and not sets:
             return
         with self._writing() as connection:
-            if rows:
-                self._advance(connection, plain_int(facts[0].position) - 1, len(rows))
-                self._insert_facts(connection, rows)
+            if groups:
+                self._advance(connection, plain_int(facts[0].position) - 1, len(facts))
+            for group in groups:
+                self._insert_facts(connection, group)
             if sets:
                 connection.execute(_KEEP_SET, sets)
 
@@ -149,7 +149,7 @@ class SQLStorage(SQLChecker):
                 self._release()
 
 
-def _check_consecutive(rows: Sequence[tuple[Any, ...]]) -> None:
+def _check_consecutive(facts: Sequence[Fact]) -> None:
     """Refuse facts whose own positions leave a gap, which the head could not see."""
-    if rows and [row[0] for row in rows] != list(range(rows[0][0], rows[0][0] + len(rows))):
+    if facts and [fact[0] for fact in facts] != list(range(facts[0][0], facts[0][0] + len(facts))):
         raise InvalidFact("the facts' positions are not consecutive; nothing was appended. Number them without a gap")

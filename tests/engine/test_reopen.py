@@ -107,7 +107,7 @@ def _flipped(value: object) -> object:
 
 
 def test_a_forged_row_with_a_right_checksum_is_found_by_its_probability(url: str, life: Callable[..., None]) -> None:
-    from croupier_storage.rows import fact_digest
+    from croupier_storage.checksums import fact_digest
 
     with Engine.open(url, seed=7, learner=None) as engine:
         life(engine, 300)

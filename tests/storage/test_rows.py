@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from croupier_storage import Fact, InvalidFact, Kind, open_storage
-from croupier_storage.rows import fact_digest, row
+from croupier_storage.checksums import fact_digest
+from croupier_storage.rows import row
 
 FULL = Fact(1, Kind.DECISION, 1.5, "id", 2, "unit", 'a\tb\x7f\u2028Ω😀"\\', 0.25, 0.5, 3, 4, b"c", b"", "key", b"{}")
 
