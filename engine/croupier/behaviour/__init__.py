@@ -1,5 +1,6 @@
 """What units do between decisions: watched, read from older logs, and turned into features."""
 
+from croupier.behaviour.features import Features
 from croupier.behaviour.observation import Observation
 
-__all__ = ["Observation"]
+__all__ = ["Features", "Observation"]
