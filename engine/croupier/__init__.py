@@ -1,5 +1,6 @@
 """An embedded engine that learns from feedback in real time, and can prove what it learned."""
 
+from croupier.behaviour import Features
 from croupier.decision import Decision, Outcome, Status
 from croupier.engine import Engine
 from croupier.errors import (
@@ -53,6 +54,7 @@ __all__ = [
     "Evaluation",
     "EvidenceError",
     "Experiment",
+    "Features",
     "InputError",
     "InverseGapPolicy",
     "LinearPolicy",

@@ -1,4 +1,4 @@
-"""What must stay the same for a log to mean one thing: seed, reward range, policy, learner."""
+"""What must stay the same for a log to mean one thing: seed, reward range, policy, learner, features."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Configuration:
     policy: bytes
     learner: bytes
     rewards: Rewards
+    behaviour: bytes = b"{}"  # what is kept of it: features, detectors
 
     def __post_init__(self) -> None:
         low, high = self.reward_range
@@ -56,6 +57,7 @@ class Configuration:
             "policy": self.policy,
             "learner": self.learner,
             "rewards": canonical_json(self.rewards.config()),
+            "behaviour": self.behaviour,
         }
 
     @classmethod
@@ -63,7 +65,8 @@ class Configuration:
         """As a store keeps them."""
         low, high = orjson.loads(settings["reward_range"])
         rewards = Rewards(**orjson.loads(settings["rewards"]))
-        return cls(int(orjson.loads(settings["seed"])), (low, high), settings["policy"], settings["learner"], rewards)
+        seed, behaviour = int(orjson.loads(settings["seed"])), settings.get("behaviour", b"{}")
+        return cls(seed, (low, high), settings["policy"], settings["learner"], rewards, behaviour)
 
     def check(self, stored: Configuration) -> None:
         """Raises ConfigurationDiffers, naming every difference, unless what can never change is equal."""

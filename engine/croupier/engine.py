@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from croupier import deciding, encoding, trials
-from croupier.behaviour import observation
+from croupier.behaviour import Features, observation
+from croupier.behaviour.part import Behaviour
+from croupier.behaviour.proof import featured
 from croupier.decision import Decision, Outcome, Status
 from croupier.errors import Conflict, InputError, NotNow, StoreError, storing
 from croupier.experiments.experiment import Experiment
@@ -57,6 +59,7 @@ class Engine:
         seed: int | None = None,
         reward_range: tuple[float, float] = (0.0, 1.0),
         rewards: Rewards = FIRST,
+        features: Features | None = None,
         replay: bool = False,
         durability: Literal["group", "commit"] = "group",
         on_store_failure: Literal["raise", "serve"] = "raise",
@@ -82,7 +85,10 @@ class Engine:
             seed: From which every draw is derived, 0 ≤ seed < 2⁶⁴; by default the store's, random for a new one.
             reward_range: The least and the greatest possible reward.
             rewards: Window, default and aggregation of rewards.
-            replay: Accept another policy or learner than the store's: it is taught the whole log, and goes on.
+            features: What is kept of the units' behaviour and shown to the policy; by default the store's own, and
+                nothing for a new one.
+            replay: Accept another policy, learner or features than the store's: they are taught the whole log, and go
+                on.
             durability: "commit" returns from a call when its fact is on disk; "group" at once, and a crash may lose the
                 last few milliseconds. `flush` waits for everything so far.
             on_store_failure: "raise" lets calls fail while the store does; "serve" goes on choosing from memory. Such
@@ -117,14 +123,15 @@ class Engine:
         with storing():
             storage = open_storage(url, durability=durability, migrate=migrate)
         parts = _parts(storage, policy, learner, reward_range)
-        settings = Settings(parts, seed, reward_range, rewards, replay, progress or _silent, tuple(policies))
+        behaviour, others = Behaviour(features), tuple(policies)
+        settings = Settings(parts, seed, reward_range, rewards, replay, progress or _silent, behaviour, others)
         live = begin(storage, settings, options)
         outage = Outage(settings) if on_store_failure == "serve" else None
         return cls(live, outage, ids or time_ordered(clock), rebase_after)
 
     def choose(
         self,
-        context: Context,
+        context: Context | None,
         actions: Candidates,
         *,
         unit: str | None = None,
@@ -136,7 +143,8 @@ class Engine:
         """Choose one of the actions for this context, and log the decision.
 
         Args:
-            context: What is known: named numbers, strings and booleans (None is left out), or a 1-D array.
+            context: What is known: named numbers, strings and booleans (None is left out), or a 1-D array. Where the
+                store has `features`, those of the unit are put beside it, and it may be None.
             actions: The candidates: ids, or ids with features of their own.
             unit: Whose decision it is: a user, a session, a device.
             id: The decision's name; a new one by default. An id in the log with the same input gives the same decision.
@@ -150,7 +158,9 @@ class Engine:
             PolicyFailed: The policy gave no distribution; nothing was logged.
             StoreError: The store has failed.
         """
-        row = encoding.canonical(context, "context")
+        if context is None and self._live.fold.behaviour.features is None:
+            raise InputError("the context is None, and the store has no features to take its place; give what is known")
+        row = encoding.canonical({} if context is None else context, "context")
         body = encoding.encode_row(row, "context")
         candidates = self._candidates.encoded(actions, exclude)
         unit, id, when = text(unit, "unit"), text(id, "id"), moment(at, self._clock)
@@ -160,7 +170,7 @@ class Engine:
             with live.lock:
                 live.check()
                 if id is not None and (earlier := live.history.decision(id)):
-                    return _repeated(earlier, asked)
+                    return _repeated(earlier, asked, live.fold.behaviour)
                 made = live.decide(asked)
             live.settle(made.fact.position)
         except StoreError as error:
@@ -239,12 +249,34 @@ class Engine:
         live = self._ready()
         with live.lock:
             live.check()
+            live.fold.behaviour.check(body)
             if key is not None and (earlier := live.history.keyed(key, (Kind.OBSERVATION, None, None, unit, body))):
                 return earlier.position
             fact = live.say(Kind.OBSERVATION, when, unit=unit, key=key, body=body)
             live.history.keep_key(fact)
         live.settle(fact.position)
         return fact.position
+
+    def unit_features(self, unit: str | None, *, at: float | None = None) -> dict[str, float | str]:
+        """What a policy is shown of a unit at a time, φ(h, c); of one never seen where it is None.
+
+        Raises:
+            NotNow: The store has no features.
+        """
+        when, live = moment(at, self._clock), self._ready()
+        with live.lock:
+            return live.fold.behaviour.known.unit(unit, when)
+
+    def item_features(self, items: Collection[str], *, at: float | None = None) -> dict[str, dict[str, float | str]]:
+        """What is known of items at a time: candidates with features, for `choose`.
+
+        Raises:
+            NotNow: The store has no features.
+        """
+        when, live = moment(at, self._clock), self._ready()
+        with live.lock:
+            known = live.fold.behaviour.known
+            return {item: known.item(item, when) for item in items}
 
     def activate(self, decision_id: str, *, at: float | None = None) -> None:
         """Say that the action of a deferred decision was shown. Without it, its rewards are refused.
@@ -564,9 +596,12 @@ def _status(standing: Standing, rule: Rewards, id: str) -> Status:
     return Status.APPLIED if rule.aggregate == "first" else Status.PENDING
 
 
-def _repeated(fact: Fact, asked: Asked) -> Decision:
+def _repeated(fact: Fact, asked: Asked, behaviour: Behaviour) -> Decision:
     """The decision already in the log under an id, if it was asked with the same input."""
-    if (fact.context, fact.actions, fact.unit) != (asked.body, asked.candidates.digest, asked.unit):
+    given = fact.context
+    if given is not None and featured(fact):
+        given = encoding.encode_row(behaviour.given(encoding.decode_row(given)), "context")
+    if (given, fact.actions, fact.unit) != (asked.body, asked.candidates.digest, asked.unit):
         raise Conflict(
             f"decision {fact.id} is in the log with another context, candidates or unit; an id names one decision: "
             "give a new id, or none"

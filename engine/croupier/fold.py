@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 
+from croupier.behaviour.part import Behaviour
 from croupier.configuration import Configuration
 from croupier.errors import CorruptStore, InputError
 from croupier.experiments.running import Role, Running, followed, pupils
-from croupier.log import Decided, Log, batches
+from croupier.log import BEHAVIOUR, Decided, Log, batches, until
 from croupier.parts import Given, Parts
 from croupier.recent import Recent
 from croupier.rewards import Standing
@@ -64,6 +65,7 @@ class Fold:
         self.parts = given.born(configuration) if parts is None else parts
         self.given, self.configuration, self.log = given, configuration, log
         self.running: Running | None = None  # the experiment in force
+        self.behaviour = Behaviour.of(orjson.loads(configuration.behaviour))
         self.position = 0
         self.shape: int | None = None  # numbers in an array context, -1 for mappings, as the first decision had it
         self.rewards = 0  # learned
@@ -103,6 +105,8 @@ class Fold:
                 self._rebase(fact)
             elif fact.kind in (Kind.EXPERIMENT, Kind.PROMOTION):
                 self._experiment(fact)
+            elif fact.kind in BEHAVIOUR:
+                self.behaviour.apply(fact)
         else:
             known = self._known.get(fact.decision) or self.known(fact.decision)
             reward = known.standing.apply(fact, self.configuration.rewards)
@@ -158,8 +162,10 @@ class Fold:
         if "to" in body:
             self.take(self.at(int(body["to"])))
             return
-        parts = self.given.parts(body) if fact.kind == Kind.CONFIGURATION else self.parts.fresh()
-        self.adopt(self.rebased(int(body["upto"]), parts, fact.position - 1))
+        changed = fact.kind == Kind.CONFIGURATION
+        parts = self.given.parts(body) if changed else self.parts.fresh()
+        behaviour = Behaviour.of(body) if changed else self.behaviour
+        self.adopt(self.rebased(int(body["upto"]), parts, fact.position - 1, behaviour=behaviour))
 
     def _experiment(self, fact: Fact) -> None:
         """Begin, change or end an experiment; promotion makes the policy of one of its variants the champion."""
@@ -199,7 +205,13 @@ class Fold:
         return running, start
 
     def rebased(
-        self, effective: int, parts: Parts, upto: int, log: Log | None = None, progress: Progress | None = None
+        self,
+        effective: int,
+        parts: Parts,
+        upto: int,
+        log: Log | None = None,
+        progress: Progress | None = None,
+        behaviour: Behaviour | None = None,
     ) -> Fold:
         """A fold at `upto` that learned what is effective at `effective`, and after it whatever followed.
 
@@ -208,10 +220,14 @@ class Fold:
         """
         new = Fold(self.given, self.configuration, log or self.log, parts=parts)
         new.running, start = new._in_force(effective)
+        new.behaviour = (behaviour or self.behaviour).fresh()
+        behaved = until(new.log.storage.facts(0, effective, kinds=BEHAVIOUR))
         rule = self.configuration.rewards
         for batch in batches(new.log.standings(effective, rule), new.log.batch):
             outcomes = [standing.effective(rule) for _, standing in batch]
             for (fact, decided), outcome in zip(new.log.decoded(fact for fact, _ in batch), outcomes, strict=True):
+                for earlier in behaved(fact.position):
+                    new.apply(earlier)
                 if new.shape is None:
                     new.shape = shape(decided.context)
                 if new.running is not None and fact.position > start:
@@ -222,6 +238,8 @@ class Fold:
                 progress(batch[-1][0].position, effective)
         if new.running is not None:
             new.running.freeze(new.parts.policy)
+        for last in behaved(effective + 1):
+            new.apply(last)
         new.position = effective
         new.run(upto)
         return new
@@ -238,8 +256,8 @@ class Fold:
         self.shape, self.running = rebased.shape, rebased.running
 
     def take(self, other: Fold) -> None:
-        """Go on with the policy and learner of another fold of the same log."""
-        self.parts, self.rewards = other.parts, other.rewards
+        """Go on with the policy, the learner and the behaviour of another fold of the same log."""
+        self.parts, self.behaviour, self.rewards = other.parts, other.behaviour, other.rewards
         self.position = max(self.position, other.position)
 
     def forget(self) -> None:
@@ -255,6 +273,10 @@ class Fold:
                 "learned on one cannot read the other; give contexts of one shape"
             )
 
+    def description(self) -> dict[str, Any]:
+        """What the log goes on under: names and configurations, as plain data."""
+        return {**self.parts.description(), **self.behaviour.description()}
+
     @property
     def storable(self) -> bool:
         """Whether a snapshot can hold it."""
@@ -265,19 +287,20 @@ class Fold:
     def state(self) -> State:
         """All of it that a snapshot keeps; None for what cannot be stored."""
         policy, learner = (part.state() if part is not None and part.storable else None for part in self.parts)
-        description = self.parts.description()
         state: State = {
-            "parts": description,
+            "parts": self.description(),
             "shape": self.shape,
             "rewards": self.rewards,
             "policy": policy,
             "learner": learner,
         }
+        state |= self.behaviour.state()
         return state if self.running is None else {**state, "experiment": self.running.state()}
 
     def restore(self, state: State, position: int) -> None:
         """Take over a `state()` at its position."""
-        self.parts = self.given.parts(state["parts"])
+        self.parts, self.behaviour = self.given.parts(state["parts"]), Behaviour.of(state["parts"])
+        self.behaviour.restore(state)
         for part, learned in zip(self.parts, (state["policy"], state["learner"]), strict=True):
             if part is not None:
                 part.restore(learned)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from croupier.behaviour.part import Behaviour
 from croupier.configuration import Configuration, canonical_json
-from croupier.encoding import EncodedActions
+from croupier.encoding import EncodedActions, encode_row
 from croupier.errors import CroupierError, EngineClosed, PolicyFailed, as_ours, storing
 from croupier.experiments.running import Role
 from croupier.fold import Fold, Known, Progress
@@ -48,6 +49,7 @@ class Asked(NamedTuple):
     unit: str | None
     at: float
     deferred: bool
+    featured: bool = False  # whether features stand in the row
 
 
 class Made(NamedTuple):
@@ -117,6 +119,7 @@ class Live:
 
     def decide(self, asked: Asked) -> Made:
         """Draw an action, and queue and fold the decision."""
+        asked = self.featured(asked)
         made = self.drawn(asked)
         fact, actions = made.fact, asked.candidates.actions
         drawn = Decided(asked.row, actions, actions.ids.index(fact.action or ""), fact.propensity or 0.0, made.role)
@@ -125,6 +128,13 @@ class Live:
         self.history.put(asked.name, fact.position)
         self.windows.opened(fact)
         return made
+
+    def featured(self, asked: Asked) -> Asked:
+        """The question with the features of its unit in its row, where the store has features."""
+        if self.fold.behaviour.features is None:
+            return asked
+        row = self.fold.behaviour.context(asked.row, asked.unit, asked.at)
+        return asked._replace(row=row, body=encode_row(row, "context"), featured=True)
 
     def drawn(self, asked: Asked) -> Made:
         """Draw an action; nothing is changed."""
@@ -145,13 +155,15 @@ class Live:
             asked.body,
             asked.candidates.digest,
         )
-        if role is None:
-            return Made(fact._replace(body=b'{"deferred":true}') if asked.deferred else fact, p, None)
+        if role is None and not asked.deferred and not asked.featured:
+            return Made(fact, p, None)
         return Made(fact._replace(body=self._said(asked, role, index, u)), p, role)
 
-    def _said(self, asked: Asked, role: Role, drawn: int, u: float) -> bytes:
-        """What a decision within an experiment says beside its columns; shadows draw with the same uniform number."""
-        body: dict[str, Any] = role._asdict() | ({"deferred": True} if asked.deferred else {})
+    def _said(self, asked: Asked, role: Role | None, drawn: int, u: float) -> bytes:
+        """What a decision says beside its columns; shadows draw with the same uniform number."""
+        body: dict[str, Any] = {} if role is None else role._asdict()
+        body |= {"deferred": True} if asked.deferred else {}
+        body |= {"features": True} if asked.featured else {}
         for name, policy in self.fold.shadows():
             p = self.vector(policy, asked)
             body.setdefault("shadows", {})[name] = [float(p[drawn]), asked.candidates.actions.ids[draw(p, u)]]
@@ -233,6 +245,7 @@ class Live:
         parts: Parts | None = None,
         said: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
+        behaviour: Behaviour | None = None,
     ) -> int:
         """Go on from the effective facts of now, under these parts; called without the lock, held only at the end.
 
@@ -241,17 +254,19 @@ class Live:
         """
         with self.rebasing, storing():
             effective = self.settled()
-            new = self.beside(effective, parts or self.fold.parts.fresh(), progress)
+            new = self.beside(effective, parts or self.fold.parts.fresh(), progress, behaviour)
             with self.alone():
                 new.run(self.settled())
                 body: dict[str, Any] = {"upto": effective, **(said or {})}
                 if parts is not None:
-                    body |= new.parts.description()
+                    body |= new.description()
                 return self.go_on(kind, body, lambda: self.fold.adopt(new))
 
-    def beside(self, effective: int, parts: Parts, progress: Progress | None = None) -> Fold:
+    def beside(
+        self, effective: int, parts: Parts, progress: Progress | None = None, behaviour: Behaviour | None = None
+    ) -> Fold:
         """A fold of what is effective there and of nearly all that followed, computed while the loop goes on."""
-        new = self.fold.rebased(effective, parts, effective, Log(self.storage), progress)
+        new = self.fold.rebased(effective, parts, effective, Log(self.storage), progress, behaviour)
         last = math.inf
         while NEAR < (left := self.settled() - new.position) < last / 2:  # a busy engine may outrun any fold
             new.run(new.position + left)

@@ -17,7 +17,8 @@ from croupier_policies import Actions, Row
 from croupier_storage import Fact, Kind, Storage
 
 T = TypeVar("T")
-LEARNABLE = tuple(kind.value for kind in Kind if kind not in (Kind.DECISION, Kind.OBSERVATION))
+APPLIED = tuple(kind.value for kind in Kind if kind is not Kind.DECISION)
+BEHAVIOUR = (Kind.OBSERVATION.value, Kind.DRIFT.value)
 
 
 class Decided(NamedTuple):
@@ -54,7 +55,7 @@ class Log:
         """
         decisions = self.decoded(self.storage.decisions_by_as_of(after, upto))
         ahead = next(decisions, None)
-        for fact in self.storage.facts(after, upto, kinds=LEARNABLE):
+        for fact in self.storage.facts(after, upto, kinds=APPLIED):
             while ahead is not None and (ahead[0].as_of or 0) < fact.position:
                 yield ahead
                 ahead = next(decisions, None)
@@ -103,6 +104,19 @@ def _decode(fact: Fact, sets: dict[bytes, Actions]) -> Decided:
         raise CorruptStore(f"the decision at position {fact.position} shows {fact.action!r}, no candidate of its own")
     role = None if fact.body is None else role_of(orjson.loads(fact.body))
     return Decided(decode_row(fact.context), actions, actions.ids.index(fact.action), fact.propensity, role)
+
+
+def until(facts: Iterator[Fact]) -> Callable[[int], Iterator[Fact]]:
+    """What gives, at each call, those facts before a position that it has not given yet."""
+    ahead = next(facts, None)
+
+    def before(position: int) -> Iterator[Fact]:
+        nonlocal ahead
+        while ahead is not None and ahead.position < position:
+            yield ahead
+            ahead = next(facts, None)
+
+    return before
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from croupier.configuration import Configuration, described, digest
+from croupier.behaviour.part import Behaviour
+from croupier.configuration import Configuration, canonical_json, described, digest
 from croupier.errors import ConfigurationDiffers
 from croupier.fold import Fold, Progress, newest
 from croupier.log import Log
@@ -32,7 +33,7 @@ class Opened(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What a store is opened with; `seed` None stands for the store's own."""
+    """What a store is opened with; `seed` None stands for the store's own, and so does what is None of behaviour."""
 
     parts: Parts
     seed: int | None
@@ -40,6 +41,7 @@ class Settings(NamedTuple):
     rewards: Rewards
     replay: bool
     progress: Progress
+    behaviour: Behaviour = Behaviour()
     others: tuple[Policy, ...] = ()  # at hand for the variants of experiments
 
 
@@ -49,10 +51,10 @@ def restore(storage: Storage, settings: Settings) -> Opened:
     fold = newest(Log(storage), Given(*settings.parts, settings.others), configuration)
     snapshot_at = fold.position
     fold.run(progress=settings.progress)
-    stored, asked = fold.parts.description(), settings.parts.description()
-    changed = [name for name in stored if stored[name] != asked[name]]
+    stored, asked = fold.description(), {**settings.parts.description(), **settings.behaviour.description()}
+    changed = [name for name in asked if stored.get(name) != asked[name]]
     if changed and not settings.replay:
-        listed = "; ".join(f"{name}: {stored[name]} in the store, {asked[name]} here" for name in changed)
+        listed = "; ".join(f"{name}: {stored.get(name)} in the store, {asked[name]} here" for name in changed)
         raise ConfigurationDiffers(
             f"the store goes on under another configuration ({listed}). Decisions of this one would be explained by no "
             "replay. Open the store with its own, or with replay=True to teach this one the whole log and go on with it"
@@ -61,13 +63,13 @@ def restore(storage: Storage, settings: Settings) -> Opened:
 
 
 def in_force(storage: Storage) -> dict[str, Any] | None:
-    """The description of the policy and the learner that a log goes on with; None where it has not begun."""
+    """The description of what a log goes on with: policy, learner, behaviour; None where it has not begun."""
     settings = storage.settings()
     if "seed" not in settings:
         return None
-    descriptions: list[tuple[int, dict[str, Any]]] = [
-        (0, {name: orjson.loads(settings[name]) for name in ("policy", "learner")})
-    ]
+    born = {name: orjson.loads(settings[name]) for name in ("policy", "learner")}
+    born |= orjson.loads(settings.get("behaviour", b"{}"))
+    descriptions: list[tuple[int, dict[str, Any]]] = [(0, born)]
     candidates: Mapping[str, Any] = {}
     changing = (Kind.CONFIGURATION, Kind.EXPERIMENT, Kind.PROMOTION, Kind.REBASE)
     for fact in storage.facts(kinds=[kind.value for kind in changing]):
@@ -77,7 +79,8 @@ def in_force(storage: Storage) -> dict[str, Any] | None:
         elif fact.kind == Kind.PROMOTION:
             descriptions.append((fact.position, {**present, "policy": candidates[body["variant"]]}))
         elif fact.kind == Kind.CONFIGURATION:
-            descriptions.append((fact.position, {name: body[name] for name in ("policy", "learner")}))
+            names = ("policy", "learner", *Behaviour._fields)
+            descriptions.append((fact.position, {name: body[name] for name in names if name in body}))
         elif "to" in body:
             earlier = [described for position, described in descriptions if position <= body["to"]]
             descriptions.append((fact.position, earlier[-1]))
@@ -96,7 +99,8 @@ def configure(storage: Storage, settings: Settings) -> Configuration:
         seed = stored.seed if stored is not None else secrets.randbits(63)
     low, high = settings.reward_range
     policy, learner = map(described, settings.parts)
-    asked = Configuration(seed, (float(low), float(high)), policy, learner, settings.rewards)
+    behaviour = canonical_json(settings.behaviour.description())
+    asked = Configuration(seed, (float(low), float(high)), policy, learner, settings.rewards, behaviour)
     if stored is not None:
         asked.check(stored)
         return stored

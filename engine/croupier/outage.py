@@ -34,7 +34,13 @@ def begin(storage: Storage, settings: Settings, options: Options) -> Live:
         if unfinished is not None:
             live.forget(unfinished)
         if opened.changed:
-            live.rebase(Kind.CONFIGURATION, settings.parts.fresh(), progress=settings.progress)
+            live.rebase(
+                Kind.CONFIGURATION,
+                settings.parts.fresh(),
+                None,
+                settings.progress,
+                opened.fold.behaviour.having(settings.behaviour),
+            )
     except BaseException:
         live.close()
         raise
@@ -66,7 +72,7 @@ class Outage:
             _log.warning("the store has failed; choosing goes on from memory: %s", error)
         self._down = True
         with live.lock:
-            made = live.drawn(asked)
+            made = live.drawn(live.featured(asked))
         self._made.put(asked.name, True)
         return Decision(made.fact, asked.candidates.actions.ids, made.vector, logged=False)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from croupier.behaviour.proof import difference, featured
 from croupier.configuration import Configuration
 from croupier.errors import CroupierError, as_ours, storing
 from croupier.fold import Fold
@@ -28,6 +29,7 @@ class Verification:
     decisions: int = 0
     rewards: int = 0
     snapshots: int = 0
+    featured: int = 0
     other_arithmetic: int = 0
     erased: int = 0
     unverifiable: int = 0
@@ -45,6 +47,8 @@ class Verification:
             f"{self.head} facts: {self.decisions} decisions recomputed, {self.rewards} rewards folded, "
             f"{self.snapshots} snapshots compared",
         ]
+        if self.featured:
+            lines.append(f"the features that {self.featured} decisions were shown, computed again from observations")
         if self.erased:
             lines.append(
                 f"{self.erased} facts were erased; {self.unverifiable} decisions were made by a state that contained "
@@ -147,6 +151,7 @@ class _Pass:
         p = policy.probabilities(decided.context, decided.actions)
         same = self.arithmetic.get(fact.policy or 0) == policy.arithmetic
         tolerance = 0.0 if same else ELSEWHERE
+        self._compare_features(fact, decided, tolerance)
         self.result.other_arithmetic += not same
         self.result.decisions += 1
         if not abs(p[decided.drawn] - decided.propensity) <= tolerance:
@@ -164,6 +169,13 @@ class _Pass:
             self._compare_shadows(fact, decided, u, tolerance)
         if self.result.decisions % 256 == 0:
             self.progress(fact.position, self.result.head)
+
+    def _compare_features(self, fact: Fact, decided: Decided, tolerance: float) -> None:
+        """The features in the context, computed again from the observations before the decision."""
+        found = difference(self.fold.behaviour, fact, decided.context, tolerance)
+        if found is not None:
+            raise _Difference(f"position {fact.position}: of decision {fact.id}: {found}")
+        self.result.featured += featured(fact)
 
     def _compare_role(self, fact: Fact, decided: Decided) -> None:
         """The variant that the unit meets by the split in force."""

@@ -1,0 +1,95 @@
+"""What a fold keeps of behaviour, beside policy and learner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from croupier.behaviour.features import Features
+from croupier.behaviour.observation import decode
+from croupier.encoding import canonical
+from croupier.errors import EvidenceError, InputError, NotNow
+from croupier_policies import Row, State
+from croupier_storage import Fact, Kind
+
+
+class Behaviour(NamedTuple):
+    """Features, where the store has them."""
+
+    features: Features | None = None
+
+    @classmethod
+    def of(cls, description: Mapping[str, Any]) -> Self:
+        """Untaught, from a description. Raises EvidenceError where it cannot be built."""
+        try:
+            described = description.get("features")
+            return cls(None if described is None else Features(**described["config"]))
+        except (InputError, TypeError, KeyError) as error:
+            raise EvidenceError(f"the log's features cannot be built from their configuration ({error})") from error
+
+    def fresh(self) -> Self:
+        """The same, untaught."""
+        return type(self)(None if self.features is None else self.features.fresh())
+
+    def having(self, other: Behaviour) -> Behaviour:
+        """The same with whatever there is of another in place."""
+        return self._replace(**{k: part for k, part in other._asdict().items() if part is not None})
+
+    def description(self) -> dict[str, Any]:
+        """Names and configurations of what there is, as plain data."""
+        parts = self._asdict().items()
+        return {k: {"name": part.name, "config": part.config()} for k, part in parts if part is not None}
+
+    @property
+    def known(self) -> Features:
+        """The features. Raises NotNow where there are none."""
+        if self.features is None:
+            raise NotNow("the store has no features; open it with features=Features(…)")
+        return self.features
+
+    def check(self, body: bytes) -> None:
+        """Raises InputError for an observation with an attribute that is not of its declared type."""
+        if self.features is not None:
+            self.features.check(decode(body).attributes)
+
+    def context(self, row: Row, unit: str | None, at: float) -> Row:
+        """What a policy is shown: what was given, and the features of the unit beside it, in the form of the log.
+
+        Raises:
+            InputError: An array has no names beside which features could stand; or a name is a feature's own.
+        """
+        if self.features is None:
+            return row
+        if isinstance(row, np.ndarray):
+            raise InputError(
+                "the context is an array, and the store has features: they have names, and an array's numbers have "
+                "none; give a mapping, or None"
+            )
+        taken = [name for name in row if self.features.owns(name)]
+        if taken:
+            raise InputError(f"the context names {taken}: names that begin with h., c. or u. are the features' own")
+        return canonical({**row, **self.features.unit(unit, at)}, "context")
+
+    def given(self, row: Row) -> Row:
+        """What was given of the row of a decision that has features in it."""
+        owned = self.features
+        return (
+            row if owned is None or isinstance(row, np.ndarray) else {k: v for k, v in row.items() if not owned.owns(k)}
+        )
+
+    def apply(self, fact: Fact) -> None:
+        """Fold in a fact about no decision."""
+        if fact.kind == Kind.OBSERVATION and self.features is not None:
+            self.features.observe(fact)
+
+    def state(self) -> State:
+        """All of it; nothing where there is nothing."""
+        return {k: part.state() for k, part in self._asdict().items() if part is not None}
+
+    def restore(self, state: State) -> None:
+        """Take over a `state()`."""
+        for k, part in self._asdict().items():
+            if part is not None:
+                part.restore(state[k])
