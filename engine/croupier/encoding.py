@@ -6,7 +6,8 @@ A policy is shown the decoded form at choose time too, so that a reader of the l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -16,17 +17,34 @@ import orjson
 
 from croupier.errors import CorruptStore, InputError
 from croupier_policies import Actions, Row, Vector
+from croupier_policies.remainder import Remainder
 
 MAX_BYTES = 1 << 20  # of one encoded context or one set of actions
+MAX_CATALOGUE_BYTES = 1 << 26  # of one catalogue, which is stored once
 _ARRAY = b"\x01"  # the first byte of an array's encoding; an object of JSON begins with {
+_MATRIX = b"\x02"  # of a catalogue's whose features are arrays: length of the ids as JSON, the ids, then the floats
 
 
 class EncodedActions(NamedTuple):
-    """Candidates as policies see them, as the log keeps them, and the digest under which it does."""
+    """Candidates as policies see them, as the log keeps them, and the digest under which it does.
+
+    Of a catalogue the log keeps the whole; `without` names the items of it that are no candidates.
+    """
 
     actions: Actions
     body: bytes
     digest: bytes
+    without: tuple[str, ...] = ()
+
+    def remaining(self, out: Iterable[int]) -> EncodedActions:
+        """The same set without the candidates at these places of the whole, beside those that were left out before."""
+        whole = self.actions.whole
+        places = sorted({*self.actions.out, *out})
+        if len(places) == len(whole):
+            raise InputError("every candidate is excluded: there is nothing to choose from")
+        if not places:
+            return self
+        return self._replace(actions=Remainder(whole, places), without=tuple(whole.ids[place] for place in places))
 
 
 def canonical(row: Any, what: str) -> Row:
@@ -131,12 +149,35 @@ def decode_row(body: bytes) -> Row:
     return row
 
 
-def encode_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None) -> EncodedActions:
+def encode_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None, limit: int = MAX_BYTES) -> EncodedActions:
     """Checked candidates with their encoding.
 
     Raises:
         InputError: None at all, an id twice, an id that is not a non-empty string, or features of several kinds.
     """
+    _check_actions(ids, rows)
+    plain = ids if rows is None else [[id, _plain(row)] for id, row in zip(ids, rows, strict=True)]
+    body = _within_limit(_json(plain, "actions"), "actions", limit)
+    return EncodedActions(Actions(ids, rows), body, _digest(body))
+
+
+def encode_matrix(ids: tuple[str, ...], rows: tuple[Row, ...]) -> EncodedActions:
+    """Checked candidates whose features are arrays, the floats encoded as they are. Raises InputError."""
+    _check_actions(ids, rows)
+    names = _json(ids, "actions")
+    floats = b"".join(row.tobytes() for row in rows if isinstance(row, np.ndarray))
+    body = _MATRIX + len(names).to_bytes(8, "little") + names + floats
+    return EncodedActions(Actions(ids, rows), _within_limit(body, "actions", MAX_CATALOGUE_BYTES), _digest(body))
+
+
+def _decode_matrix(body: bytes) -> Actions:
+    split = 9 + int.from_bytes(body[1:9], "little")
+    ids = orjson.loads(body[9:split])
+    floats = np.frombuffer(body, dtype=np.float64, offset=split)
+    return Actions(tuple(ids), tuple(floats.reshape(len(ids), floats.shape[0] // len(ids))))
+
+
+def _check_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None) -> None:
     if not ids:
         raise InputError(
             "actions is empty: there is nothing to choose from; give at least one action that is not excluded"
@@ -145,13 +186,10 @@ def encode_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None) -> Encode
         if not isinstance(id, str) or not id or "\0" in id:
             raise InputError(f"the action id {id!r} is not a non-empty string without NUL; name actions by strings")
     if len(set(ids)) != len(ids):
-        twice = next(id for id in ids if ids.count(id) > 1)
+        twice = Counter(ids).most_common(1)[0][0]
         raise InputError(f"the action {twice!r} is given twice: its probability would be ambiguous; give every id once")
     if rows is not None and len({row.shape if isinstance(row, np.ndarray) else None for row in rows}) > 1:
         raise InputError("some actions have arrays and others not, or of other lengths; describe all in one way")
-    plain = ids if rows is None else [[id, _plain(row)] for id, row in zip(ids, rows, strict=True)]
-    body = encode_json(plain, "actions")
-    return EncodedActions(Actions(ids, rows), body, _digest(body))
 
 
 def decode_actions(body: bytes, digest: bytes) -> Actions:
@@ -163,6 +201,8 @@ def decode_actions(body: bytes, digest: bytes) -> Actions:
     """
     if _digest(body) != digest:
         raise CorruptStore(f"the action set {digest.hex()} in the store was changed after it was written")
+    if body[:1] == _MATRIX:
+        return _decode_matrix(body)
     items = orjson.loads(body)
     if isinstance(items[0], str):
         return Actions(tuple(items))
@@ -190,7 +230,7 @@ def _json(value: Any, what: str) -> bytes:
         raise InputError(f"{what} cannot be written as text: {error}") from error
 
 
-def _within_limit(body: bytes, what: str) -> bytes:
-    if len(body) > MAX_BYTES:
-        raise InputError(f"{what} takes {len(body)} bytes encoded, over the limit of {MAX_BYTES}; give fewer features")
+def _within_limit(body: bytes, what: str, limit: int = MAX_BYTES) -> bytes:
+    if len(body) > limit:
+        raise InputError(f"{what} takes {len(body)} bytes encoded, over the limit of {limit}; give fewer features")
     return body

@@ -11,23 +11,24 @@ from typing import Any, Literal, Self
 from croupier import deciding, encoding, trials
 from croupier.behaviour import Features, observation
 from croupier.behaviour.part import Behaviour
-from croupier.behaviour.proof import featured
 from croupier.decision import Decision, Outcome, Status
-from croupier.errors import Conflict, InputError, NotNow, StoreError, storing
+from croupier.errors import InputError, NotNow, StoreError, storing
 from croupier.experiments.experiment import Experiment
 from croupier.experiments.promotion import Rule, Ruling
 from croupier.fold import Progress
 from croupier.ids import IdSource, time_ordered
-from croupier.inputs import Candidates, CandidateSets, Context, moment, reward_value, text
+from croupier.inputs import Candidates, CandidateSets, Context, addressed, moment, reward_value, text
 from croupier.live import Asked, Live, Options
 from croupier.opening import Settings, in_force
 from croupier.outage import Outage, begin
 from croupier.parts import Given, Parts
+from croupier.recommender import Recommendation, lists
+from croupier.repeats import repeated
 from croupier.rewards import FIRST, Rewards, Standing
 from croupier.snapshots import export_snapshot, import_snapshot
 from croupier.windows import Background, Ticker
 from croupier_policies import Learner, Policy, RiverLearner, SoftmaxPolicy
-from croupier_storage import Fact, Kind, SnapshotInfo, Storage, open_storage, reward_fact
+from croupier_storage import Kind, SnapshotInfo, Storage, open_storage, reward_fact
 
 
 class _Default(Enum):
@@ -145,7 +146,7 @@ class Engine:
         Args:
             context: What is known: named numbers, strings and booleans (None is left out), or a 1-D array. Where the
                 store has `features`, those of the unit are put beside it, and it may be None.
-            actions: The candidates: ids, or ids with features of their own.
+            actions: The candidates: ids, ids with features of their own, or a `Catalogue`.
             unit: Whose decision it is: a user, a session, a device.
             id: The decision's name; a new one by default. An id in the log with the same input gives the same decision.
             exclude: Candidates that may not be chosen now.
@@ -158,26 +159,72 @@ class Engine:
             PolicyFailed: The policy gave no distribution; nothing was logged.
             StoreError: The store has failed.
         """
-        if context is None and self._live.fold.behaviour.features is None:
-            raise InputError("the context is None, and the store has no features to take its place; give what is known")
-        row = encoding.canonical({} if context is None else context, "context")
-        body = encoding.encode_row(row, "context")
-        candidates = self._candidates.encoded(actions, exclude)
-        unit, id, when = text(unit, "unit"), text(id, "id"), moment(at, self._clock)
-        asked = Asked(id or self._ids(), row, body, candidates, unit, when, deferred)
+        asked = self._asked(context, actions, unit, id, exclude, deferred, at)
         try:
             live = self._ready()
             with live.lock:
                 live.check()
                 if id is not None and (earlier := live.history.decision(id)):
-                    return _repeated(earlier, asked, live.fold.behaviour)
+                    return repeated(earlier, asked, live.fold.behaviour)
                 made = live.decide(asked)
             live.settle(made.fact.position)
         except StoreError as error:
             if self._outage is None:
                 raise
             return self._outage.serve(self._live, asked, error)
-        return Decision(made.fact, candidates.actions.ids, made.vector)
+        return Decision(made.fact, asked.candidates.actions.ids, made.vector)
+
+    def recommend(
+        self,
+        *,
+        k: int,
+        actions: Candidates,
+        context: Context | None = None,
+        unit: str | None = None,
+        id: str | None = None,
+        exclude: Collection[str] = (),
+        at: float | None = None,
+    ) -> Recommendation:
+        """Draw an ordered list of k actions without replacement, and log it: one decision a place.
+
+        The action at each place is drawn from what is left by the places before, so that each propensity is exactly
+        the probability of that draw, given those before it. The decision at place s has the id `ID/s`, and is rewarded
+        under it. For k ≤ 3 the exact probability of finding the action at that place, whatever stands before, is
+        logged beside; see `Recommendation.marginals`.
+
+        Args:
+            k: How many places.
+            actions: The candidates, at least k of them; thousands of them as a `Catalogue`.
+            context: What is known, as for `choose`; nothing by default.
+            unit: Whose list it is; a policy that learns of every unit finds it in the context.
+            id: The list's name; a new one by default. An id in the log with the same input gives the same list.
+            exclude: Candidates that may not be in the list.
+            at: When, in seconds since 1970; the clock's time by default.
+
+        Raises:
+            InputError: The input cannot be what was meant.
+            Conflict: The id is in the log, with other input.
+            PolicyFailed: The policy gave no distribution; nothing was logged.
+            StoreError: The store has failed.
+
+        >>> with Engine.open("sqlite://", seed=7, learner=None) as engine:
+        ...     shown = engine.recommend(unit="u1", k=2, actions=["film", "book", "game"])
+        ...     engine.reward(shown[1].id, 1.0).status, len(set(shown.actions))
+        (<Status.APPLIED: 'applied'>, 2)
+        """
+        asked = self._asked({} if context is None else context, actions, unit, id, exclude, False, at)
+        lists.check_places(k, len(asked.candidates.actions))
+        try:
+            live = self._ready()
+            with live.lock:
+                live.check()
+                shown = lists.recommend(live, asked, k, known=id is not None)
+            live.settle(live.position)
+        except StoreError as error:
+            if self._outage is None:
+                raise
+            return lists.serve(self._outage, self._live, asked, k, error)
+        return shown
 
     def reward(self, decision_id: str, value: float, *, key: str | None = None, at: float | None = None) -> Outcome:
         """Say what a decision earned; what can be learned from it now is learned at once.
@@ -507,6 +554,26 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _asked(
+        self,
+        context: Context | None,
+        actions: Candidates,
+        unit: str | None,
+        id: str | None,
+        exclude: Collection[str],
+        deferred: bool,
+        at: float | None,
+    ) -> Asked:
+        """The question, checked and encoded. Raises InputError."""
+        if context is None and self._live.fold.behaviour.features is None:
+            raise InputError("the context is None, and the store has no features to take its place; give what is known")
+        unit, id, when = text(unit, "unit"), text(id, "id"), moment(at, self._clock)
+        given = addressed({} if context is None else context, unit, self.policy.unit_field)
+        row = encoding.canonical(given, "context")
+        body = encoding.encode_row(row, "context")
+        candidates = self._candidates.encoded(actions, exclude)
+        return Asked(id or self._ids(), row, body, candidates, unit, when, deferred)
+
     def _ready(self) -> Live:
         """The live loop, resumed if an outage has ended, with room in its queue."""
         if self._outage is not None:
@@ -594,16 +661,3 @@ def _status(standing: Standing, rule: Rewards, id: str) -> Status:
     if standing.closed:
         return Status.LATE
     return Status.APPLIED if rule.aggregate == "first" else Status.PENDING
-
-
-def _repeated(fact: Fact, asked: Asked, behaviour: Behaviour) -> Decision:
-    """The decision already in the log under an id, if it was asked with the same input."""
-    given = fact.context
-    if given is not None and featured(fact):
-        given = encoding.encode_row(behaviour.given(encoding.decode_row(given)), "context")
-    if (given, fact.actions, fact.unit) != (asked.body, asked.candidates.digest, asked.unit):
-        raise Conflict(
-            f"decision {fact.id} is in the log with another context, candidates or unit; an id names one decision: "
-            "give a new id, or none"
-        )
-    return Decision(fact, asked.candidates.actions.ids, None)

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from croupier import encoding
+from croupier.catalogue import Catalogue
 from croupier.encoding import EncodedActions
 from croupier.errors import InputError
 from croupier.recent import Recent
 from croupier_policies import Vector
 
 Context = Mapping[str, Any] | Sequence[float] | Vector
-Candidates = Sequence[str] | Mapping[str, Any]
+Candidates = Sequence[str] | Mapping[str, Any] | Catalogue
 
 
 class CandidateSets:
@@ -28,6 +29,8 @@ class CandidateSets:
         """The candidates that are not excluded. Raises InputError."""
         if isinstance(actions, str) or isinstance(exclude, str):
             raise InputError("actions and exclude are collections of ids, not one string; wrap a single id in a list")
+        if isinstance(actions, Catalogue):
+            return actions.encoded(exclude)
         if not isinstance(actions, Mapping):
             return self._without_features(tuple(a for a in actions if a not in exclude) if exclude else tuple(actions))
         kept = {a: features for a, features in actions.items() if a not in exclude}
@@ -45,6 +48,13 @@ class CandidateSets:
             held = encoding.encode_actions(ids, None)
             self._plain.put(ids, held)
         return held
+
+
+def addressed(context: Context, unit: str | None, field: str | None) -> Context:
+    """The context with its unit in a field, where the policy asks for that and the application did not say it."""
+    if field is None or unit is None or not isinstance(context, Mapping) or field in context:
+        return context
+    return {**context, field: unit}
 
 
 def reward_value(value: Any, low: float, high: float) -> float:

@@ -53,10 +53,11 @@ class Asked(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A decision, the vector it was drawn from, and the role it was made in."""
+    """A decision, the vector it was drawn from, the place there of what was drawn, and the role it was made in."""
 
     fact: Fact
     vector: Vector
+    drawn: int
     role: Role | None
 
 
@@ -120,9 +121,12 @@ class Live:
     def decide(self, asked: Asked) -> Made:
         """Draw an action, and queue and fold the decision."""
         asked = self.featured(asked)
-        made = self.drawn(asked)
-        fact, actions = made.fact, asked.candidates.actions
-        drawn = Decided(asked.row, actions, actions.ids.index(fact.action or ""), fact.propensity or 0.0, made.role)
+        return self.keep(asked, self.drawn(asked))
+
+    def keep(self, asked: Asked, made: Made) -> Made:
+        """Queue and fold a decision that was drawn, as the next fact."""
+        fact = made.fact
+        drawn = Decided(asked.row, asked.candidates.actions, made.drawn, fact.propensity or 0.0, made.role)
         self._append(fact, asked.candidates)
         self.fold.decide(fact, drawn)
         self.history.put(asked.name, fact.position)
@@ -155,19 +159,19 @@ class Live:
             asked.body,
             asked.candidates.digest,
         )
-        if role is None and not asked.deferred and not asked.featured:
-            return Made(fact, p, None)
-        return Made(fact._replace(body=self._said(asked, role, index, u)), p, role)
+        said = self._said(asked, role, index, u)
+        return Made(fact._replace(body=canonical_json(said)) if said else fact, p, index, role)
 
-    def _said(self, asked: Asked, role: Role | None, drawn: int, u: float) -> bytes:
+    def _said(self, asked: Asked, role: Role | None, drawn: int, u: float) -> dict[str, Any]:
         """What a decision says beside its columns; shadows draw with the same uniform number."""
-        body: dict[str, Any] = {} if role is None else role._asdict()
-        body |= {"deferred": True} if asked.deferred else {}
-        body |= {"features": True} if asked.featured else {}
+        said: dict[str, Any] = {} if role is None else role._asdict()
+        said |= {"deferred": True} if asked.deferred else {}
+        said |= {"features": True} if asked.featured else {}
+        said |= {"without": asked.candidates.without} if asked.candidates.without else {}
         for name, policy in self.fold.shadows():
             p = self.vector(policy, asked)
-            body.setdefault("shadows", {})[name] = [float(p[drawn]), asked.candidates.actions.ids[draw(p, u)]]
-        return canonical_json(body)
+            said.setdefault("shadows", {})[name] = [float(p[drawn]), asked.candidates.actions.ids[draw(p, u)]]
+        return said
 
     def known(self, id: str) -> tuple[int, Known]:
         """Position and story of a decision. Raises UnknownDecision."""

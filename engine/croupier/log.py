@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 import orjson
 
+from croupier.catalogue import part
 from croupier.encoding import decode_actions, decode_row
 from croupier.errors import CorruptStore
 from croupier.experiments.running import Role, role_of
@@ -100,10 +101,13 @@ def _decode(fact: Fact, sets: dict[bytes, Actions]) -> Decided:
     actions = sets.get(fact.actions or b"")
     if fact.context is None or fact.action is None or fact.propensity is None or actions is None:
         raise CorruptStore(f"the decision at position {fact.position} lacks what every decision has")
-    if fact.action not in actions.ids:
+    said = {} if fact.body is None else orjson.loads(fact.body)
+    if "without" in said:
+        actions = part(actions, said["without"])
+    ids = actions.ids
+    if fact.action not in ids:
         raise CorruptStore(f"the decision at position {fact.position} shows {fact.action!r}, no candidate of its own")
-    role = None if fact.body is None else role_of(orjson.loads(fact.body))
-    return Decided(decode_row(fact.context), actions, actions.ids.index(fact.action), fact.propensity, role)
+    return Decided(decode_row(fact.context), actions, ids.index(fact.action), fact.propensity, role_of(said))
 
 
 def until(facts: Iterator[Fact]) -> Callable[[int], Iterator[Fact]]:

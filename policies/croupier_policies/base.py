@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,28 @@ class Actions:
     ids: tuple[str, ...]
     rows: tuple[Row, ...] | None = None
 
+    @property
+    def whole(self) -> Actions:
+        """The set of which this is a `Remainder`; itself, where it is none."""
+        return self
+
+    @property
+    def out(self) -> tuple[int, ...]:
+        """The places in `whole` that are not in this, ascending."""
+        return ()
+
     def __len__(self) -> int:
         return len(self.ids)
+
+
+class Odds(NamedTuple):
+    """A policy that obeys Luce's axiom but for its floor: π(a|S) = (1 - ε)·w_a/Σ_S w + ε/|S| for every set S.
+
+    `weights` are positive, (K,), and no more than e^±300.
+    """
+
+    weights: Vector
+    epsilon: float
 
 
 class Configured(ABC):
@@ -73,7 +93,12 @@ class Policy(Configured):
 
     Asking never changes the answer: `probabilities` leaves the state as it is, and allocates nothing in it for features
     and actions it has not met. `learn` is deterministic and cannot fail on a row that `probabilities` accepted.
+
+    A policy that learns of every unit by itself names in `unit_field` the field of the context in which it expects the
+    unit; the engine fills it in where the application did not.
     """
+
+    unit_field: str | None = None
 
     @abstractmethod
     def probabilities(self, context: Row, actions: Actions) -> Vector:
@@ -82,6 +107,10 @@ class Policy(Configured):
     @abstractmethod
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
         """Fold in one rewarded decision: `actions.ids[index]` was drawn with `propensity` and earned `reward`."""
+
+    def odds(self, context: Row, actions: Actions) -> Odds | None:
+        """Where the odds of two actions do not depend on who else is a candidate, what they are; None where they do."""
+        return None
 
 
 class Learner(Configured):

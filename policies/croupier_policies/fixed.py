@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from croupier_policies.base import Actions, Policy, Row, State, Vector
+from croupier_policies.base import Actions, Odds, Policy, Row, State, Vector
 from croupier_policies.errors import PolicyError
 
 
@@ -39,6 +39,10 @@ class UniformPolicy(_Fixed):
     def probabilities(self, context: Row, actions: Actions) -> Vector:
         """1/K each."""
         return np.full(len(actions), 1.0 / len(actions))
+
+    def odds(self, context: Row, actions: Actions) -> Odds:
+        """1 each."""
+        return Odds(np.ones(len(actions)), 0.0)
 
 
 class ConstantPolicy(_Fixed):
