@@ -10,8 +10,9 @@ from croupier.evaluation.intervals import INTERVALS, Interval, Setting, normal_f
 from croupier.evaluation.log import Counts
 from croupier.evaluation.moments import Moments
 from croupier.evaluation.results import Estimate, Evaluated, Evaluation
+from croupier.evaluation.status import Status
 from croupier.evaluation.tally import Tally
-from croupier.evaluation.targets import Constant, Frozen, Learned, Logged, Target
+from croupier.evaluation.targets import Constant, Frozen, Function, Learned, Logged, Target
 from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, Verdict, judge
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Evaluated",
     "Evaluation",
     "Frozen",
+    "Function",
     "Interval",
     "Learned",
     "Logged",
@@ -38,6 +40,7 @@ __all__ = [
     "Refusal",
     "Rules",
     "Setting",
+    "Status",
     "Tally",
     "Target",
     "Verdict",

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from croupier.errors import CroupierError
+from croupier.errors import CroupierError, EvidenceError, InputError
 from croupier.evaluation.compare import compare
-from croupier.evaluation.datasets import evaluate_dataset, from_path
+from croupier.evaluation.datasets import Dataset, compare_dataset, evaluate_dataset, from_path
 from croupier.evaluation.differences import Comparison
 from croupier.evaluation.estimators import NAMES
 from croupier.evaluation.evaluate import evaluate
@@ -28,10 +28,20 @@ TARGETS = (
 )
 Store = Annotated[str, typer.Argument(help="A store: a file, or a URL.")]
 Log = Annotated[str, typer.Argument(help="A store, a file or a URL; or a log in a .csv, .parquet or .dsjson file.")]
-FILE_TARGETS = "; on such a file: logged, uniform, constant:ACTION, column:P, or with the column of v̂ column:P:V"
+FILE_TARGETS = "; on such a file also column:P, or with the column of v̂ column:P:V, and no snapshots"
 Targets = Annotated[list[str], typer.Option("--target", "-t", help=TARGETS + FILE_TARGETS)]
 Level = Annotated[float, typer.Option(help="Of the intervals.")]
 InSample = Annotated[bool, typer.Option("--in-sample", help="Use rows from which a snapshot has learned, too.")]
+Columns = Annotated[list[str] | None, typer.Option(help="ROLE=NAME for a file; ROLE: reward, propensity, action, …")]
+Candidates = Annotated[int | None, typer.Option(help="For a file: how many actions there were each time.")]
+Features = Annotated[
+    list[str] | None, typer.Option(help="For a file: a column of the context, for policy:NAME; give it several times.")
+]
+Actions = Annotated[
+    list[str] | None, typer.Option(help="For a file: one of the candidates, the same each time; give it several times.")
+]
+Range = Annotated[tuple[float, float], typer.Option(help="For a file: what rewards can be.")]
+Floor = Annotated[float | None, typer.Option(help="For a file: the least propensity there could be.")]
 Html = Annotated[Path | None, typer.Option(help="Write a page to this file, too.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -58,19 +68,20 @@ def evaluate_command(
     html: Html = None,
     level: Level = 0.95,
     in_sample: InSample = False,
-    column: Annotated[
-        list[str] | None, typer.Option(help="ROLE=NAME for a file, ROLE one of reward, propensity, action, …")
-    ] = None,
-    candidates: Annotated[int | None, typer.Option(help="For a file: how many actions there were each time.")] = None,
-    reward_range: Annotated[tuple[float, float], typer.Option(help="For a file: what rewards can be.")] = (0.0, 1.0),
-    floor: Annotated[float | None, typer.Option(help="For a file: the least propensity there could be.")] = None,
+    column: Columns = None,
+    candidates: Candidates = None,
+    feature: Features = None,
+    action: Actions = None,
+    reward_range: Range = (0.0, 1.0),
+    floor: Floor = None,
     json: AsJson = False,
 ) -> None:
     """Estimate from a log what other policies would have earned."""
+    result: Evaluation
     with _telling(), _bar() as progress:
-        if Path(store).suffix in FILES:
+        if is_file(store):
             result = evaluate_dataset(
-                from_path(store, dict(pair.split("=", 1) for pair in column or () if "=" in pair), candidates),
+                _file(store, column, candidates, feature, action),
                 target,
                 estimators=estimator or ("ips", "snips"),
                 intervals=interval or DEFAULT,
@@ -95,20 +106,65 @@ def evaluate_command(
 
 
 def compare_command(
-    store: Store,
+    store: Log,
     target: Targets,
-    estimator: Annotated[str, typer.Option("--estimator", "-e", help="ips, snips, dr or sndr.")] = "dr",
+    estimator: Annotated[
+        str | None, typer.Option("--estimator", "-e", help="ips, snips, dr or sndr; by default dr, of a file snips.")
+    ] = None,
+    html: Html = None,
     level: Level = 0.95,
     in_sample: InSample = False,
-    html: Html = None,
+    column: Columns = None,
+    candidates: Candidates = None,
+    feature: Features = None,
+    action: Actions = None,
+    reward_range: Range = (0.0, 1.0),
+    floor: Floor = None,
     json: AsJson = False,
 ) -> None:
     """Compare policies on the same rows of a log, and say whether one is ahead."""
     with _telling(), _bar() as progress:
-        result = compare(
-            store_url(store), target, estimator=estimator, level=level, in_sample=in_sample, progress=progress
-        )
+        if is_file(store):
+            result = compare_dataset(
+                _file(store, column, candidates, feature, action),
+                target,
+                estimator=estimator or "snips",
+                level=level,
+                reward_range=reward_range,
+                floor=floor,
+                progress=progress,
+            )
+        else:
+            result = compare(
+                store_url(store),
+                target,
+                estimator=estimator or "dr",
+                level=level,
+                in_sample=in_sample,
+                progress=progress,
+            )
     _print(result, html, json)
+
+
+def is_file(store: str) -> bool:
+    """Whether it is a log in a file, and no store."""
+    return Path(store).suffix.lower() in FILES
+
+
+def _file(
+    path: str,
+    columns: list[str] | None,
+    candidates: int | None,
+    features: list[str] | None,
+    actions: list[str] | None,
+) -> Dataset:
+    pairs = [pair.partition("=") for pair in columns or ()]
+    if wrong := [pair for pair in pairs if not pair[1] or not pair[2]]:
+        raise InputError(f"--column {''.join(wrong[0])} says nothing: give ROLE=NAME, for example --column reward=sold")
+    if not Path(path).exists():
+        raise EvidenceError(f"there is no file {path}")
+    named = {role: name for role, _, name in pairs}
+    return from_path(path, named, candidates, features=features or (), actions=actions or ())
 
 
 def _print(result: Evaluation | Comparison, html: Path | None, json: bool) -> None:

@@ -13,17 +13,17 @@ from croupier.evaluation.evaluate import Gathered, distinct, judged
 from croupier.evaluation.intervals import Setting, checked_level, methods, normal_fixed_sample
 from croupier.evaluation.log import Progress, Rows, Sink, observe
 from croupier.evaluation.pairs import Pair
+from croupier.evaluation.resolve import Spec
 from croupier.evaluation.results import Evaluation
 from croupier.evaluation.source import opened
 from croupier.evaluation.tally import Tally
-from croupier.evaluation.targets import Target
 from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, Verdict
 from croupier_policies import Learner, Policy
 
 
 def compare(
     url: str,
-    targets: Sequence[str | Policy | Target],
+    targets: Sequence[Spec],
     *,
     estimator: str = "dr",
     level: float = 0.95,

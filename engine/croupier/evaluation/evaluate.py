@@ -12,18 +12,19 @@ from croupier.evaluation.base import Estimator
 from croupier.evaluation.estimators import named
 from croupier.evaluation.intervals import DEFAULT, Setting, checked_level, methods
 from croupier.evaluation.log import Counts, Progress, Rows, observe
+from croupier.evaluation.resolve import Spec, resolve
 from croupier.evaluation.results import Estimate, Evaluated, Evaluation
 from croupier.evaluation.source import Source, opened
 from croupier.evaluation.story import Story
 from croupier.evaluation.tally import Tally
-from croupier.evaluation.targets import Target, resolve
+from croupier.evaluation.targets import Target
 from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, Verdict, judge, unseen
 from croupier_policies import Learner, Policy
 
 
 def evaluate(
     url: str,
-    targets: Sequence[str | Policy | Target],
+    targets: Sequence[Spec],
     *,
     estimators: Sequence[str] = ("ips", "snips", "dr"),
     intervals: Sequence[str] = DEFAULT,
@@ -43,8 +44,8 @@ def evaluate(
     Args:
         url: The store; it is read only.
         targets: `logged`, `uniform`, `constant:ACTION`, `snapshot:POSITION`, `snapshot:latest`, `policy:NAME` or
-            `policy:NAME:{"json": "arguments"}`; a `Policy`, which starts untaught and learns along the log; or a
-            `Target`.
+            `policy:NAME:{"json": "arguments"}`; a `Policy`, which starts untaught and learns along the log; a function
+            (context, actions) -> probabilities; or a `Target`.
         estimators: Of `ips`, `snips`, `dm`, `dr`, `sndr`, `aw-dr`, and with a limit, or `slope` to choose it,
             `ips-clip:10`, `dr-clip:10`, `switch-dr:10`, `dr-os:100`.
         intervals: Of `normal`, `bootstrap`, `bernstein`, `likelihood`, `cressie-read`, `betting-sequence`,
@@ -92,21 +93,29 @@ def evaluate(
 
 
 class Gathered:
-    """A tally and a story for each target, and what the logging policy earned."""
+    """A tally and a story for each target, and what the logging policy earned.
+
+    Attributes:
+        total: Σ r.
+        rows: How many; where others were dropped, how many they stand for.
+        copied: Whether any stands for several.
+    """
 
     def __init__(self, tallies: Sequence[Tally], level: float = 0.95) -> None:
         self.parts = [(tally, Story(tally, level)) for tally in tallies]
-        self.total, self.rows = 0.0, 0
+        self.total, self.rows, self.copied = 0.0, 0.0, False
 
     def add(self, rows: Rows) -> None:
         """Take in a batch."""
-        self.total, self.rows = self.total + float(rows.reward.sum()), self.rows + len(rows)
+        copies, self.copied = rows.copies, self.copied or rows.copies is not None
+        self.total += float(rows.reward.sum() if copies is None else rows.reward @ copies)
+        self.rows += len(rows) if copies is None else float(copies.sum())
         for k, (tally, story) in enumerate(self.parts):
             tally.add(rows.columns(k), rows.outside[k], rows.weight[k], rows.expected(k))
             story.add(rows, k)
 
 
-def distinct(targets: Sequence[str | Policy | Target], source: Source) -> list[Target]:
+def distinct(targets: Sequence[Spec], source: Source) -> list[Target]:
     """The targets of these specifications. Raises InputError where there are none, or one twice."""
     resolved = [resolve(target, source) for target in targets]
     labels = [target.label for target in resolved]

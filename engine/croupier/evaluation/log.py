@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from croupier.errors import EvidenceError
@@ -23,9 +24,10 @@ class Counts(NamedTuple):
     Attributes:
         decisions: All of them.
         rows: Those evaluated on.
-        unrewarded: Left out, for want of a reward.
+        unrewarded: Left out, for want of a reward that counts.
         seen: Left out, or with `in_sample` kept, though a target had learned from their rewards beforehand.
         unexplained: Among all, those whose logged propensity is not what the recomputed logging policy gives.
+        statuses: All by what became of them, see `Status`.
     """
 
     decisions: int
@@ -33,6 +35,7 @@ class Counts(NamedTuple):
     unrewarded: int
     seen: int
     unexplained: int
+    statuses: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +116,7 @@ def observe(
     recorder = Recorder(source, targets, sink, telling, in_sample, segment, pairs)
     recorder.fold.run(source.head, recorder.visit)
     recorder.flush()
-    counts = Counts(*recorder.counts)
+    counts = recorder.counted()
     if not counts.rows:
         raise EvidenceError(_nothing_left(counts, source))
     return counts
@@ -128,5 +131,6 @@ def _nothing_left(counts: Counts, source: Source) -> str:
             f"an earlier one (there are {kept}), a policy:NAME that learns along the log, or all the same, in_sample"
         )
     return (
-        f"no row is left to evaluate on: of {counts.decisions:,} decisions {counts.unrewarded:,} have no reward{seen}"
+        f"no row is left to evaluate on: of {counts.decisions:,} decisions {counts.unrewarded:,} have no reward that "
+        f"counts{seen}"
     )

@@ -15,8 +15,9 @@ class Measured(NamedTuple):
     """Of one decision.
 
     Attributes:
-        targets: By target w, v̂, the probability outside the support and Σ_a π(a|x)²/p(a|x), shape (targets, 4).
-        pairs: By pair of targets what |w₁ − w₂| and its square were expected to be, shape (pairs, 2).
+        targets: By target w, v̂, the probability outside the support and Σ_a π(a|x)²/p(a|x), shape (targets, 4); the
+            last NaN where the logging policy's probabilities are not known.
+        pairs: By pair of targets what |w₁ − w₂| and its square were expected to be, shape (pairs, 2); NaN likewise.
     """
 
     targets: Matrix
@@ -24,13 +25,18 @@ class Measured(NamedTuple):
 
 
 def measured(
-    table: Matrix, logged: Vector, estimates: Vector, drawn: int, propensity: float, pairs: Sequence[tuple[int, int]]
+    table: Matrix,
+    logged: Vector | None,
+    estimates: Vector,
+    drawn: int,
+    propensity: float,
+    pairs: Sequence[tuple[int, int]] = (),
 ) -> Measured:
     """What to note of a decision.
 
     Args:
         table: The probabilities of every target, shape (targets, K).
-        logged: The logging policy's, shape (K,).
+        logged: The logging policy's, shape (K,); None where they are not known.
         estimates: q̂ of every candidate, shape (K,).
         drawn: Which was drawn.
         propensity: With what probability.
@@ -41,12 +47,16 @@ def measured(
     >>> found.targets[0].tolist(), found.pairs.tolist()
     ([2.0, 0.5, 0.0, 2.0], [[1.0, 1.0]])
     """
-    on = logged > 0.0
-    inside, p = (table, logged) if on.all() else (table[:, on], logged[on])
-    found = np.empty((len(table), 4))
+    found = np.full((len(table), 4), np.nan)
     found[:, 0] = table[:, drawn] / propensity
     found[:, 1] = table @ estimates
-    found[:, 2] = 0.0 if inside is table else table[:, ~on].sum(axis=1)
+    found[:, 2] = 0.0
+    if logged is None:
+        return Measured(found, np.full((len(pairs), 2), np.nan))
+    on = logged > 0.0
+    inside, p = (table, logged) if on.all() else (table[:, on], logged[on])
+    if inside is not table:
+        found[:, 2] = table[:, ~on].sum(axis=1)
     found[:, 3] = (inside**2 / p).sum(axis=1)
     apart = np.abs([inside[i] - inside[j] for i, j in pairs]).reshape(len(pairs), inside.shape[1])
     return Measured(found, np.column_stack([apart.sum(axis=1), (apart**2 / p).sum(axis=1)]))

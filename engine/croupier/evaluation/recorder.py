@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
@@ -10,13 +11,13 @@ from numpy.typing import NDArray
 
 from croupier.configuration import described
 from croupier.errors import PolicyFailed
-from croupier.evaluation.log import BATCH, EVERY, Progress, Rows, Sink
+from croupier.evaluation.log import BATCH, EVERY, Counts, Progress, Rows, Sink
 from croupier.evaluation.measures import Measured, measured
-from croupier.evaluation.source import Source
+from croupier.evaluation.source import Source, told
+from croupier.evaluation.status import status
 from croupier.evaluation.targets import Target
 from croupier.fold import Fold
 from croupier.log import Decided
-from croupier.rewards import Standing
 from croupier.verify import ELSEWHERE
 from croupier_policies import Learner, Policy, RiverLearner, Vector
 from croupier_policies.sampling import checked
@@ -50,7 +51,7 @@ class Recorder:
         self.fold = Fold(source.given, source.configuration, source.log, self.learned)
         self.own = _own_learner(source, self.fold)
         self.low, self.high = source.configuration.reward_range
-        self.counts = [0] * 5
+        self.counts, self.statuses = [0] * 5, Counter[str]()
         self._upto = -1 if in_sample else max((target.learned_upto for target in targets), default=0)
         self._taught = max((target.learned_upto for target in targets), default=0)
         self._segment, self._batch = segment, list[Seen]()
@@ -113,6 +114,11 @@ class Recorder:
         self.sink(self._rows(reward, kept))
         self._batch = []
 
+    def counted(self) -> Counts:
+        """What became of all decisions so far."""
+        decisions, rows, unrewarded, seen, unexplained = self.counts
+        return Counts(decisions, rows, unrewarded, seen, unexplained, dict(self.statuses))
+
     def _rows(self, reward: Vector, kept: NDArray[np.bool_]) -> Rows:
         batch = [seen for seen, keep in zip(self._batch, kept, strict=True) if keep]
         reward = reward[kept]
@@ -131,12 +137,9 @@ class Recorder:
 
         The outcome is the effective one, as a rebase would learn it: late rewards in place, corrections made.
         """
-        rule, head = self.source.configuration.rewards, self.source.head
-        told = {seen.fact.position: Standing.of(seen.fact) for seen in self._batch}
-        for about in self.source.log.storage.about(*told):
-            if about.decision is not None and about.position <= head:
-                told[about.decision].apply(about, rule)
-        standings = list(told.values())
+        rule = self.source.configuration.rewards
+        standings = told(self.source, [seen.fact for seen in self._batch])
+        self.statuses.update(status(standing, rule).value for standing in standings)
         outcomes = [standing.effective(rule) for standing in standings]
         at = [
             0 if outcome is None else standing.answered or seen.fact.position

@@ -13,6 +13,7 @@ from rich.text import Text
 from croupier.evaluation.estimators import DM
 from croupier.evaluation.log import Counts
 from croupier.evaluation.results import Estimate, Evaluated, Evaluation
+from croupier.evaluation.status import told as statuses
 from croupier.evaluation.verdict import Verdict
 
 
@@ -116,12 +117,7 @@ def remarks(evaluation: Evaluation) -> list[str]:
 
 def left_out(counts: Counts) -> list[str]:
     """What a reader must know of decisions that were not evaluated on."""
-    lines = []
-    if counts.unrewarded:
-        lines.append(
-            f"{counts.unrewarded:,} of {counts.decisions:,} decisions have no reward and are left out: where that "
-            "means a reward of 0, log the 0, or the estimates are wrong"
-        )
+    lines = statuses(counts.statuses, counts.decisions)
     if counts.seen and counts.rows + counts.unrewarded + counts.seen == counts.decisions:
         lines.append(f"{counts.seen:,} rows are left out for all targets: a snapshot had learned from their rewards")
     return lines

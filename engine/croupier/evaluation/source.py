@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,9 +11,10 @@ from croupier.errors import EvidenceError, storing
 from croupier.fold import Fold
 from croupier.log import Log
 from croupier.parts import Given
+from croupier.rewards import Standing
 from croupier.snapshots import restore_at
 from croupier_policies import Learner, Policy
-from croupier_storage import CorruptSnapshot, open_storage
+from croupier_storage import CorruptSnapshot, Fact, open_storage
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,3 +75,12 @@ def opened(url: str, policy: Policy | None = None, learner: Learner | None = Non
             raise EvidenceError(f"{url} holds no decisions yet; let an engine log some first")
         configuration = Configuration.stored(settings)
         yield Source(Log(storage), configuration, Given(policy, learner), learner, head)
+
+
+def told(source: Source, decisions: Sequence[Fact]) -> list[Standing]:
+    """The story of each decision up to the head of the log."""
+    found = {fact.position: Standing.of(fact) for fact in decisions}
+    for about in source.log.storage.about(*found):
+        if about.decision is not None and about.position <= source.head:
+            found[about.decision].apply(about, source.configuration.rewards)
+    return list(found.values())

@@ -55,11 +55,7 @@ class Story:
 
     def sequence(self) -> Interval | None:
         """The confidence sequence that is followed, as it stands."""
-        gathering = self._tally.gathered.get("betting-sequence")
-        if gathering is None:
-            return None
-        gathering.bounded(self._tally.setting.weight)
-        return gathering.interval(self.estimator, self._tally.moments[self.estimator.name], self.level)
+        return self._tally.interval("betting-sequence", self.estimator, self.level)
 
     def _split(self, rows: Rows, target: int) -> None:
         if not rows.segments:

@@ -43,6 +43,7 @@ class Tally:
         self.moments = {each.name: Moments(0, np.zeros(each.width), np.zeros((each.width,) * 2)) for each in estimators}
         none = np.empty(0)
         self.diagnostics = Diagnostics.of(none, none, none)
+        self.copied = False  # whether any row stands for several
         self._stabiliser = Stabiliser()
 
     def add(
@@ -57,9 +58,10 @@ class Tally:
             squares: Σ_a π(a|x)²/p(a|x), shape (n,); None where the whole distributions are not known.
         """
         self._bound(weight)
+        self.copied = self.copied or columns.copies is not None
         if columns.h is None:
             columns = replace(columns, h=self._stabiliser.weigh(columns.w))
-        self.diagnostics += Diagnostics.of(columns.w, self._scaled(columns.r), outside, squares)
+        self.diagnostics += Diagnostics.of(columns.w, self._scaled(columns.r), outside, squares, columns.copies)
         for part in chunks(columns):
             terms = {each.name: each.terms(part) for each in self.estimators}
             for name, rows in terms.items():
@@ -77,17 +79,21 @@ class Tally:
         self.setting = self.setting._replace(weight=both)
 
     def intervals(self, estimator: Estimator, level: float, comparisons: int = 1) -> dict[str, Interval]:
-        """By kind; those that apply to the estimator."""
-        found = {}
-        for name, gathering in self.gathered.items():
-            gathering.bounded(self.setting.weight)
-            interval = gathering.interval(estimator, self.moments[estimator.name], level, comparisons)
-            if interval is not None:
-                found[name] = interval
-        return found
+        """By kind; those that apply to the estimator, and to rows that stand for several where some do."""
+        found = {kind: self.interval(kind, estimator, level, comparisons) for kind in self.gathered}
+        return {kind: interval for kind, interval in found.items() if interval is not None}
+
+    def interval(self, kind: str, estimator: Estimator, level: float, comparisons: int = 1) -> Interval | None:
+        """One kind of interval; None where it is not gathered or does not apply."""
+        gathering = self.gathered.get(kind)
+        if gathering is None or (self.copied and not gathering.counts_copies):
+            return None
+        gathering.bounded(self.setting.weight)
+        return gathering.interval(estimator, self.moments[estimator.name], level, comparisons)
 
     def __add__(self, later: Tally) -> Tally:
         self._bound(later.setting.weight)
+        self.copied = self.copied or later.copied
         self.diagnostics += later.diagnostics
         for name in self.moments:
             self.moments[name] += later.moments[name]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeAlias
 
-import orjson
+import numpy as np
 
 from croupier.errors import EvidenceError
-from croupier.evaluation.source import Source
 from croupier.log import Decided
-from croupier_policies import ConstantPolicy, Policy, PolicyError, UniformPolicy, Vector
-from croupier_policies.registry import build
+from croupier_policies import Actions, ConstantPolicy, Policy, Row, Vector
+
+Chosen: TypeAlias = Callable[[Row, Actions], Any]
 
 
 class Target(ABC):
@@ -73,6 +74,35 @@ class Frozen(Target):
         return self.policy.probabilities(decided.context, decided.actions)
 
 
+class Function(Target):
+    """A function that gives every candidate a probability.
+
+    Args:
+        function: Called with (context, actions), the context as the log has it, the candidates as `Actions`; gives a
+            probability for each, shape (K,), or a mapping from ids to probabilities, 0 for those it does not name.
+        label: By default its own name.
+
+    >>> from croupier_policies import Actions
+    >>> always = Function(lambda context, actions: {"new": 1.0}, "always new")
+    >>> always.probabilities(Decided({}, Actions(("sale", "new")), 0, 0.5), np.array([0.5, 0.5])).tolist()
+    [0.0, 1.0]
+    """
+
+    def __init__(self, function: Chosen, label: str | None = None) -> None:
+        self.function = function
+        self.label = label if label is not None else f"function:{getattr(function, '__name__', 'unnamed')}"
+
+    def probabilities(self, decided: Decided, logged: Vector) -> Vector:
+        """The function's."""
+        found = self.function(decided.context, decided.actions)
+        if not isinstance(found, Mapping):
+            return np.asarray(found, dtype=np.float64)
+        unknown = [id for id in found if id not in decided.actions.ids]
+        if unknown:
+            raise EvidenceError(f"{self.label} gives {unknown[0]!r} a probability, which was no candidate")
+        return np.array([found.get(id, 0.0) for id in decided.actions.ids], dtype=np.float64)
+
+
 class Constant(Frozen):
     """Always the same action; uniform, with a note, where it was no candidate."""
 
@@ -126,57 +156,3 @@ class Learned(Target):
     def learn(self, decided: Decided, reward: float) -> None:
         """Teach the policy."""
         self.policy.learn(decided.context, decided.actions, decided.drawn, reward, decided.propensity)
-
-
-def resolve(spec: str | Policy | Target, source: Source) -> Target:
-    """The target of a specification, at the beginning of a log.
-
-    Args:
-        spec: `logged`, `uniform`, `constant:ACTION`, `snapshot:POSITION` or `snapshot:latest`, `policy:NAME` or
-            `policy:NAME:{"json": "arguments"}` (untaught, learned along the log); a policy (likewise); or a target.
-        source: The store.
-
-    Raises:
-        EvidenceError: The specification names nothing that is there.
-    """
-    if isinstance(spec, Target):
-        return spec.begin()
-    if isinstance(spec, Policy):
-        return Learned(spec)
-    kind, _, rest = spec.partition(":")
-    if kind == "constant" and rest:
-        return Constant(rest)
-    if kind == "snapshot" and rest:
-        return _snapshot(rest, source)
-    if kind == "policy" and rest:
-        return Learned(_policy(rest), spec)
-    if spec == "uniform":
-        return Frozen(UniformPolicy(), spec)
-    if spec == "logged":
-        return Logged()
-    raise EvidenceError(
-        f"{spec!r} is no target; give logged, uniform, constant:ACTION, snapshot:POSITION, snapshot:latest, "
-        'policy:NAME or policy:NAME:{"json": "arguments"}'
-    )
-
-
-def _snapshot(place: str, source: Source) -> Target:
-    positions = source.snapshot_positions()
-    if place == "latest" and not positions:
-        raise EvidenceError("the store keeps no snapshot; evaluate policy:NAME, which learns along the log")
-    if place != "latest" and not place.isdecimal():
-        raise EvidenceError(f"snapshot:{place} names no position; give a number or `latest`")
-    position = positions[-1] if place == "latest" else int(place)
-    return Frozen(source.policy_at(position), f"snapshot:{position}", position)
-
-
-def _policy(spec: str) -> Policy:
-    name, _, text = spec.partition(":")
-    try:
-        config: Any = orjson.loads(text) if text else {}
-        policy = build(name, config)
-    except (orjson.JSONDecodeError, PolicyError, TypeError) as error:
-        raise EvidenceError(f"policy:{spec} cannot be built: {error}") from error
-    if not isinstance(policy, Policy):
-        raise EvidenceError(f"{name!r} is a learner, which chooses nothing; name a policy")
-    return policy

@@ -98,7 +98,7 @@ def test_targets_of_every_kind_are_evaluated():
 def test_a_reward_model_comes_with_its_columns():
     found = evaluate_dataset(from_frame(frame()), ["column:greedy:v"], estimators=["ips", "dr"])["column:greedy"]
     assert found.estimates["dr"].error < found.estimates["ips"].error
-    with pytest.raises(InputError, match="no reward model"):
+    with pytest.raises(EvidenceError, match="no reward model can learn"):
         evaluate_dataset(from_frame(frame()), ["column:greedy"], estimators=["dr"])
 
 
@@ -205,6 +205,7 @@ def test_decision_service_lines_are_read_and_the_others_counted(tmp_path):
         line(),
         line(_label_cost=0.0, _label_Action=1),
         line(pdrop=0.9),
+        line(_label_cost=0.0, o=[]),
         b"{",
         b"[]",
         b"",
@@ -216,19 +217,22 @@ def test_decision_service_lines_are_read_and_the_others_counted(tmp_path):
         line(p=[0.2, 0.8]),
         line(p=[0.5, 0.2]),
         line(a="x"),
+        line(pdrop=1.0),
     )
     batch = whole(dataset)
-    assert batch.reward.tolist() == [1.0, 0.0, 1.0]
-    assert batch.action.tolist() == ["y", "x", "y"]
-    assert batch.candidates.tolist() == [2.0, 2.0, 2.0]
-    assert batch.copies == pytest.approx([1.0, 1.0, 10.0])
+    assert batch.status.tolist() == ["observed", "observed", "observed", "defaulted", "not-shown", "missing"]
+    assert batch.reward == pytest.approx([1.0, 0.0, 1.0, 0.0, np.nan, np.nan], nan_ok=True)
+    assert batch.action.tolist() == ["y", "x", "y", "y", "y", "1"]
+    assert batch.candidates.tolist() == [2.0] * 5 + [1.0]
+    assert batch.copies == pytest.approx([1.0, 1.0, 10.0, 1.0, 1.0, 1.0])
     assert batch.at[0] == 1767312000.0
-    assert sum(dataset.left_out.values()) == 10
+    assert sum(dataset.left_out.values()) == 9
     kinds = [reason.partition(":")[0] for reason in dataset.left_out]
-    assert set(kinds) == {"malformed", "dangling", "skipped", "several slots", "no outcome", "contradictory"}
+    assert set(kinds) == {"malformed", "dangling", "several slots", "contradictory"}
     found = evaluate_dataset(dataset, ["uniform"])
-    assert all("rows are left out" in note for note in found.notes[: len(dataset.left_out)])
-    assert found.counts.decisions == 13
+    assert all("are no rows" in note for note in found.notes[: len(dataset.left_out)])
+    assert found.counts.decisions == 15
+    assert found.counts.statuses == {"observed": 3, "defaulted": 1, "not-shown": 1, "missing": 1}
 
 
 def test_dropped_rows_weigh_as_many_as_they_stand_for(tmp_path):
@@ -313,8 +317,9 @@ def store(tmp_path_factory):
 def test_a_store_as_columns_gives_what_the_store_gives(store):
     rows = StoreRows(store)
     batch = whole(rows)
-    assert len(batch) == 540
-    assert rows.left_out == {"no reward": 60}
+    assert len(batch) == 600
+    assert (batch.status == "missing").sum() == np.isnan(batch.reward).sum() == 60
+    assert not rows.left_out
     known = evaluate(store, ["logged", "uniform", "constant:b"], estimators=["ips", "snips"])
     found = evaluate_dataset(rows, ["logged", "uniform", "constant:b"])
     for target in known.targets:

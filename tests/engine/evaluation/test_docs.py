@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from croupier.cli import app
-from croupier.evaluation import ESTIMATORS, INTERVALS, Cause
+from croupier.evaluation import ESTIMATORS, INTERVALS, Cause, Status
 
 PAGE = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text(encoding="utf-8")
 
@@ -18,10 +18,10 @@ def test_its_code_and_commands_run(tmp_path, monkeypatch, capsys):
         printed = capsys.readouterr().out
         for line in re.findall(r"# ([\w:. ]+)$", code, re.MULTILINE):
             assert line.strip() in printed
-    rows = "\n".join(f"{n % 2},0.5,{'new' if n % 2 else 'old'},0.7" for n in range(400))
-    (tmp_path / "log.csv").write_text(f"sold,propensity,action,pi_new\n{rows}\n")
+    rows = "\n".join(f"{n % 2},0.5,{'new' if n % 2 else 'old'},0.7,{n % 24}" for n in range(400))
+    (tmp_path / "log.csv").write_text(f"sold,propensity,action,pi_new,hour\n{rows}\n")
     commands = re.findall(r"^croupier (.+)$", PAGE, re.MULTILINE)
-    assert len(commands) == 6
+    assert len(commands) == 8
     for command in commands:
         if "parquet" in command or "dsjson" in command:
             continue  # the same code as for CSV; those formats have tests of their own
@@ -31,5 +31,5 @@ def test_its_code_and_commands_run(tmp_path, monkeypatch, capsys):
 
 
 def test_it_names_everything_there_is():
-    for name in [*ESTIMATORS, *INTERVALS, *Cause]:
+    for name in [*ESTIMATORS, *INTERVALS, *Cause, *Status]:
         assert f"`{name}`" in PAGE

@@ -26,8 +26,8 @@ from croupier.configuration import described
 from croupier.evaluation import Cause, Frozen, compare, evaluate
 from croupier.evaluation.commands import compare_command, evaluate_command
 from croupier.evaluation.log import observe
+from croupier.evaluation.resolve import resolve
 from croupier.evaluation.source import opened
-from croupier.evaluation.targets import resolve
 from croupier_policies import Learner
 from croupier_storage import open_storage
 
@@ -65,7 +65,8 @@ def evaluation(store):
 
 
 def test_every_decision_is_counted(evaluation):
-    assert evaluation.counts == (2700, 2700 - UNREWARDED, UNREWARDED, 0, 0)
+    assert evaluation.counts[:5] == (2700, 2700 - UNREWARDED, UNREWARDED, 0, 0)
+    assert evaluation.counts.statuses == {"observed": 2700 - UNREWARDED, "missing": UNREWARDED}
     assert "40 of 2,700 decisions have no reward" in evaluation.to_dict()["left_out"][0]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from croupier.errors import EvidenceError, InputError
 from croupier.evaluation.datasets.base import Batch
+from croupier.evaluation.datasets.rounds import Rounds, from_features, from_json
 from croupier_policies import Vector
 
 #: Under what names a column is recognised, the first that is there.
@@ -20,6 +22,9 @@ ALIASES = {
     "candidates": ("candidates", "n_actions", "k"),
     "at": ("at", "timestamp", "time"),
     "p_drop": ("p_drop", "pdrop"),
+    "status": ("reward_status",),
+    "context": ("context_json",),
+    "actions": ("actions_json",),
 }
 
 
@@ -56,25 +61,84 @@ def assigned(present: Collection[str], given: Mapping[str, str]) -> dict[str, st
     return {role: name for role, name in found.items() if name is not None}
 
 
-def batch(table: Mapping[str, NDArray[np.generic]], roles: Mapping[str, str]) -> Batch:
-    """Columns of a table as a batch; those without a role under their own names."""
-    columns = {role: table[name] for role, name in roles.items()}
-    others = {name: column for name, column in table.items() if name not in roles.values()}
-    action, drop = columns.get("action"), columns.get("p_drop")
-    return Batch(
-        reward=numbers(columns["reward"], roles["reward"]),
-        propensity=numbers(columns["propensity"], roles["propensity"]),
-        action=None if action is None else action.astype(np.str_),
-        candidates=numbers(columns["candidates"], roles["candidates"]) if "candidates" in columns else None,
-        at=seconds(columns["at"]) if "at" in columns else None,
-        copies=None if drop is None else 1.0 / (1.0 - numbers(drop, roles["p_drop"])),
-        others=others,
-    )
+@dataclass(frozen=True)
+class Layout:
+    """What a caller says of a table.
+
+    Attributes:
+        columns: By role the column; by default whichever has one of the usual names.
+        candidates: K, where no column says it.
+        features: Columns that make up the context, for policies that are to be replayed.
+        actions: The candidates, the same in every row, likewise.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    candidates: int | None = None
+    features: Sequence[str] = ()
+    actions: Sequence[str] = ()
+
+    def roles(self, present: Collection[str]) -> dict[str, str]:
+        """Which column is what, of those present. Raises EvidenceError, InputError."""
+        absent = [name for name in self.features if name not in present]
+        if absent:
+            raise EvidenceError(f"there is no column {absent[0]!r}; there are {', '.join(present)}")
+        return assigned(present, self.columns)
+
+    def batch(self, table: Mapping[str, NDArray[np.generic]], roles: Mapping[str, str]) -> Batch:
+        """Columns of a table as a batch; those without a role under their own names."""
+        columns = {role: table[name] for role, name in roles.items()}
+        drop, status = columns.get("p_drop"), columns.get("status")
+        action = columns["action"].astype(np.str_) if "action" in columns else None
+        p = numbers(columns["propensity"], roles["propensity"])
+        return Batch(
+            reward=numbers(columns["reward"], roles["reward"]),
+            propensity=p,
+            action=action,
+            candidates=self._candidates(columns, roles, len(p)),
+            at=seconds(columns["at"]) if "at" in columns else None,
+            copies=None if drop is None else _copies(numbers(drop, roles["p_drop"])),
+            status=None if status is None else status.astype(np.str_),
+            rounds=None if action is None else self._rounds(table, columns, action, p),
+            others={name: column for name, column in table.items() if name not in roles.values()},
+        )
+
+    def _candidates(
+        self, columns: Mapping[str, NDArray[np.generic]], roles: Mapping[str, str], n: int
+    ) -> Vector | None:
+        if "candidates" in columns:
+            return numbers(columns["candidates"], roles["candidates"])
+        known = self.candidates or len(self.actions)
+        return np.full(n, float(known)) if known else None
+
+    def _rounds(
+        self,
+        table: Mapping[str, NDArray[np.generic]],
+        columns: Mapping[str, NDArray[np.generic]],
+        action: NDArray[np.str_],
+        propensity: Vector,
+    ) -> Rounds | None:
+        if self.features and self.actions:
+            return from_features({name: table[name] for name in self.features}, self.actions, action, propensity)
+        if "context" in columns and "actions" in columns:
+            return from_json(columns["context"], columns["actions"], action, propensity)
+        return None
+
+
+def _copies(drop: Vector) -> Vector | None:
+    """1/(1 − p_drop); None where none was dropped. Raises EvidenceError for what is no probability below 1."""
+    wrong = ~((drop >= 0.0) & (drop < 1.0))
+    if wrong.any():
+        raise EvidenceError(
+            f"{int(wrong.sum()):,} rows have a p_drop that is not from 0 to below 1: {drop[wrong][0]:g}"
+        )
+    return 1.0 / (1.0 - drop) if drop.any() else None
 
 
 def numbers(column: NDArray[np.generic], name: str) -> Vector:
-    """A column as float64. Raises EvidenceError where it holds what is no number."""
+    """A column as float64, an empty text as NaN. Raises EvidenceError where it holds what is no number."""
     try:
+        if column.dtype.kind in "UO":
+            column = np.where((column == "") | (column == None), "nan", column)  # noqa: E711
         return column.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise EvidenceError(f"the column {name!r} holds what is no number: {error}") from error

@@ -1,86 +1,104 @@
-"""A store's decisions as columns, and columns as Arrow and Parquet."""
+"""A store's decisions as columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from croupier.evaluation.datasets.base import BATCH, Batch, Dataset
-from croupier.evaluation.datasets.tables import arrow
-from croupier.evaluation.source import Source, opened
-from croupier.log import batches
+from croupier.evaluation.datasets.base import Batch, Dataset, Round
+from croupier.evaluation.datasets.rounds import actions_as_json, as_json
+from croupier.evaluation.source import Source, opened, told
+from croupier.evaluation.status import COUNTED, status
+from croupier.fold import Fold
+from croupier.log import Decided, batches
+from croupier.rewards import Standing
+from croupier_policies import Vector
+from croupier_storage import Fact
+
+ROWS = 1 << 13  # at a time: contexts are held as they are
+
+
+class Known(NamedTuple):
+    """A decision, its story, and the logging policy's probability of each candidate, where it was asked for."""
+
+    fact: Fact
+    decided: Decided
+    standing: Standing
+    logged: Vector | None
 
 
 class StoreRows(Dataset):
-    """The decisions of a store that have a reward, with what they earned by now.
+    """All decisions of a store, with what became of each by now, and the reward where one counts.
 
-    Only what is logged is read: no policy is rebuilt. `evaluate` on the store itself knows far more.
+    Contexts and candidates are among the columns as JSON, `context_json` and `actions_json`; so are the decision's id
+    and position. `evaluate` on the store itself knows more: when each reward came.
 
     Args:
         url: Of the store.
+        distributions: Also recompute the logging policy's probability of every candidate, by folding the log; the rows
+            then come in the order in which their states were reached, as `evaluate` takes them.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, distributions: bool = False) -> None:
         super().__init__(url)
-        self.url = url
+        self.url, self.distributions = url, distributions
 
     def read(self) -> Iterator[Batch]:
-        """The rows, in order of position; the decision's id and position are among the others."""
+        """The rows, in order of position."""
         with opened(self.url) as source:
-            for rows in batches(self._rows(source), BATCH):
-                reward, p, action, candidates, at, position, id = zip(*rows, strict=True)
-                columns = (np.array(column, dtype=np.float64) for column in (reward, p, candidates, at))
-                r, p_, k, t = columns
-                others = {"id": np.array(id, dtype=np.str_), "position": np.array(position, dtype=np.int64)}
-                yield Batch(r, p_, np.array(action, dtype=np.str_), k, t, others=others)
+            for known in self._folded(source) if self.distributions else _stored(source):
+                yield _batch(known, source)
 
-    def _rows(self, source: Source) -> Iterator[tuple[Any, ...]]:
-        rule, log = source.configuration.rewards, source.log
-        for batch in batches(log.standings(source.head, rule), log.batch):
-            decoded = log.decoded(fact for fact, _ in batch)
-            for (fact, decided), (_, standing) in zip(decoded, batch, strict=True):
-                reward = standing.effective(rule)
-                if reward is None:
-                    self.left_out["no reward"] += 1
-                    continue
-                actions = decided.actions
-                yield reward, decided.propensity, fact.action, len(actions), fact.at, fact.position, fact.id
+    def _folded(self, source: Source) -> Iterator[list[Known]]:
+        """The decisions as a fold comes upon them."""
+        fold, seen = Fold(source.given, source.configuration, source.log), list[tuple[Fact, Decided, Vector]]()
+
+        def visit(fact: Fact, decided: Decided) -> None:
+            seen.append((fact, decided, fold.parts.policy.probabilities(decided.context, decided.actions)))
+
+        for upto in [*range(ROWS, source.head, ROWS), source.head]:
+            fold.run(upto, visit)
+            if seen:
+                standings = told(source, [fact for fact, *_ in seen])
+                yield [Known(*each[:2], standing, each[2]) for each, standing in zip(seen, standings, strict=True)]
+                seen.clear()
 
 
-def to_arrow(dataset: Dataset) -> Any:
-    """All rows as a pyarrow table; for a log that fits into memory. It needs `croupier[arrow]`."""
-    pa = arrow("pyarrow")
-    return pa.Table.from_batches([_record(batch) for batch in dataset.batches()])
+def _stored(source: Source) -> Iterator[list[Known]]:
+    """The decisions as they stand in the log."""
+    log = source.log
+    for batch in batches(log.standings(source.head, source.configuration.rewards), ROWS):
+        decoded = log.decoded(fact for fact, _ in batch)
+        yield [
+            Known(fact, decided, standing, None) for (fact, decided), (_, standing) in zip(decoded, batch, strict=True)
+        ]
 
 
-def to_parquet(dataset: Dataset, path: str | Path) -> int:
-    """Write the rows to a Parquet file, batch by batch, and return how many there were. It needs `croupier[arrow]`."""
-    pq, rows, writer = arrow("pyarrow.parquet"), 0, None
-    try:
-        for batch in dataset.batches():
-            record = _record(batch)
-            writer = writer or pq.ParquetWriter(path, record.schema)
-            writer.write_batch(record)
-            rows += len(batch)
-    finally:
-        if writer is not None:
-            writer.close()
-    return rows
-
-
-def _record(batch: Batch) -> Any:
-    copies = batch.copies
-    named = {
-        "reward": batch.reward,
-        "propensity": batch.propensity,
-        "action": batch.action,
-        "candidates": batch.candidates,
-        "at": batch.at,
-        "p_drop": None if copies is None else 1.0 - 1.0 / copies,
-        **batch.others,
+def _batch(known: Sequence[Known], source: Source) -> Batch:
+    rule = source.configuration.rewards
+    statuses = [status(each.standing, rule) for each in known]
+    rewards = [
+        each.standing.effective(rule) if found in COUNTED else np.nan
+        for each, found in zip(known, statuses, strict=True)
+    ]
+    facts = [each.fact for each in known]
+    sets = {each.fact.actions: actions_as_json(each.decided.actions) for each in known}
+    others = {
+        "id": np.array([fact.id for fact in facts], dtype=np.str_),
+        "position": np.array([fact.position for fact in facts], dtype=np.int64),
+        "context_json": np.array([as_json(each.decided.context) for each in known], dtype=object),
+        "actions_json": np.array([sets[fact.actions] for fact in facts], dtype=object),
     }
-    pa = arrow("pyarrow")
-    return pa.RecordBatch.from_pydict({name: pa.array(column) for name, column in named.items() if column is not None})
+    rounds = [Round(each.decided, each.logged) for each in known]
+    return Batch(
+        reward=np.array(rewards, dtype=np.float64),
+        propensity=np.array([each.decided.propensity for each in known]),
+        action=np.array([fact.action for fact in facts], dtype=np.str_),
+        candidates=np.array([len(each.decided.actions) for each in known], dtype=np.float64),
+        at=np.array([fact.at for fact in facts]),
+        status=np.array([each.value for each in statuses], dtype=np.str_),
+        rounds=lambda: iter(rounds),
+        others=others,
+    )

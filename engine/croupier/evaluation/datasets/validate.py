@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from croupier.errors import EvidenceError
+from croupier.evaluation.base import standard_error
 from croupier.evaluation.datasets.base import Batch
 from croupier.evaluation.moments import Moments
 from croupier_policies import Vector
@@ -25,7 +26,7 @@ class Validator:
     def __init__(self, low: float, high: float, floor: float | None = None) -> None:
         self.low, self.high, self.floor = low, high, floor
         self.rows, self.backwards, self.last = 0, 0, -math.inf
-        self.uniform = Moments(0, np.zeros(1), np.zeros((1, 1)))
+        self.uniform = Moments(0, np.zeros(2), np.zeros((2, 2)))
 
     def look(self, batch: Batch) -> None:
         """Raises EvidenceError for what cannot be."""
@@ -40,7 +41,7 @@ class Validator:
             short = p < self.floor * (1 - 1e-9)
             self._none(short, p, f"propensities are below the declared floor {self.floor:g}: declare the one it was")
         if batch.candidates is not None:
-            self._candidates(batch.candidates, p)
+            self._candidates(batch.candidates, p, np.ones(len(p)) if batch.copies is None else batch.copies)
         if batch.at is not None:
             self._time(batch.at)
         self.rows += len(batch)
@@ -51,10 +52,10 @@ class Validator:
             row, value = self.rows + first + 1, column[first]
             raise EvidenceError(f"{int(wrong.sum()):,} {what} (the first in row {row:,}: {value:g})")
 
-    def _candidates(self, k: Vector, p: Vector) -> None:
+    def _candidates(self, k: Vector, p: Vector, copies: Vector) -> None:
         self._none(~(k >= 1), k, "rows have fewer than one candidate")
         self._none((k == 1) & (p < 1 - 1e-6), p, "rows have one candidate, and a propensity below 1")
-        self.uniform += Moments.of((1.0 / (k * p))[:, None])
+        self.uniform += Moments.of(np.column_stack([copies, copies / (k * p)]))
 
     def _time(self, at: NDArray[np.float64]) -> None:
         known = at[np.isfinite(at)]
@@ -71,10 +72,8 @@ class Validator:
                 "which they were decided"
             )
         if self.uniform.count > 1:
-            mean, error = (
-                float(self.uniform.mean[0]),
-                math.sqrt(float(self.uniform.covariance[0, 0]) / self.uniform.count),
-            )
+            c, mean = self.uniform.mean[0], float(self.uniform.mean[1] / self.uniform.mean[0])
+            error = standard_error(np.array([-mean, 1.0]) / c, self.uniform)
             if abs(mean - 1.0) > max(4 * error, 1e-6):
                 notes.append(
                     f"the mean of 1/(K·p) is {mean:.3g} ± {error:.2g}, not 1: some candidates could not be drawn, or "

@@ -4,7 +4,7 @@ from croupier.evaluation.intervals.base import Gathering, Interval, Method, Sett
 from croupier.evaluation.intervals.bernstein import bernstein_fixed_sample
 from croupier.evaluation.intervals.cressie_read import WeightSums, cressie_read_fixed_sample, cressie_read_value
 from croupier.evaluation.intervals.likelihood import likelihood_fixed_sample, likelihood_value
-from croupier.evaluation.intervals.methods import DEFAULT, INTERVALS, methods
+from croupier.evaluation.intervals.methods import DEFAULT, INTERVALS, methods, uncounted
 from croupier.evaluation.intervals.normal import clopper_pearson_fixed_sample, normal_fixed_sample
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "likelihood_value",
     "methods",
     "normal_fixed_sample",
+    "uncounted",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Self, TypeAlias
+from typing import ClassVar, NamedTuple, Self, TypeAlias
 
 from croupier.errors import InputError
 from croupier.evaluation.base import Columns, Estimator
@@ -43,9 +43,12 @@ class Gathering(ABC):
 
     Attributes:
         setting: What is known of the log.
+        counts_copies: Whether it can take rows that stand for several, others like them having been dropped. What
+            divides by the number of decisions cannot: that number is then only estimated.
     """
 
     setting: Setting
+    counts_copies: ClassVar[bool] = False
 
     def bounded(self, weight: float | None) -> None:
         """Learn, after the rows, what the largest weight there can be was."""

@@ -51,7 +51,10 @@ class Bernstein(Gathering):
         bounds = term_bounds(estimator.name, self.setting)
         if bounds is None or moments.count < 2:
             return None
-        (mean,), ((variance,),) = moments.mean, moments.covariance
+        mean, variance = (
+            moments.mean[-1],
+            moments.covariance[-1, -1],
+        )  # behind ones, where rows may be dropped
         below, above = bounds
         found = bernstein_fixed_sample(float(mean), float(variance), moments.count, above - below, level, comparisons)
         return within(found, self.setting)._replace(guarantee=named_guarantee(BERNSTEIN, estimator, comparisons))

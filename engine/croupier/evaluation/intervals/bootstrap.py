@@ -35,6 +35,8 @@ class Bootstrap(Gathering):
     "Estimating uncertainty for massive data streams", 2012.
     """
 
+    counts_copies = True
+
     def __init__(self, estimators: Sequence[Estimator], setting: Setting, draws: int = DRAWS, seed: int = SEED) -> None:
         self.setting = setting
         ends = np.cumsum([1, *(each.width for each in estimators)])

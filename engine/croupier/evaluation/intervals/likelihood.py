@@ -41,8 +41,10 @@ def likelihood_value(w: Vector, r: Vector) -> float:
     return float(p @ (w * r) + max(0.0, 1.0 - float(p @ w)) * r.mean())
 
 
-def likelihood_fixed_sample(w: Vector, x: Vector, level: float, low: float, high: float) -> Interval:
-    """All V with 2·[ℓ₁ − ℓ(V)] ≤ χ²₁(level), ℓ(V) the best log likelihood of p under Σ p·(w − 1) = 0 = Σ p·(x − wV).
+def likelihood_fixed_sample(
+    w: Vector, x: Vector, level: float, low: float, high: float, copies: Vector | None = None
+) -> Interval:
+    """All V with 2·[ℓ₁ − ℓ(V)] ≤ χ²₁(level), ℓ(V) the best log likelihood under Σ p·c·(w − 1) = 0 = Σ p·c·(x − wV).
 
     ℓ₁ is the best under the first alone. It needs no standard error, is not symmetric, and stays within the rewards.
 
@@ -52,22 +54,25 @@ def likelihood_fixed_sample(w: Vector, x: Vector, level: float, low: float, high
         level: Of the interval.
         low: The least reward.
         high: The greatest.
+        copies: c, how many rows each stands for, shape (n,); None for 1.
 
     Source: Owen, "Empirical likelihood", 2001, chapters 2 and 3.
     """
     from scipy.special import chdtri
 
-    free, _ = _dual((w - 1.0)[:, None], np.zeros(1))
+    c = np.ones(len(w)) if copies is None else copies
+    free, _ = _dual((c * (w - 1.0))[:, None], np.zeros(1))
     most, start = math.sqrt(float(chdtri(1, 1 - level))), np.zeros(2)
 
     def away(value: float) -> float:
         """√(2·[ℓ₁ − ℓ(V)]) less its quantile: nearly a straight line on either side."""
         nonlocal start
-        cost, start = _dual(np.column_stack([w - 1.0, x - w * value]), start)
+        cost, start = _dual(np.column_stack([c * (w - 1.0), c * (x - w * value)]), start)
         return math.sqrt(max(2 * (cost - free), 0.0)) - most
 
-    centre = float(np.clip(x.sum() / w.sum(), low, high)) if w.any() else math.nan
-    step = most * float(np.sqrt(((x - w * centre) ** 2).sum())) / max(float(w.sum()), 1e-300)
+    mass = float((c * w).sum())
+    centre = float(np.clip((c * x).sum() / mass, low, high)) if mass else math.nan
+    step = most * float(np.sqrt(((c * (x - w * centre)) ** 2).sum())) / max(mass, 1e-300)
     ends = [_edge(away, centre, sign * step, end) for sign, end in ((-1.0, low), (1.0, high))]
     return Interval(ends[0], ends[1], level, LIKELIHOOD)
 
@@ -123,16 +128,19 @@ def _log_star(z: Vector) -> tuple[Vector, Vector, Vector]:
 
 
 class Likelihood(Gathering):
-    """`likelihood_fixed_sample` for IPS and SNIPS, whose value it is about. It keeps the rows: 16 bytes each."""
+    """`likelihood_fixed_sample` for IPS and SNIPS, whose value it is about. It keeps the rows: 24 bytes each."""
+
+    counts_copies = True
 
     def __init__(self, estimators: Sequence[Estimator], setting: Setting) -> None:
         self.setting = setting
-        self.rows: list[tuple[Vector, Vector]] = []
+        self.rows: list[tuple[Vector, Vector, Vector]] = []
         self._last: tuple[tuple[float, int], Interval] | None = None
 
     def add(self, columns: Columns, terms: Terms) -> None:
         """Keep the rows."""
-        self.rows.append((columns.w, columns.w * columns.r))
+        copies = np.ones(len(columns.w)) if columns.copies is None else columns.copies
+        self.rows.append((columns.w, columns.w * columns.r, copies))
 
     def interval(self, estimator: Estimator, moments: Moments, level: float, comparisons: int = 1) -> Interval | None:
         """Of IPS and SNIPS; None for the others."""
@@ -145,8 +153,8 @@ class Likelihood(Gathering):
         """The same for IPS and SNIPS, so found once."""
         asked = (level, len(self.rows))
         if self._last is None or self._last[0] != asked:
-            w, x = (np.concatenate(column) for column in zip(*self.rows, strict=True))
-            self._last = asked, likelihood_fixed_sample(w, x, level, self.setting.low, self.setting.high)
+            w, x, copies = (np.concatenate(column) for column in zip(*self.rows, strict=True))
+            self._last = asked, likelihood_fixed_sample(w, x, level, self.setting.low, self.setting.high, copies)
         return self._last[1]
 
     def __add__(self, later: Self) -> Self:

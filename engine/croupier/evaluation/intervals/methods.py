@@ -39,3 +39,18 @@ def methods(names: Sequence[str]) -> dict[str, Method]:
     if unknown or not names:
         raise InputError(f"no interval is called {unknown or names}; there are {', '.join(INTERVALS)}")
     return {name: INTERVALS[name] for name in dict.fromkeys(names)}
+
+
+def uncounted(names: Sequence[str], copied: bool) -> list[str]:
+    """Which of these kinds cannot be given where rows stand for several, in words; nothing where none does.
+
+    >>> uncounted(["normal"], True), uncounted(["betting-sequence"], False)
+    ([], [])
+    """
+    refused = [name for name in dict.fromkeys(names) if not getattr(INTERVALS[name], "counts_copies", False)]
+    if not copied or not refused:
+        return []
+    return [
+        f"{', '.join(refused)}: refused, because rows were dropped (p_drop) and so the number of decisions, by "
+        "which it divides, is only estimated; normal, bootstrap and likelihood allow for that"
+    ]

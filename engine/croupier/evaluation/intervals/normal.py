@@ -38,6 +38,8 @@ def normal_fixed_sample(value: float, error: float, level: float, comparisons: i
 class Normal(Gathering):
     """`normal_fixed_sample` of every estimator: all it needs are the moments."""
 
+    counts_copies = True
+
     def __init__(self, estimators: Sequence[Estimator], setting: Setting) -> None:
         self.setting = setting
 

@@ -1,0 +1,130 @@
+"""Contexts and candidates of a table, as policies see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from croupier.encoding import canonical
+from croupier.errors import EvidenceError, InputError
+from croupier.evaluation.datasets.base import Round
+from croupier.inputs import CandidateSets
+from croupier.log import Decided
+from croupier_policies import Actions, Row, Vector
+
+Rounds = Callable[[], Iterator[Round]]
+
+
+def decided(context: Any, actions: Actions, drawn: str, propensity: float) -> Decided:
+    """One decision in the form that policies see. Raises EvidenceError for an action that is no candidate."""
+    if drawn not in actions.ids:
+        some = ", ".join(map(repr, actions.ids[:5]))
+        raise EvidenceError(f"a row shows {drawn!r}, which is none of its {len(actions)} candidates: {some} …")
+    return Decided(canonical(context, "a context of the log"), actions, actions.ids.index(drawn), propensity)
+
+
+def from_json(
+    contexts: NDArray[np.generic],
+    candidates: NDArray[np.generic],
+    action: NDArray[np.str_],
+    propensity: Vector,
+) -> Rounds:
+    """Rounds from a column of contexts and one of candidates, both JSON, as an export of a store has them.
+
+    A context is an object of named features or a list of numbers; candidates are a list of ids, or of pairs of an id
+    and its features. Shape (n,) each.
+    """
+
+    def rounds() -> Iterator[Round]:
+        held = _Candidates()
+        for text, offered, drawn, p in zip(contexts, candidates, action, propensity, strict=True):
+            context = loaded(str(text), "a context")
+            yield Round(decided(context, held.of(str(offered)), str(drawn), float(p)))
+
+    return rounds
+
+
+def from_features(
+    columns: Mapping[str, NDArray[np.generic]],
+    actions: Sequence[str],
+    action: NDArray[np.str_],
+    propensity: Vector,
+) -> Rounds:
+    """Rounds from columns of features, the candidates the same in every row."""
+    known = CandidateSets().encoded(list(actions), ()).actions
+
+    def rounds() -> Iterator[Round]:
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        for values, drawn, p in zip(rows, action, propensity, strict=True):
+            context = {name: value for name, value in zip(columns, values, strict=True) if not _absent(value)}
+            yield Round(decided(context, known, str(drawn), float(p)))
+
+    return rounds
+
+
+def from_matrix(
+    contexts: NDArray[np.float64], actions: Actions, drawn: NDArray[np.int64], propensity: Vector
+) -> Rounds:
+    """Rounds from contexts of shape (n, d), and the number of the drawn action among the candidates."""
+
+    def rounds() -> Iterator[Round]:
+        for context, index, p in zip(contexts, drawn, propensity, strict=True):
+            yield Round(Decided(canonical(context, "a context of the log"), actions, int(index), float(p)))
+
+    return rounds
+
+
+def _absent(value: object) -> bool:
+    return value is None or value != value
+
+
+class _Candidates:
+    """Candidates from JSON; equal texts only once."""
+
+    def __init__(self) -> None:
+        self._sets, self._held = CandidateSets(), dict[str, Actions]()
+
+    def of(self, text: str) -> Actions:
+        """The candidates of one row. Raises EvidenceError."""
+        if text not in self._held:
+            if len(self._held) > 4096:
+                self._held.clear()
+            found = loaded(text, "a set of candidates")
+            pairs = isinstance(found, list) and all(isinstance(each, list) and len(each) == 2 for each in found)
+            try:
+                self._held[text] = self._sets.encoded(dict(found) if pairs else found, ()).actions
+            except (InputError, TypeError) as error:
+                raise EvidenceError(f"a row has candidates that are none ({error}): {text[:80]}") from error
+        return self._held[text]
+
+
+def loaded(text: str, what: str) -> Any:
+    """JSON as plain data. Raises EvidenceError."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise EvidenceError(f"{what} of the log is not JSON ({error}): {text[:80]}") from error
+
+
+def as_json(context: Row) -> str:
+    """A context as the JSON that `from_json` reads."""
+    return orjson.dumps(_plain(context)).decode()
+
+
+def actions_as_json(actions: Actions) -> str:
+    """Candidates as the JSON that `from_json` reads.
+
+    >>> actions_as_json(Actions(("a", "b"))), actions_as_json(Actions(("a",), ({"price": 2.0},)))
+    ('["a","b"]', '[["a",{"price":2.0}]]')
+    """
+    if actions.rows is None:
+        return orjson.dumps(actions.ids).decode()
+    return orjson.dumps([[id, _plain(row)] for id, row in zip(actions.ids, actions.rows, strict=True)]).decode()
+
+
+def _plain(row: Row) -> Any:
+    return row.tolist() if isinstance(row, np.ndarray) else row
