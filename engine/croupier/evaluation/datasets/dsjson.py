@@ -204,7 +204,7 @@ def _event(batch: Batch, k: int, round: Round) -> dict[str, Any]:
             "a line needs the probability of every candidate, and the log keeps only that of the drawn one: of a store "
             "take StoreRows(url, distributions=True)"
         )
-    (_, actions, drawn, propensity), p = round.decided, round.logged.tolist()
+    (context, actions, drawn, propensity, *_), p = round.decided, round.logged.tolist()
     status = Status.OBSERVED if batch.status is None else Status(str(batch.status[k]))
     order = [drawn, *(index for index in range(len(p)) if index != drawn)]
     event: dict[str, Any] = {"_status": status.value, "Version": "1"}
@@ -223,4 +223,4 @@ def _event(batch: Batch, k: int, round: Round) -> dict[str, Any]:
     event |= {"a": [index + 1 for index in order], "p": [p[index] for index in order]}
     features = actions.rows or ({},) * len(actions)
     multi = [{"_tag": id, **nested(row)} for id, row in zip(actions.ids, features, strict=True)]
-    return {**event, "c": {**nested(round.decided.context), "_multi": multi}}
+    return {**event, "c": {**nested(context), "_multi": multi}}

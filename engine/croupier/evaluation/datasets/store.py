@@ -56,7 +56,8 @@ class StoreRows(Dataset):
         fold, seen = Fold(source.given, source.configuration, source.log), list[tuple[Fact, Decided, Vector]]()
 
         def visit(fact: Fact, decided: Decided) -> None:
-            seen.append((fact, decided, fold.parts.policy.probabilities(decided.context, decided.actions)))
+            policy = fold.decider(decided.role)
+            seen.append((fact, decided, policy.probabilities(decided.context, decided.actions)))
 
         for upto in [*range(ROWS, source.head, ROWS), source.head]:
             fold.run(upto, visit)
