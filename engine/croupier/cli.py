@@ -76,6 +76,29 @@ def forget(store: Store, unit: Annotated[str, typer.Argument(help="Whom to forge
     console.print(f"{erased} facts became tombstones, and the state was learned again without them")
 
 
+@app.command()
+def ingest(
+    store: Store,
+    files: Annotated[list[Path], typer.Argument(help="Of behaviour: .csv, .jsonl or .parquet.")],
+    mapping: Annotated[Path, typer.Option(help="A file of JSON: which column says what.")],
+    features: Annotated[Path | None, typer.Option(help="Of a new store: a file of JSON, their arguments.")] = None,
+    rejected: Annotated[
+        Path | None, typer.Option(help="Where rejected rows go; by default beside the mapping.")
+    ] = None,
+) -> None:
+    """Read behaviour from other logs; what is in the store already is passed over, so it may be run again."""
+    from croupier.behaviour import ingestion
+    from croupier.behaviour.commands import engine_for
+
+    aside = rejected or mapping.with_suffix(".rejected.jsonl")
+    with _telling(), engine_for(store_url(store), features) as engine, bar("ingesting") as progress:
+        read = ingestion.Mapping.read(mapping)
+        found = ingestion.ingest(engine, files, read, rejected=aside, progress=progress)
+    console.print(found.summary(), soft_wrap=True)
+    if found.rejected:
+        console.print(f"the rejected rows are in {aside}", soft_wrap=True)
+
+
 @snapshots.command("list")
 def list_(store: Store) -> None:
     """Show every snapshot: position, time, size, hash."""
