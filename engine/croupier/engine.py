@@ -304,6 +304,13 @@ class Engine:
         live.settle(fact.position)
         return fact.position
 
+    def used_keys(self, keys: Collection[str]) -> set[str]:
+        """Those of these keys that rewards or observations in the log have; looked up at once, for who has many."""
+        live = self._ready()
+        with live.lock:
+            live.check()
+            return live.history.look_up(keys)
+
     def unit_features(self, unit: str | None, *, at: float | None = None) -> dict[str, float | str]:
         """What a policy is shown of a unit at a time, φ(h, c); of one never seen where it is None.
 

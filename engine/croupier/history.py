@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TypeAlias
 
 from croupier.errors import Conflict, UnknownDecision, storing
@@ -24,6 +25,7 @@ class History:
         self._storage, self._writer = storage, writer
         self._positions: Recent[str, int] = Recent(REMEMBERED)
         self._keyed: Recent[str, Fact] = Recent(REMEMBERED)
+        self._absent: set[str] = set()  # keys that were last looked up and not found
         self.put = self._positions.put
 
     def find(self, id: str) -> int:
@@ -53,10 +55,20 @@ class History:
         if fact.key is not None:
             self._keyed.put(fact.key, fact)
 
+    def look_up(self, keys: Collection[str]) -> set[str]:
+        """Bring what has used these keys to hand, all at once; which of them were used."""
+        unknown = {key for key in keys if self._keyed.get(key) is None}
+        with storing():
+            found = self._storage.with_keys(sorted(unknown))
+        for fact in found.values():
+            self.keep_key(fact)
+        self._absent = unknown - set(found)
+        return set(keys) - self._absent
+
     def keyed(self, key: str, said: Said) -> Fact | None:
         """The fact that has used this key. Raises Conflict where it said something else."""
         fact = self._keyed.get(key)
-        if fact is None:
+        if fact is None and key not in self._absent:
             with storing():
                 fact = self._storage.keyed(key)
         if fact is not None and (fact.kind, fact.decision, fact.reward, fact.unit, fact.body) != said:
@@ -71,3 +83,4 @@ class History:
         """Drop what is at hand; it will be looked up again."""
         self._positions.clear()
         self._keyed.clear()
+        self._absent.clear()

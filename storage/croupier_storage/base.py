@@ -72,6 +72,10 @@ class Storage(ABC):
         """The fact that carries this key."""
 
     @abstractmethod
+    def with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
+        """The facts that carry these keys, by key; absent ones are left out."""
+
+    @abstractmethod
     def at(self, positions: Sequence[int]) -> dict[int, Fact]:
         """The facts at these positions, by position; absent ones are left out."""
 

@@ -106,6 +106,10 @@ class MemoryStorage(Storage):
     def keyed(self, key: str) -> Fact | None:
         return next((fact for fact in self.facts() if fact.key == key), None)
 
+    def with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
+        wanted = set(keys)
+        return {fact.key: fact for fact in self.facts() if fact.key is not None and fact.key in wanted}
+
     def at(self, positions: Sequence[int]) -> dict[int, Fact]:
         wanted = set(positions)
         return {fact.position: fact for fact in self.facts() if fact.position in wanted}

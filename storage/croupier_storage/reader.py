@@ -29,6 +29,7 @@ _Key = TypeVar("_Key", int, str, bytes)
 _HEAD = select(schema.head.c.position)
 _DECISION = select(*FIELDS).where(_facts.id == bindparam("of"), _facts.kind == Kind.DECISION.value)
 _KEYED = select(*FIELDS).where(_facts.key == bindparam("of"))
+_KEYS = select(*FIELDS).where(_facts.key.in_(bindparam("some", expanding=True)))
 _ABOUT = select(*FIELDS).where(_facts.decision.in_(bindparam("some", expanding=True)))
 _AT = select(*FIELDS).where(_facts.position.in_(bindparam("some", expanding=True)))
 
@@ -119,6 +120,10 @@ class SQLReader(Storage):
     def keyed(self, key: str) -> Fact | None:
         rows = self._rows(_KEYED, of=key)
         return Fact._make(rows[0]) if rows else None
+
+    def with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
+        found = (Fact._make(row) for some in _pages(keys) for row in self._rows(_KEYS, some=some))
+        return {fact.key or "": fact for fact in found}
 
     def at(self, positions: Sequence[int]) -> dict[int, Fact]:
         pages = (self._rows(_AT, some=some) for some in _pages(positions))

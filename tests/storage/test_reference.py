@@ -80,7 +80,9 @@ class Machine(RuleBasedStateMachine):
     def the_two_say_the_same(self) -> None:
         self.both(lambda store: (store.head(), list(store.facts()), list(store.damaged()), store.snapshots()))
         self.both(lambda store: store.action_sets([b"x", b"y", b"z"]))
-        self.both(lambda store: (store.keyed("k"), store.keyed("l"), store.decision("d1"), store.at([1, 2, 40])))
+        self.both(
+            lambda store: (store.keyed("k"), store.with_keys(["l", "k"]), store.decision("d1"), store.at([1, 2, 40]))
+        )
         self.both(lambda store: [store.about(place) for place in range(1, 6)])
         self.both(lambda store: [store.snapshot(place) for place in range(1, 6)])
 

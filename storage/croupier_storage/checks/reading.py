@@ -83,6 +83,8 @@ class ReadingChecks(Opens):
             assert storage.about(3) == [facts[3], reward(1201, 3, 0.5)]
             storage.append([reward(1202, 5, 0.5)._replace(key="k")], {})
             assert storage.keyed("k") == reward(1202, 5, 0.5)._replace(key="k")
+            assert storage.with_keys(["k", "l"]) == {"k": storage.keyed("k")}
+            assert storage.with_keys([]) == {}
             assert storage.at([7, 3, 7, 9999]) == {7: facts[6], 3: facts[2]}
             assert storage.at(range(1, 1201)) == {fact.position: fact for fact in facts}
             assert storage.at([]) == {}

@@ -17,8 +17,10 @@ from croupier.behaviour.ingestion.reading import Read, Row, rows
 from croupier.behaviour.ingestion.rows import Behaved, Converter, Rejected
 from croupier.engine import Engine
 from croupier.errors import Conflict, InputError
+from croupier.log import batches
 
 Progress = Callable[[int, int], None]
+BATCH = 500  # rows whose keys are looked up at once
 
 
 @dataclass
@@ -80,13 +82,19 @@ def ingest(
     robots = set[str]() if made.robots is None else _robots(paths, made, made.robots, count.read)
     result = Ingested()
     with _aside(rejected) as table:
-        for path, row, said in _converted(paths, made, count.read):
-            result.rows += 1
-            try:
-                _keep(engine, said, robots, result)
-            except Rejected as rejection:
-                result.rejected[rejection.reason] += 1
-                table(path.name, row, rejection)
+        for batch in batches(_converted(paths, made, count.read), BATCH):
+            there = engine.used_keys([said.key for _, _, said in batch if isinstance(said, Behaved)])
+            for path, row, said in batch:
+                result.rows += 1
+                try:
+                    key = _kept(engine, said, robots)
+                except Rejected as rejection:
+                    result.rejected[rejection.reason] += 1
+                    table(path.name, row, rejection)
+                else:
+                    result.kept += 1
+                    result.added += key not in there
+                    there.add(key)
     engine.flush()
     return result
 
@@ -111,21 +119,19 @@ def _robots(paths: Sequence[Path], mapping: Mapping, rate: Robots, read: Read) -
     return {unit for (unit, _), count in counts.items() if count > rate.events}
 
 
-def _keep(engine: Engine, said: Behaved | Rejected, robots: set[str], result: Ingested) -> None:
-    """Put an observation into the log, if it is not there. Raises Rejected if it has no place there."""
+def _kept(engine: Engine, said: Behaved | Rejected, robots: set[str]) -> str:
+    """Put an observation into the log, if it is not there; its key. Raises Rejected if it has no place there."""
     if isinstance(said, Rejected):
         raise said
     if said.unit in robots:
         raise Rejected("robot")
-    last = engine.position
     try:
-        position = engine.observe(said.unit, said.kind, said.item, key=said.key, at=said.at, **said.attributes)
+        engine.observe(said.unit, said.kind, said.item, key=said.key, at=said.at, **said.attributes)
     except Conflict as error:
         raise Rejected("another row's key", str(error)) from error
     except InputError as error:
         raise Rejected("refused", str(error)) from error
-    result.kept += 1
-    result.added += position > last
+    return said.key
 
 
 class _Count:
