@@ -92,8 +92,8 @@ def store(tmp_path_factory):
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/log.db"
     rng = np.random.default_rng(3)
     with Engine.open(url, policy=UniformPolicy(), seed=5, learner=None) as engine:
-        for _ in range(3000):
-            decision = engine.choose({}, list(RATES))
+        for k in range(3000):
+            decision = engine.choose({}, list(RATES), id=f"d{k}")
             engine.reward(decision.id, float(rng.random() < RATES[decision.action]))
     return url
 
@@ -116,8 +116,8 @@ def test_significant_at_one_look_alone_is_told_as_such(tmp_path):
     url = f"sqlite:///{tmp_path}/log.db"
     rng, rates = np.random.default_rng(3), {"a": 0.5, "b": 0.57}
     with Engine.open(url, policy=UniformPolicy(), seed=5, learner=None) as engine:
-        for _ in range(1500):
-            decision = engine.choose({}, list(rates))
+        for k in range(1500):
+            decision = engine.choose({}, list(rates), id=f"d{k}")
             engine.reward(decision.id, float(rng.random() < rates[decision.action]))
     found = compare(url, ["constant:a", "constant:b"])
     assert (found.leader, found.carried, found.carried_any_time) == ("constant:b", True, False)

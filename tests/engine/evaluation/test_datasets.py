@@ -308,7 +308,7 @@ def store(tmp_path_factory):
     rng = np.random.default_rng(2)
     with Engine.open(url, policy=SoftmaxPolicy(epsilon=0.5), seed=5, learner=None) as engine:
         for k in range(600):
-            decision = engine.choose({"device": "phone" if k % 2 else "desk"}, ["a", "b"])
+            decision = engine.choose({"device": "phone" if k % 2 else "desk"}, ["a", "b"], id=f"d{k}")
             if k % 10:
                 engine.reward(decision.id, float(rng.random() < (0.6 if decision.action == "b" else 0.3)))
     return url

@@ -36,9 +36,9 @@ def store(tmp_path_factory):
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/log.db"
     rng = np.random.default_rng(2)
     with Engine.open(url, policy=SoftmaxPolicy(epsilon=0.5), seed=5, learner=None) as engine:
-        for _ in range(1500):
+        for k in range(1500):
             device = ("phone", "desk")[int(rng.integers(2))]
-            decision = engine.choose({"device": device, "load": float(rng.normal())}, ["a", "b"])
+            decision = engine.choose({"device": device, "load": float(rng.normal())}, ["a", "b"], id=f"d{k}")
             engine.reward(decision.id, float(rng.random() < RATES[device]["ab".index(decision.action)]))
     return url
 

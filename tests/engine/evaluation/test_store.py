@@ -35,11 +35,14 @@ RATES = {"a": 0.4, "b": 0.7}
 UNREWARDED = 40
 
 
-def play(engine, n, rng, delay=5, unrewarded=0):
-    """n decisions whose rewards come `delay` decisions later; the last ones never hear of theirs."""
+def play(engine, n, rng, delay=5, unrewarded=0, part="d"):
+    """n decisions whose rewards come `delay` decisions later; the last ones never hear of theirs.
+
+    Draws derive from ids, so the ids are given.
+    """
     waiting = []
     for k in range(n):
-        decision = engine.choose({"segment": str(k % 3), "load": float(rng.normal())}, list(RATES))
+        decision = engine.choose({"segment": str(k % 3), "load": float(rng.normal())}, list(RATES), id=f"{part}{k}")
         if k < n - unrewarded:
             waiting.append((decision.id, float(rng.random() < RATES[decision.action])))
         while len(waiting) > delay or (waiting and k == n - 1):
@@ -54,7 +57,7 @@ def store(tmp_path_factory):
     with Engine.open(url, policy=SoftmaxPolicy(epsilon=0.6), seed=5, learner=None) as engine:
         play(engine, 1000, rng)
         middle = engine.snapshot()
-        play(engine, 1700, rng, unrewarded=UNREWARDED)
+        play(engine, 1700, rng, unrewarded=UNREWARDED, part="e")
     return url, middle
 
 
@@ -171,8 +174,8 @@ def test_rewards_of_another_range_come_back_in_their_own_units(tmp_path):
     url = f"sqlite:///{tmp_path}/log.db"
     rng = np.random.default_rng(4)
     with Engine.open(url, policy=UniformPolicy(), seed=5, learner=None, reward_range=(-10, 30)) as engine:
-        for _ in range(1200):
-            decision = engine.choose({}, ["a", "b"])
+        for k in range(1200):
+            decision = engine.choose({}, ["a", "b"], id=f"d{k}")
             engine.reward(decision.id, 10.0 + 5.0 * (decision.action == "b") + rng.normal())
     found = evaluate(url, ["constant:b"], estimators=("ips", "snips", "dm", "dr"))["constant:b"]
     assert found.verdict.enough
