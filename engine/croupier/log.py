@@ -18,7 +18,7 @@ from croupier_policies import Actions, Row
 from croupier_storage import Fact, Kind, Storage
 
 T = TypeVar("T")
-APPLIED = tuple(kind.value for kind in Kind if kind is not Kind.DECISION)
+APPLIED = frozenset(kind.value for kind in Kind if kind is not Kind.DECISION)
 BEHAVIOUR = (Kind.OBSERVATION.value, Kind.DRIFT.value)
 
 
@@ -54,16 +54,27 @@ class Log:
 
         What a decision saw is what had been folded by its `as_of`, whatever its own position.
         """
-        decisions = self.decoded(self.storage.decisions_by_as_of(after, upto))
-        ahead = next(decisions, None)
-        for fact in self.storage.facts(after, upto, kinds=APPLIED):
-            while ahead is not None and (ahead[0].as_of or 0) < fact.position:
+        displaced = self.decoded(self.storage.displaced(after, upto))
+        ahead = next(displaced, None)
+        for fact, decided in self._in_place(after, upto):
+            while ahead is not None and (ahead[0].as_of or 0) < fact.position - (decided is not None):
                 yield ahead
-                ahead = next(decisions, None)
-            yield fact, None
+                ahead = next(displaced, None)
+            yield fact, decided
         while ahead is not None:
             yield ahead
-            ahead = next(decisions, None)
+            ahead = next(displaced, None)
+
+    def _in_place(self, after: int, upto: int) -> Iterator[tuple[Fact, Decided | None]]:
+        """Facts in order of position, without the decisions that belong in another place."""
+        for batch in batches(self.storage.facts(after, upto), self.batch):
+            sets = self._action_sets({fact.actions for fact in batch if fact.actions is not None})
+            for fact in batch:
+                if fact.kind != "decision":
+                    if fact.kind in APPLIED:
+                        yield fact, None
+                elif fact.as_of is None or fact.as_of == fact.position - 1:
+                    yield fact, _decode(fact, sets)
 
     def standings(self, upto: int, rule: Rewards) -> Iterator[tuple[Fact, Standing]]:
         """Every decision up to a position, in order of position, with its story up to there."""

@@ -49,8 +49,11 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def decisions_by_as_of(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
-        """Decisions with after < position ≤ upto, ordered by (`as_of`, position)."""
+    def displaced(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+        """Decisions with after < position ≤ upto that saw less than all before them, ordered by (`as_of`, position).
+
+        Those, that is, whose `as_of` is not the position before their own: what a fold must put in another place.
+        """
 
     @abstractmethod
     def unanswered(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:

@@ -88,9 +88,10 @@ class MemoryStorage(Storage):
     def facts(self, after: int = 0, upto: int | None = None, *, kinds: Sequence[str] | None = None) -> Iterator[Fact]:
         yield from (fact for fact in self._window(after, upto) if kinds is None or fact.kind in kinds)
 
-    def decisions_by_as_of(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+    def displaced(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         made = [(fact.as_of, fact.position, fact) for fact in self.facts(after, upto, kinds=[Kind.DECISION])]
-        yield from (fact for as_of, _, fact in sorted(made, key=lambda one: (one[0] or 0, one[1])) if as_of is not None)
+        late = [(as_of, position, fact) for as_of, position, fact in made if as_of not in (None, position - 1)]
+        yield from (fact for *_, fact in sorted(late))
 
     def unanswered(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         answered = {fact.decision for fact in self.facts(kinds=kinds)}

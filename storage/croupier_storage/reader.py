@@ -19,11 +19,14 @@ from croupier_storage.errors import CorruptSnapshot, CorruptStore, StorageError
 from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo
 from croupier_storage.seam import ours
 
+SHORT = 32_000  # positions
 BATCH = 1000  # facts per read: enough to make the statement's own cost vanish, little enough to hold in memory
 
 _facts = schema.facts.c
 FIELDS = [_facts[name] for name in Fact._fields]
 _Key = TypeVar("_Key", int, str, bytes)
+
+_fact = partial(tuple.__new__, Fact)  # what `Fact._make` does, but for the call of Python for every row
 
 # Built once: for a single row, building the statement costs more than running it.
 _HEAD = select(schema.head.c.position)
@@ -68,6 +71,13 @@ class SQLReader(Storage):
         with self._reading() as connection:
             return list(connection.execute(query, values))
 
+    def _said(self, query: Select[Any], **values: object) -> list[Fact]:
+        """The facts of one query, made of the driver's own rows: SQLAlchemy's would cost more than reading them."""
+        driver = self._engine.dialect.loaded_dbapi.Error
+        with ours(self._explain, driver), self._reading() as connection:
+            cursor: Any = connection.execute(query, values).cursor
+            return list(map(_fact, cursor.fetchall()))
+
     def head(self) -> int:
         rows = self._rows(_HEAD)
         if len(rows) != 1 or type(rows[0][0]) is not int:
@@ -80,28 +90,29 @@ class SQLReader(Storage):
         if kinds is not None:
             query = query.where(_facts.kind.in_([str(kind) for kind in kinds]))
         while after < last:
-            rows = self._rows(query.where(_facts.position > after, _facts.position <= last))
+            found = self._said(query.where(_facts.position > after, _facts.position <= last))
             if kinds is None:
-                _check_gapless(rows, after + 1, min(after + BATCH, last))
-            yield from map(Fact._make, rows)
-            after = rows[-1][0] if len(rows) == BATCH else last
+                _check_gapless(found, after + 1, min(after + BATCH, last))
+            yield from found
+            after = found[-1].position if len(found) == BATCH else last
 
-    def decisions_by_as_of(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+    def displaced(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         last = self.head() if upto is None else min(upto, self.head())
-        # `+ 0` keeps SQLite from walking by position and sorting: the index on `as_of` already has the order.
-        place = tuple_(_facts.as_of, _facts.position + 0)
+        # `+ 0` keeps SQLite from walking by position and sorting: the index on `as_of` already has the order, and says
+        # by itself which are displaced. Only for a short window it is better to look at the window alone.
+        position = _facts.position if last - after <= SHORT else _facts.position + 0
         query = (
             select(*FIELDS)
-            .where(_facts.as_of.is_not(None), _facts.kind == Kind.DECISION.value)
-            .where(_facts.position + 0 > after, _facts.position + 0 <= last)
+            .where(_facts.as_of != _facts.position - 1, _facts.kind == Kind.DECISION.value)
+            .where(position > after, position <= last)
             .order_by(_facts.as_of, _facts.position)
             .limit(BATCH)
         )
-        rows = self._rows(query)
-        while rows:
-            yield from map(Fact._make, rows)
-            seen = Fact._make(rows[-1])
-            rows = self._rows(query.where(_facts.as_of >= seen.as_of, place > (seen.as_of, seen.position)))
+        found = self._said(query)
+        while found:
+            yield from found
+            seen, place = found[-1], tuple_(_facts.as_of, _facts.position + 0)
+            found = self._said(query.where(_facts.as_of >= seen.as_of, place > (seen.as_of, seen.position)))
 
     def unanswered(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         last = self.head() if upto is None else min(upto, self.head())
@@ -111,27 +122,24 @@ class SQLReader(Storage):
         # By windows of positions: a log without gaps in its answers would otherwise be walked in one long read.
         for start in range(after, last, BATCH):
             window = query.where(_facts.position > start, _facts.position <= min(start + BATCH, last))
-            yield from map(Fact._make, self._rows(window))
+            yield from self._said(window)
 
     def decision(self, id: str) -> Fact | None:
-        rows = self._rows(_DECISION, of=id)
-        return Fact._make(rows[0]) if rows else None
+        return next(iter(self._said(_DECISION, of=id)), None)
 
     def keyed(self, key: str) -> Fact | None:
-        rows = self._rows(_KEYED, of=key)
-        return Fact._make(rows[0]) if rows else None
+        return next(iter(self._said(_KEYED, of=key)), None)
 
     def with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
         found = (Fact._make(row) for some in _pages(keys) for row in self._rows(_KEYS, some=some))
         return {fact.key or "": fact for fact in found}
 
     def at(self, positions: Sequence[int]) -> dict[int, Fact]:
-        pages = (self._rows(_AT, some=some) for some in _pages(positions))
-        return {row[0]: Fact._make(row) for page in pages for row in page}
+        pages = (self._said(_AT, some=some) for some in _pages(positions))
+        return {fact.position: fact for page in pages for fact in page}
 
     def about(self, *decisions: int) -> list[Fact]:
-        rows = (row for some in _pages(decisions) for row in self._rows(_ABOUT, some=some))
-        return sorted(map(Fact._make, rows))
+        return sorted(fact for some in _pages(decisions) for fact in self._said(_ABOUT, some=some))
 
     def action_sets(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
         sets = schema.action_sets.c
@@ -174,9 +182,9 @@ def _pages(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
     return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
 
 
-def _check_gapless(rows: Sequence[Any], first: int, last: int) -> None:
+def _check_gapless(facts: Sequence[Fact], first: int, last: int) -> None:
     """Refuse a batch that does not hold every position from `first` to `last`."""
-    if [row[0] for row in rows] != list(range(first, last + 1)):
+    if [fact[0] for fact in facts] != list(range(first, last + 1)):
         raise CorruptStore(
             f"facts are missing between positions {first} and {last}; a state folded without them would be another "
             "one. `damaged()` names them; restore a backup"

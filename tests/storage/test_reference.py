@@ -74,7 +74,7 @@ class Machine(RuleBasedStateMachine):
     def read_a_window(self, after: int, upto: int | None, kinds: list[Kind]) -> None:
         self.both(lambda store: list(store.facts(after, upto, kinds=kinds)))
         self.both(lambda store: list(store.unanswered(kinds, after, upto)))
-        self.both(lambda store: list(store.decisions_by_as_of(after, upto)))
+        self.both(lambda store: list(store.displaced(after, upto)))
 
     @invariant()
     def the_two_say_the_same(self) -> None:

@@ -85,7 +85,7 @@ class ForgettingChecks(Opens):
             assert storage.erase("gone", 2.0) == storage.erase("never seen", 2.0) == []
             assert storage.decision("d1") is storage.keyed("k1") is None
             assert storage.about(1) == []
-            assert list(storage.decisions_by_as_of()) == list(storage.unanswered([])) == [decision(3)]
+            assert list(storage.displaced()) == list(storage.unanswered([])) == [decision(3)]
             assert [fact.kind for fact in storage.at([1, 2]).values()] == ["erasure"] * 2
             assert storage.action_sets([b"set"]) == {b"set": b"S"}
             storage.append([decision(4)._replace(id="d1", key="k1"), reward(5, 4)], {})

@@ -13,7 +13,7 @@ class ReadingChecks(Opens):
     def test_a_new_store_is_empty(self) -> None:
         with self.open() as storage:
             assert storage.head() == 0
-            assert [*storage.facts(), *storage.decisions_by_as_of(), *storage.damaged()] == []
+            assert [*storage.facts(), *storage.displaced(), *storage.damaged()] == []
             assert (storage.settings(), storage.policies(), storage.snapshots()) == ({}, [], [])
             assert storage.decision("d1") is None
             assert storage.snapshot(1) is None
@@ -56,22 +56,35 @@ class ReadingChecks(Opens):
             self.filled(storage, 5)
             assert [first, *reading] == facts
 
-    def test_decisions_come_in_the_order_of_as_of(self) -> None:
+    def test_displaced_decisions_come_in_the_order_of_as_of(self) -> None:
         lags = [0, 7, 3, 0, 5]
-        facts = [decision(place, as_of=max(0, place - 1 - lags[place % 5])) for place in range(1, 2501)]
+        facts = [decision(place, as_of=max(0, place - 1 - lags[place % 5])) for place in range(1, 5001)]
         with self.open() as storage:
             storage.append(facts, {})
-            storage.append([reward(2501, 1)], {})
-            expected = sorted(facts, key=lambda fact: (fact.as_of or 0, fact.position))
-            assert list(storage.decisions_by_as_of()) == expected
+            storage.append([reward(5001, 1)], {})
+            late = [fact for fact in facts if fact.as_of != fact.position - 1]
+            expected = sorted(late, key=lambda fact: (fact.as_of or 0, fact.position))
+            assert 2000 < len(expected) < len(facts)
+            assert list(storage.displaced()) == expected
             some = [fact for fact in expected if 100 < fact.position <= 200]
-            assert list(storage.decisions_by_as_of(100, 200)) == some
+            assert list(storage.displaced(100, 200)) == some
 
-    def test_decisions_that_share_an_as_of_are_all_found(self) -> None:
+    def test_displaced_decisions_that_share_an_as_of_are_all_found(self) -> None:
         with self.open() as storage:
             facts = [decision(place) for place in range(1, 2101)]
             storage.append(facts, {})
-            assert list(storage.decisions_by_as_of()) == facts
+            assert list(storage.displaced()) == facts[1:]
+
+    def test_the_displaced_are_found_in_a_window_long_or_short(self) -> None:
+        with self.open() as storage:
+            self.filled(storage, 20_000)
+            late = [decision(40_001, as_of=30), decision(40_002, as_of=7), decision(40_003, as_of=40_002)]
+            storage.append(late, {})
+            for after in (0, 39_990):
+                assert [fact.position for fact in storage.displaced(after) if fact.position > 40_000] == [
+                    40_002,
+                    40_001,
+                ]
 
     def test_facts_are_found_by_id_position_and_decision(self) -> None:
         with self.open() as storage:
