@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, text
@@ -22,8 +23,10 @@ from croupier_storage.preparing import PreparedStorage
 from croupier_storage.rows import row
 from croupier_storage.seam import ours
 
+_COLUMNS = schema.facts.c.keys()
+_COPY = f"COPY facts ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _NAMES = {"BIGINT": "int8", "TEXT": "text", "DOUBLE": "float8", "BLOB": "bytea"}
-_TYPES = {column.name: _NAMES[str(column.type)] for column in schema.facts.c}
+_TYPES = [_NAMES[str(column.type)] for column in schema.facts.c]
 
 # One lock per store, not per database: the table's own number tells stores in different schemas apart.
 _LEASE = text("SELECT pg_try_advisory_lock((1668445296::bigint << 32) | 'head'::regclass::oid::bigint)")
@@ -160,12 +163,14 @@ class PostgresStorage(PreparedStorage):
     def _lock_schema(self, connection: Connection) -> None:
         connection.execute(_SCHEMA)
 
-    def _insert_facts(self, connection: Connection, facts: Columns) -> None:
+    def _insert_facts(self, connection: Connection, groups: Sequence[Columns]) -> None:
         cursor: Any = connection.connection.cursor()
-        with cursor, cursor.copy(f"COPY facts ({', '.join(facts.names)}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types([_TYPES[name] for name in facts.names])
-            for values in zip(*facts.values, strict=True):
-                copy.write_row(values)
+        with cursor, cursor.copy(_COPY) as copy:
+            copy.set_types(_TYPES)
+            for names, values in groups:
+                held = dict(zip(names, values, strict=True))
+                for fields in zip(*(held.get(name, repeat(None)) for name in _COLUMNS), strict=False):
+                    copy.write_row(fields)
 
     def _scrub(self) -> None:
         with ours(lambda error: StoreUnavailable(_UNSCRUBBED.format(error))), self._reader.connect() as connection:

@@ -52,8 +52,8 @@ class SQLStorage(SQLChecker):
         """Start a transaction that will write, if the driver does not."""
 
     @abstractmethod
-    def _insert_facts(self, connection: Connection, facts: Columns) -> None:
-        """Add facts that have the same fields in the dialect's fastest way."""
+    def _insert_facts(self, connection: Connection, groups: Sequence[Columns]) -> None:
+        """Add facts, in groups that have the same fields, in the dialect's fastest way."""
 
     @abstractmethod
     def _scrub(self) -> None:
@@ -86,8 +86,7 @@ class SQLStorage(SQLChecker):
         with self._writing() as connection:
             if groups:
                 self._advance(connection, plain_int(facts[0].position) - 1, len(facts))
-            for group in groups:
-                self._insert_facts(connection, group)
+                self._insert_facts(connection, groups)
             if sets:
                 connection.execute(_KEEP_SET, sets)
 

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
@@ -104,7 +104,11 @@ class SQLiteStorage(PreparedStorage):
     def _lock_schema(self, connection: Connection) -> None:
         """Nothing to do: a transaction that writes is alone already."""
 
-    def _insert_facts(self, connection: Connection, facts: Columns) -> None:
+    def _insert_facts(self, connection: Connection, groups: Sequence[Columns]) -> None:
+        for facts in groups:
+            self._insert(connection, facts)
+
+    def _insert(self, connection: Connection, facts: Columns) -> None:
         # The driver takes a bytearray as it is, and looks for an adapter of every other blob: three times the price.
         values: list[Any] = [
             map(bytearray, column) if isinstance(column[0], bytes) else column  # type: ignore[arg-type]  # all alike
