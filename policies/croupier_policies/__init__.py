@@ -5,6 +5,7 @@ from croupier_policies.bank_model import BankModel
 from croupier_policies.base import Actions, Configured, Learner, Policy, Row, State, Vector
 from croupier_policies.errors import DeviceMissing, PolicyError, TooLarge
 from croupier_policies.exploration import Estimates, InverseGap, Law, Softmax
+from croupier_policies.factors import FactorLearner
 from croupier_policies.fixed import ConstantPolicy, UniformPolicy
 from croupier_policies.hybrid_model import HybridModel
 from croupier_policies.linear_policy import LinearPolicy
@@ -30,6 +31,7 @@ __all__ = [
     "DeviceMissing",
     "EpsilonGreedy",
     "Estimates",
+    "FactorLearner",
     "ForgedState",
     "HybridModel",
     "InverseGap",

@@ -42,6 +42,12 @@ class Actions:
         """The places in `whole` that are not in this, ascending."""
         return ()
 
+    def place(self, index: int) -> int:
+        """Where in `whole` one of these stands."""
+        for out in self.out:
+            index += out <= index
+        return index
+
     def __len__(self) -> int:
         return len(self.ids)
 

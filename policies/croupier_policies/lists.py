@@ -70,7 +70,4 @@ def left(actions: Actions, before: Sequence[int]) -> Actions:
     >>> left(left(Actions(("a", "b", "c", "d")), [0]), [1]).ids
     ('b', 'd')
     """
-    if not before:
-        return actions
-    places = np.delete(np.arange(len(actions.whole)), actions.out)
-    return Remainder(actions.whole, (*actions.out, *(int(places[k]) for k in before)))
+    return Remainder(actions.whole, (*actions.out, *map(actions.place, before))) if before else actions

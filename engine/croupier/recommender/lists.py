@@ -114,12 +114,8 @@ def _at(asked: Asked, place: int, candidates: EncodedActions) -> Asked:
 
 
 def _left(candidates: EncodedActions, index: int) -> EncodedActions:
-    """The candidates without one of them."""
-    place = index
-    for out in candidates.actions.out:  # ascending: each that lies before moves it on by one
-        place += out <= place
-    whole = candidates.actions.whole
-    return candidates.remaining([place]) if len(candidates.actions.out) + 1 < len(whole) else candidates
+    """The candidates without one of them, unless it is the last."""
+    return candidates if len(candidates.actions) == 1 else candidates.remaining([candidates.actions.place(index)])
 
 
 def _marginals(live: Live, asked: Asked, drawn: Sequence[tuple[Asked, Made]]) -> list[Marginal]:
