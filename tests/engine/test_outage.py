@@ -28,7 +28,7 @@ class Fault:
             append(storage, facts, action_sets)
 
         monkeypatch.setattr(SQLStorage, "append", failing)
-        monkeypatch.setattr(croupier.outage, "RETRY", 0.0)
+        monkeypatch.setattr(croupier.outage, "RETRY", 0.05)
 
 
 @pytest.fixture
