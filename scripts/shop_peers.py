@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,14 +10,14 @@ from numpy.typing import NDArray
 from shop import DEPTH, Shop, Visit
 
 
-class Recommender(ABC):
+class Recommender:
     """Shows a list to a visitor, and learns from what comes back."""
 
     name: str
 
-    @abstractmethod
     def show(self, visit: Visit) -> list[int]:
         """DEPTH different items, in order."""
+        raise NotImplementedError
 
     def seen(self, visit: Visit, shown: Sequence[int], clicks: Sequence[bool], purchases: Sequence[bool]) -> None:
         """What the visitor did."""
@@ -68,7 +67,7 @@ class Popularity(Recommender):
 class Nightly(Recommender):
     """Implicit alternating least squares over all clicks so far, trained anew every night; popularity before the first.
 
-    Confidence 1 + 20·clicks, 16 factors, the best of six settings that were tried, as libraries for implicit feedback have it.
+    Confidence 1 + 20·clicks, 16 factors: the best of six settings that were tried here.
 
     Source: Hu, Koren & Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
     """
@@ -110,8 +109,8 @@ class Nightly(Recommender):
         for k, row in enumerate(counts):
             met = np.flatnonzero(row)
             if len(met):
-                Y, c = other[met], self.WEIGHT * row[met]
-                result[k] = np.linalg.solve(whole + (Y.T * c) @ Y, Y.T @ (1.0 + c))
+                near, c = other[met], self.WEIGHT * row[met]
+                result[k] = np.linalg.solve(whole + (near.T * c) @ near, near.T @ (1.0 + c))
         return result
 
 
