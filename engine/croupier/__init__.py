@@ -23,6 +23,8 @@ from croupier.errors import (
 from croupier.evaluation import Comparison, Evaluation, compare, evaluate
 from croupier.experiments import Experiment
 from croupier.experiments.promotion import Rule
+from croupier.experiments.results import Study
+from croupier.experiments.study import study
 from croupier.fold import ReplayWarning
 from croupier.rewards import Rewards
 from croupier.verify import Verification, verify
@@ -73,11 +75,13 @@ __all__ = [
     "StoreError",
     "StoreInUse",
     "StoreUnavailable",
+    "Study",
     "UniformPolicy",
     "UnknownDecision",
     "VWPolicy",
     "Verification",
     "compare",
     "evaluate",
+    "study",
     "verify",
 ]

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from croupier.errors import CroupierError
 from croupier.evaluation.commands import Store, compare_command, evaluate_command, store_url
+from croupier.experiments.commands import plan_command
 from croupier.progress import bar
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_show_locals=False)
@@ -20,6 +21,7 @@ snapshots = typer.Typer(no_args_is_help=True, help="List, pin, export and import
 app.add_typer(snapshots, name="snapshots")
 app.command("evaluate")(evaluate_command)
 app.command("compare")(compare_command)
+app.command("plan")(plan_command)
 
 Position = Annotated[int, typer.Argument(help="Of the snapshot.")]
 File = Annotated[Path, typer.Argument(help="Of plain data.")]

@@ -8,8 +8,9 @@ from typing import Any
 from croupier import trials
 from croupier.errors import EvidenceError, InputError, storing
 from croupier.experiments.analysis.guardrails import Guardrail
+from croupier.experiments.pieces import HOLDOUT
 from croupier.experiments.promotion import Action, Evidence, Rule, Ruling
-from croupier.experiments.study import study
+from croupier.experiments.study import studied
 from croupier.live import Live
 
 
@@ -20,17 +21,18 @@ def judge(live: Live, variant: str, rule: Rule, spent: bool, level: float) -> Ru
         raise InputError(f"{variant!r} is no candidate of {running.name!r}; it has {sorted(running.candidates)}")
     with storing():
         live.settled()
-        contrast = (found := study(live.storage, running.name, level=level)).contrast(variant)
+        contrast = (found := studied(live.storage, running.name, level=level, offline=False)).contrast(variant)
     declared = [Guardrail(name, margin) for name, margin in running.said["guardrails"].items()]
     evidence = Evidence(
         contrast.difference.last,
         {name: course.last for name, course in contrast.guardrails.items()},
-        float(found.mismatch.p[-1]) if len(found.mismatch.p) else 1.0,
+        found.mismatch_p,
         int(contrast.difference.units[-1, 1]),
         spent,
     )
     whole = replace(rule, guardrails=(*rule.guardrails, *declared))
-    return whole.rule(evidence, running.split.shares[variant])
+    shares = running.split.shares
+    return whole.rule(evidence, shares[variant] / (1 - shares.get(HOLDOUT, 0.0)))
 
 
 def review(live: Live, variant: str, rule: Rule, spent: bool, level: float) -> Ruling:

@@ -20,6 +20,9 @@ from croupier.evaluation.evaluate import evaluate
 from croupier.evaluation.intervals import DEFAULT, INTERVALS
 from croupier.evaluation.log import Progress
 from croupier.evaluation.results import Evaluation
+from croupier.experiments.commands import FixedHorizon, Metrics, moment
+from croupier.experiments.results import Study
+from croupier.experiments.study import study
 
 FILES = (".csv", ".parquet", ".dsjson", ".json")
 TARGETS = (
@@ -107,7 +110,7 @@ def evaluate_command(
 
 def compare_command(
     store: Log,
-    target: Targets,
+    target: Annotated[list[str] | None, typer.Option("--target", "-t", help=TARGETS + FILE_TARGETS)] = None,
     estimator: Annotated[
         str | None, typer.Option("--estimator", "-e", help="ips, snips, dr or sndr; by default dr, of a file snips.")
     ] = None,
@@ -121,18 +124,32 @@ def compare_command(
     reward_range: Range = (0.0, 1.0),
     floor: Floor = None,
     json: AsJson = False,
+    experiment: Annotated[str | None, typer.Option(help="Its name; the last one of the log by default.")] = None,
+    metric: Metrics = None,
+    segment: Annotated[str | None, typer.Option(help="Of an experiment: a feature by whose values to split.")] = None,
+    fixed_horizon: FixedHorizon = None,
 ) -> None:
-    """Compare policies on the same rows of a log, and say whether one is ahead."""
+    """Compare the variants of the log's experiment; or, with targets, policies on the same rows of a log."""
+    result: Comparison | Study
     with _telling(), _bar() as progress:
         if is_file(store):
             result = compare_dataset(
                 _file(store, column, candidates, feature, action),
-                target,
+                target or (),
                 estimator=estimator or "snips",
                 level=level,
                 reward_range=reward_range,
                 floor=floor,
                 progress=progress,
+            )
+        elif experiment is not None or not target:
+            result = study(
+                store_url(store),
+                experiment,
+                metrics=metric or (),
+                segment=segment,
+                level=level,
+                fixed_horizon=None if fixed_horizon is None else moment(fixed_horizon),
             )
         else:
             result = compare(
@@ -167,7 +184,7 @@ def _file(
     return from_path(path, named, candidates, features=features or (), actions=actions or ())
 
 
-def _print(result: Evaluation | Comparison, html: Path | None, json: bool) -> None:
+def _print(result: Evaluation | Comparison | Study, html: Path | None, json: bool) -> None:
     if html is not None:
         html.write_text(result.to_html(), encoding="utf-8")
     if json:

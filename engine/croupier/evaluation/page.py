@@ -21,13 +21,13 @@ def evaluation_page(evaluation: Evaluation) -> str:
     return document("Off-policy evaluation", "".join(body))
 
 
-def document(title: str, body: str) -> str:
-    """A page that needs nothing but a browser."""
+def document(title: str, body: str, more: str = "") -> str:
+    """A page that needs nothing but a browser; `more` is added to its style sheet."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{title}</title><style>{STYLE}</style></head>"
+        f"<title>{escape(title)}</title><style>{STYLE}{more}</style></head>"
         f"<body><main>{body}</main></body></html>\n"
     )
 

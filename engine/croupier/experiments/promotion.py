@@ -11,6 +11,8 @@ from croupier.errors import InputError
 from croupier.evaluation.intervals.base import Interval
 from croupier.experiments.analysis.guardrails import Guardrail, State
 
+SAME = 1e-9  # shares are points of a hash's range, and a step is met by the nearest of them
+
 
 class Action(StrEnum):
     """What is to be done with a candidate."""
@@ -52,7 +54,7 @@ class Rule:
     """When a candidate grows, wins or goes.
 
     Attributes:
-        shares: The candidate's share of units, step by step, rising.
+        shares: The candidate's share of the units outside the hold-out, step by step, rising.
         least: What its effect must exceed to be promoted.
         tolerance: The harm that has to be ruled out, in units of the effect, before its share grows, > 0.
         guardrails: Metrics it must not harm.
@@ -80,7 +82,7 @@ class Rule:
 
         Args:
             evidence: At this look.
-            share: The candidate's share now.
+            share: The candidate's share now, likewise.
 
         Raises:
             InputError: A guardrail of the rule is missing in the evidence.
@@ -94,7 +96,7 @@ class Rule:
             return Ruling(Action.PROMOTE, 1.0, (f"effect at least {low:.4g}, above {self.least:.4g}", *_kept(states)))
         if evidence.spent:
             return Ruling(Action.WITHDRAW, 0.0, ("what was planned is spent", *self._missing(low, open_)))
-        larger = [step for step in self.shares if step > share]
+        larger = [step for step in self.shares if step > share + SAME]
         if low > -self.tolerance and larger:
             return Ruling(Action.GROW, larger[0], (f"harm beyond {self.tolerance:.4g} is ruled out",))
         return Ruling(Action.WAIT, share, self._missing(low, open_))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -25,26 +25,29 @@ BATCH = 256
 
 
 class Shadowed(NamedTuple):
-    """What a shadow said at decisions of the experiment, in order.
+    """What a shadow said at decisions of the experiment, in order; every column has shape (m,).
 
     Attributes:
-        at: When, shape (m,).
-        agrees: 1 where it would have drawn the action that was shown, by the same uniform number, shape (m,).
-        weight: Its probability of that action over the logged one, shape (m,).
-        reward: What the decision earned; NaN where nothing is known, shape (m,).
+        at: When.
+        agrees: 1 where it would have drawn the action that was shown, by the same uniform number.
+        probability: Its probability of that action.
+        propensity: The logged one.
+        reward: What the decision earned; NaN where nothing is known.
     """
 
     at: Vector
     agrees: Vector
-    weight: Vector
+    probability: Vector
+    propensity: Vector
     reward: Vector
 
 
 class Told(NamedTuple):
-    """An experiment's decisions; the labels of segments; and what each shadow said."""
+    """An experiment's decisions; the labels of segments; each variant's policy by name; what each shadow said."""
 
     events: Events
     segments: list[str]
+    policies: dict[str, str]
     shadows: dict[str, Shadowed]
 
 
@@ -88,21 +91,23 @@ def read(storage: Storage, story: Story, segment: str | None = None) -> Told:
     columns: dict[str, list[object]] = defaultdict(list)
     labels: dict[str, int] = {}
     shadows: dict[str, list[tuple[float, ...]]] = {name: [] for name in story.said["shadows"]}
+    records, policies = {record.id: record.name for record in storage.policies()}, dict[str, str]()
     for fact, reward, came in outcomes(storage, rule, story.start.position, story.upto):
         body = orjson.loads(fact.body or b"{}")
         role = role_of(body)
         if role is None or role.experiment != story.name or fact.unit is None:
             continue
-        shares = story.in_force(fact.as_of or 0)
+        shares, policies[role.variant] = story.in_force(fact.as_of or 0), records.get(fact.policy or 0, "")
         row = fact.unit, variants.index(role.variant), fact.at, reward, came, [shares.get(v, 0.0) for v in variants]
         for name, value in zip(Events._fields, row, strict=False):
             columns[name].append(value)
         if segment is not None:
             columns["segment"].append(labels.setdefault(_feature(fact, segment), len(labels)))
         for name, (p, drawn) in body.get("shadows", {}).items():
-            shadows[name].append((fact.at, float(drawn == fact.action), p / (fact.propensity or 1.0), reward))
+            shadows[name].append((fact.at, float(drawn == fact.action), p, fact.propensity or 0.0, reward))
     events = _events(columns, len(variants))
-    return Told(_with_past(storage, story, rule, events), list(labels), {k: _shadowed(v) for k, v in shadows.items()})
+    said = {name: Shadowed(*np.array(rows, dtype=float).reshape(len(rows), 5).T) for name, rows in shadows.items()}
+    return Told(_with_past(storage, story, rule, events), list(labels), policies, said)
 
 
 def _events(columns: dict[str, list[object]], variants: int) -> Events:
@@ -120,10 +125,6 @@ def _feature(fact: Fact, name: str) -> str:
     if isinstance(row, np.ndarray):
         raise InputError(f"contexts are arrays: they have no feature {name!r} to tell segments by")
     return str(row.get(name, "none"))
-
-
-def _shadowed(rows: Sequence[tuple[float, ...]]) -> Shadowed:
-    return Shadowed(*np.array(rows, dtype=float).reshape(len(rows), 4).T)
 
 
 def _with_past(storage: Storage, story: Story, rule: Rewards, events: Events) -> Events:

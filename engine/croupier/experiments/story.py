@@ -14,6 +14,24 @@ from croupier.experiments.pieces import HOLDOUT
 from croupier_storage import Fact, Kind, Storage
 
 
+class Turn(NamedTuple):
+    """What a fact made of an experiment.
+
+    Attributes:
+        position: Of the fact.
+        at: When.
+        event: "start", "weights", "stop" or "promotion".
+        shares: Of every variant from then on; what they were before at an end.
+        ruling: Why, where a rule decided it: action, share, reasons.
+    """
+
+    position: int
+    at: float
+    event: str
+    shares: Mapping[str, float]
+    ruling: Mapping[str, Any] | None
+
+
 class Story(NamedTuple):
     """An experiment as the log has it.
 
@@ -21,16 +39,14 @@ class Story(NamedTuple):
         said: What it was started with; see `Experiment.said`.
         start: The fact that started it.
         end: The fact that ended it; None while it runs.
-        weighed: Position and time from which on the shares below were in force.
-        shares: Of every variant, at each of these.
-        head: The last position of the log, and `now` the latest time in it.
+        turns: Its start, every change of weights, and its end.
+        head: The last position of the log, and `now` the time of the fact there.
     """
 
     said: Mapping[str, Any]
     start: Fact
     end: Fact | None
-    weighed: list[tuple[int, float]]
-    shares: list[Mapping[str, float]]
+    turns: list[Turn]
     head: int
     now: float
 
@@ -40,20 +56,35 @@ class Story(NamedTuple):
         return str(self.said["name"])
 
     @property
+    def champion(self) -> str:
+        """The variant that candidates are compared with."""
+        return str(self.said["champion"])
+
+    @property
+    def candidates(self) -> list[str]:
+        """The other variants, in order of name."""
+        return sorted({*self.said["weights"]} - {self.champion})
+
+    @property
     def variants(self) -> list[str]:
-        """The champion, the candidates in order of name, and the hold-out where there is one."""
-        champion = self.said["champion"]
-        candidates = sorted({*self.said["weights"]} - {champion})
-        return [champion, *candidates, *([HOLDOUT] if self.said["holdout"] else [])]
+        """The champion, the candidates, and the hold-out where there is one."""
+        return [self.champion, *self.candidates, *([HOLDOUT] if self.said["holdout"] else [])]
 
     def in_force(self, as_of: int) -> Mapping[str, float]:
         """The shares when a state of this position decided."""
-        return self.shares[bisect_right(self.weighed, as_of, key=lambda at: at[0]) - 1]
+        return self.turns[bisect_right(self.turns, as_of, key=lambda turn: turn.position) - 1].shares
 
     @property
     def upto(self) -> int:
         """The last position at which a decision of the experiment can stand."""
         return self.head if self.end is None else self.end.position
+
+    @property
+    def promoted(self) -> str | None:
+        """The variant that became the champion, if one did."""
+        if self.end is None or self.end.kind != Kind.PROMOTION:
+            return None
+        return str(orjson.loads(self.end.body or b"{}")["variant"])
 
 
 def stories(storage: Storage) -> list[Story]:
@@ -64,16 +95,15 @@ def stories(storage: Storage) -> list[Story]:
     now, split = last[head].at if head in last else 0.0, Split({})
     for fact in storage.facts(0, head, kinds=kinds):
         body = orjson.loads(fact.body or b"{}")
-        match body.get("event"):
+        match event := body.get("event", "promotion"):
             case "start":
                 split = Split.of(body["weights"], body["holdout"])
-                found.append(Story(body, fact, None, [(fact.position, fact.at)], [split.shares], head, now))
+                found.append(Story(body, fact, None, [], head, now))
             case "weights":
                 split = split.changed(body["weights"])
-                found[-1].weighed.append((fact.position, fact.at))
-                found[-1].shares.append(split.shares)
             case _:
                 found[-1] = found[-1]._replace(end=fact)
+        found[-1].turns.append(Turn(fact.position, fact.at, event, split.shares, body.get("ruling")))
     return found
 
 
@@ -82,6 +112,10 @@ def story(storage: Storage, name: str | None = None) -> Story:
     found = stories(storage)
     fits = [one for one in found if name is None or one.name == name]
     if not fits:
-        there = ", ".join(repr(one.name) for one in found) or "none"
-        raise EvidenceError(f"the log has no experiment {name or ''}; it has: {there}. `Engine.start` begins one")
+        there = ", ".join(repr(one.name) for one in found)
+        asked = "no experiment" if name is None else f"no experiment {name!r}"
+        raise EvidenceError(
+            f"the log has {asked}{f'; it has {there}' if there else ''}. `Engine.start` begins one; to compare "
+            "policies on a log without one, give targets"
+        )
     return fits[-1]

@@ -10,7 +10,7 @@ import pytest
 from croupier import ConstantPolicy, Engine, EvidenceError, Experiment, InputError, NotNow, Rule, UniformPolicy, verify
 from croupier.experiments.promotion import Action
 from croupier.experiments.story import story
-from croupier.experiments.study import study
+from croupier.experiments.study import studied
 from croupier_storage import open_storage
 
 RULE = Rule(shares=(0.1, 0.3, 0.5), tolerance=0.2)
@@ -65,7 +65,7 @@ def test_a_good_candidate_grows_and_is_promoted_on_the_evidence_that_is_logged(u
         end = story(storage).end
         assert end is not None
         assert b"effect at least" in (end.body or b"")
-        effect = study(storage).contrast("new").difference
+        effect = studied(storage).contrast("new").difference
         assert effect.low[-1] > 0.0
         assert effect.low[-1] < 0.3 < effect.high[-1]
 
@@ -106,3 +106,20 @@ def test_one_candidate_of_two_goes_and_the_others_keep_their_proportion(url: str
         assert engine.experiment == pytest.approx({"old": 0.45, "bad": 0.0, "same": 0.45, "hold-out": 0.1})
         with pytest.raises(InputError, match="no candidate"):
             engine.judge("old")
+
+
+def test_shares_are_of_the_units_outside_the_hold_out(url: str) -> None:
+    """With a tenth held out, a step of .1 is met by .09 of all, and the next ruling is not that step again."""
+    shop = Shop(url, policy=UniformPolicy())
+    with shop.engine as engine:
+        engine.start(canary("b", holdout=0.1))
+        steps = []
+        for _ in range(40):
+            shop.serve(100)
+            if (ruling := engine.review("new", RULE)).action is Action.PROMOTE:
+                break
+            steps.append((ruling.action, engine.experiment.get("new", 0.0)))
+        grown = [share for action, share in steps if action is Action.GROW]
+    assert ruling.action is Action.PROMOTE
+    assert grown == pytest.approx([0.27, 0.45][: len(grown)])
+    assert grown

@@ -51,7 +51,7 @@ def bernstein_sequence(
     low, high = (np.clip(end, 0, 1) * 2 * bound - bound for end in (centre - reach, centre + reach))
     sides: Matrix = np.column_stack([1 - pair.treated, pair.treated])
     at, units, value = windows.closes[pair.row], np.cumsum(sides, axis=0), centre * 2 * bound - bound
-    return Course(at, units, value, low, high, np.minimum.accumulate(least), level, BOUNDED)
+    return Course(at, units, units, value, low, high, np.minimum.accumulate(least), level, BOUNDED)
 
 
 def _scored(pair: Pair, y: Vector) -> Vector:

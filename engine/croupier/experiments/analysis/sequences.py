@@ -25,6 +25,7 @@ class Course(NamedTuple):
     Attributes:
         at: Time of each look, shape (looks,).
         units: Closed windows of control and treatment, shape (looks, 2).
+        effective: The same in effective units, as `Path` has them, shape (looks, 2).
         value: The estimate, a difference or a ratio, shape (looks,).
         low: Lower end of the interval, shape (looks,).
         high: Upper end, shape (looks,).
@@ -35,12 +36,18 @@ class Course(NamedTuple):
 
     at: Vector
     units: Matrix
+    effective: Matrix
     value: Vector
     low: Vector
     high: Vector
     p: Vector
     level: float
     guarantee: str
+
+    @property
+    def told(self) -> bool:
+        """Whether there is enough for the interval at the last look to say anything."""
+        return bool(len(self.at) and np.isfinite(self.low[-1]) and np.isfinite(self.high[-1]))
 
     @property
     def last(self) -> Interval:
@@ -114,4 +121,4 @@ def _course(path: Path, reach: Vector, p: Vector, level: float, guarantee: str) 
     if path.effect.scale == "ratio":
         with np.errstate(over="ignore"):
             ends = np.exp(ends[0]), np.exp(ends[1]), np.exp(ends[2])
-    return Course(path.at, path.units, *ends, p, level, guarantee)
+    return Course(path.at, path.units, path.effective, *ends, p, level, guarantee)
