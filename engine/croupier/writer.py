@@ -11,7 +11,7 @@ from croupier_policies import State
 from croupier_storage import Fact, Snapshot, Storage, StorageError, encode_state, hash_state
 
 LINGER = 0.005  # seconds for which a group may gather company; a crash in "group" mode loses about as much
-GROUP = 4096  # facts in a transaction at most
+GROUP = 1024  # facts in a transaction at most; more would not be faster, and a full queue should empty by and by
 
 
 class Portrait(NamedTuple):
@@ -25,16 +25,18 @@ class Portrait(NamedTuple):
 class Writer:
     """Commits queued facts on a thread of its own.
 
-    `put` blocks while more than `capacity` facts wait (back-pressure). With `linger` every group waits a moment for
-    company, unless somebody waits for it; without, it is committed at once. After a failure nothing more is written,
-    and every call raises it.
+    `make_room` blocks while `capacity` facts are uncommitted (back-pressure). With `linger` every group waits a moment
+    for company, unless somebody waits for it; without, it is committed at once. After a failure nothing more is
+    written, and every call raises it.
     """
 
     def __init__(self, storage: Storage, *, linger: bool, capacity: int, snapshots_kept: int) -> None:
-        self.committed = storage.head()
+        self.committed = self._last = storage.head()
         self._storage, self._linger = storage, LINGER if linger else 0.0
         self._capacity, self._kept = capacity, snapshots_kept
-        self._queue: deque[tuple[Fact, tuple[bytes, bytes] | None] | Portrait] = deque()
+        self._facts: deque[Fact] = deque()
+        self._sets: dict[bytes, bytes] = {}
+        self._portraits: deque[Portrait] = deque()
         self._wake, self._hurry = threading.Event(), threading.Event()
         self._progress = threading.Condition()
         self._failure: StoreError | None = None
@@ -44,20 +46,26 @@ class Writer:
 
     def put(self, fact: Fact, action_set: tuple[bytes, bytes] | None = None) -> None:
         """Queue a fact, with the digest and body of its action set where the store may not have it."""
-        self._queue.append((fact, action_set))
+        if action_set is not None:
+            self._sets[action_set[0]] = action_set[1]  # before its fact: whoever takes the fact finds it
+        self._facts.append(fact)
+        self._last = fact.position
         if not self._wake.is_set():
             self._wake.set()
 
     def photograph(self, portrait: Portrait) -> None:
-        """Queue a snapshot behind the facts that it contains."""
-        self._queue.append(portrait)
+        """Queue a snapshot; it is kept once the facts that it contains are."""
+        self._portraits.append(portrait)
         self._wake.set()
 
     def make_room(self) -> None:
-        """Wait until the queue is below its capacity."""
-        if len(self._queue) >= self._capacity:
+        """Wait until fewer facts than the capacity are uncommitted."""
+        if self._last - self.committed >= self._capacity:
+            self._hurry.set()
             with self._progress:
-                self._progress.wait_for(lambda: self._failure is not None or len(self._queue) < self._capacity)
+                self._progress.wait_for(
+                    lambda: self._failure is not None or self._last - self.committed < self._capacity
+                )
         self.check()
 
     def wait(self, position: int) -> None:
@@ -77,7 +85,9 @@ class Writer:
         """Wait until everything queued so far is in the store, snapshots too."""
         self._hurry.set()
         with self._progress:
-            self._progress.wait_for(lambda: self._failure is not None or not self._queue)
+            self._progress.wait_for(
+                lambda: self._failure is not None or (self.committed >= self._last and not self._portraits)
+            )
         self.check()
 
     def check(self) -> None:
@@ -113,11 +123,11 @@ class Writer:
 
     def _gather(self) -> bool:
         """Wait for something to write; False once there is nothing and there will be nothing."""
-        while not self._queue:
+        while not (self._facts or self._portraits):
             if self._closing:
                 return False
             self._wake.clear()
-            if not self._queue and not self._closing:
+            if not (self._facts or self._portraits or self._closing):
                 self._wake.wait()
         if self._linger:
             self._hurry.wait(self._linger)
@@ -125,28 +135,20 @@ class Writer:
         return True
 
     def _write_group(self) -> None:
-        facts: list[Fact] = []
-        sets: dict[bytes, bytes] = {}
-        while self._queue and len(facts) < GROUP and not isinstance(self._queue[0], Portrait):
-            fact, action_set = self._queue[0]
-            facts.append(fact)
-            if action_set is not None:
-                sets[action_set[0]] = action_set[1]
-            self._queue.popleft()
+        facts = [self._facts.popleft() for _ in range(min(len(self._facts), GROUP))]
+        sets = dict(self._sets.popitem() for _ in range(len(self._sets)))
         if facts:
             self._storage.append(facts, sets)
             with self._progress:
                 self.committed = facts[-1].position
                 self._progress.notify_all()
-        elif self._queue:
-            self._keep(self._queue[0])
+        while self._portraits and self._portraits[0].position <= self.committed:
+            self._keep(self._portraits[0])
             with self._progress:
-                self._queue.popleft()
+                self._portraits.popleft()
                 self._progress.notify_all()
 
-    def _keep(self, portrait: object) -> None:
-        if not isinstance(portrait, Portrait):
-            return
+    def _keep(self, portrait: Portrait) -> None:
         body = encode_state(portrait.state)
         self._storage.save_snapshot(Snapshot(portrait.position, portrait.at, hash_state(portrait.state), body))
         unpinned = [info.position for info in self._storage.snapshots() if not info.pinned]
