@@ -1,6 +1,6 @@
 """An embedded engine that learns from feedback in real time, and can prove what it learned."""
 
-from croupier.behaviour import Features
+from croupier.behaviour import Drift, Features
 from croupier.decision import Decision, Outcome, Status
 from croupier.engine import Engine
 from croupier.errors import (
@@ -51,6 +51,7 @@ __all__ = [
     "CorruptStore",
     "CroupierError",
     "Decision",
+    "Drift",
     "Engine",
     "EngineClosed",
     "Evaluation",

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Literal
 
 from croupier import encoding
-from croupier.behaviour import Features
+from croupier.behaviour import Drift, Features
 from croupier.behaviour.part import Behaviour
 from croupier.decision import Decision, Outcome, Status
 from croupier.errors import InputError, NotNow, StoreError, storing
@@ -51,6 +51,7 @@ class Engine(Observing, Telling, Keeping, Trying):
         reward_range: tuple[float, float] = (0.0, 1.0),
         rewards: Rewards = FIRST,
         features: Features | None = None,
+        drift: Drift | None = None,
         replay: bool = False,
         durability: Literal["group", "commit"] = "group",
         on_store_failure: Literal["raise", "serve"] = "raise",
@@ -78,6 +79,7 @@ class Engine(Observing, Telling, Keeping, Trying):
             rewards: Window, default and aggregation of rewards.
             features: What is kept of the units' behaviour and shown to the policy; by default the store's own, and
                 nothing for a new one.
+            drift: Detectors of changes in how well the learner foresees rewards, likewise.
             replay: Accept another policy, learner or features than the store's: they are taught the whole log, and go
                 on.
             durability: "commit" returns from a call when its fact is on disk; "group" at once, and a crash may lose the
@@ -114,7 +116,10 @@ class Engine(Observing, Telling, Keeping, Trying):
         with storing():
             storage = open_storage(url, durability=durability, migrate=migrate)
         parts = _parts(storage, policy, learner, reward_range)
-        behaviour, others = Behaviour(features), tuple(policies)
+        behaviour, others = Behaviour(features, drift), tuple(policies)
+        if drift is not None and parts.learner is None:
+            storage.close()
+            raise InputError("drift is watched on the learner's errors, and there is no learner; give one, or no drift")
         settings = Settings(parts, seed, reward_range, rewards, replay, progress or _silent, behaviour, others)
         live = begin(storage, settings, options)
         outage = Outage(settings) if on_store_failure == "serve" else None

@@ -22,7 +22,7 @@ from croupier.parts import Given, Parts
 from croupier.recent import Recent
 from croupier.rewards import Standing
 from croupier.snapshots import restore_at
-from croupier_policies import Policy, Row, State
+from croupier_policies import Actions, Policy, Row, State
 from croupier_storage import CorruptSnapshot, Fact, Kind, hash_state
 
 REMEMBERED = 1 << 16  # decisions kept at hand for what will be said about them; older ones are read from the store
@@ -66,6 +66,7 @@ class Fold:
         self.given, self.configuration, self.log = given, configuration, log
         self.running: Running | None = None  # the experiment in force
         self.behaviour = Behaviour.of(orjson.loads(configuration.behaviour))
+        self.odd: list[tuple[int, str]] = []  # where the log's drifts are not those that the detectors find
         self.position = 0
         self.shape: int | None = None  # numbers in an array context, -1 for mappings, as the first decision had it
         self.rewards = 0  # learned
@@ -74,6 +75,7 @@ class Fold:
 
     def decide(self, fact: Fact, decided: Decided) -> None:
         """Fold in a decision: remember it for its reward. Nothing is learned from a choice."""
+        self._follow(fact)
         if self.shape is None:
             self.shape = shape(decided.context)
         self._known.put(fact.position, Known(decided, Standing.of(fact)))
@@ -100,33 +102,53 @@ class Fold:
 
     def apply(self, fact: Fact) -> None:
         """Fold in any fact that is no decision."""
+        self._follow(fact)
         if fact.decision is None:
             if fact.kind in (Kind.REBASE, Kind.CONFIGURATION):
                 self._rebase(fact)
             elif fact.kind in (Kind.EXPERIMENT, Kind.PROMOTION):
                 self._experiment(fact)
             elif fact.kind in BEHAVIOUR:
-                self.behaviour.apply(fact)
+                self.behaviour.apply(fact, self._policies())
         else:
             known = self._known.get(fact.decision) or self.known(fact.decision)
             reward = known.standing.apply(fact, self.configuration.rewards)
             if reward is not None:
                 self._known.pop(fact.decision)  # little more will be said of it, and that can be looked up
-                self._learn(fact, known.decided, reward)
+                self._learn(fact, known.decided, reward, known.standing.unit)
         self.position = max(self.position, fact.position)
 
-    def _learn(self, fact: Fact, decided: Decided, reward: float) -> None:
+    def _learn(self, fact: Fact, decided: Decided, reward: float, unit: str | None) -> None:
         scaled = self.configuration.scaled(reward)
         context, actions, drawn, propensity, role = decided
         taught = pupils(self.parts, self.running, role)
         if not taught:
             return
+        if self.behaviour.drift is not None and any(part is self.parts.learner for part in taught):
+            self._watch(fact.at, unit, decided, scaled)
         for part in taught:
             if part is not None:
                 part.learn(context, actions, drawn, scaled, propensity)
         self.rewards += 1
         if self._learned is not None:
             self._learned(fact, decided, reward)
+
+    def _watch(self, at: float, unit: str | None, decided: Decided, reward: float) -> None:
+        """Show the detectors how well the learner foresees a reward that it has not learned."""
+        drift, learner, actions, k = self.behaviour.drift, self.parts.learner, decided.actions, decided.drawn
+        if drift is not None and learner is not None:
+            shown = Actions((actions.ids[k],), None if actions.rows is None else (actions.rows[k],))
+            error = reward - float(learner.predict(decided.context, shown)[0])
+            drift.note(at, unit, actions.ids[k], error)
+
+    def _follow(self, fact: Fact) -> None:
+        drift = self.behaviour.drift
+        if drift is not None and (drift.pending or fact.kind == Kind.DRIFT) and (odd := drift.follow(fact)):
+            self.odd.append((fact.position, odd))
+
+    def _policies(self) -> list[Policy]:
+        """All that learn."""
+        return [self.parts.policy, *(self.running.policies.values() if self.running is not None else ())]
 
     def run(self, upto: int | None = None, visit: Visit | None = None, progress: Progress | None = None) -> None:
         """Fold the facts of the log after this position.
@@ -233,7 +255,7 @@ class Fold:
                 if new.running is not None and fact.position > start:
                     new.running.freeze(new.parts.policy)
                 if outcome is not None:
-                    new._learn(fact, decided, outcome)
+                    new._learn(fact, decided, outcome, fact.unit)
             if progress is not None:
                 progress(batch[-1][0].position, effective)
         if new.running is not None:
@@ -258,6 +280,8 @@ class Fold:
     def take(self, other: Fold) -> None:
         """Go on with the policy, the learner and the behaviour of another fold of the same log."""
         self.parts, self.behaviour, self.rewards = other.parts, other.behaviour, other.rewards
+        if self.behaviour.drift is not None:
+            self.behaviour.drift.pending.clear()  # what was found on the way here is no news
         self.position = max(self.position, other.position)
 
     def forget(self) -> None:

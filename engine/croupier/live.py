@@ -92,6 +92,7 @@ class Live:
         )
         self.history = History(self.storage, self.writer)
         self.fold.log.settle = self.settled
+        self._tell()  # what a crash had left untold
 
     def check(self) -> None:
         """Raises what keeps the loop from going on, if anything does."""
@@ -197,7 +198,15 @@ class Live:
             )
             raise self.failure from error
         self._append(fact)
+        self._tell()
         return fact
+
+    def _tell(self) -> None:
+        """What the detectors have found, as facts."""
+        drift = self.fold.behaviour.drift
+        while drift is not None and drift.pending:
+            found = drift.pending[0]
+            self.say(Kind.DRIFT, found.at, unit=found.unit, action=found.action, body=drift.said(found))
 
     def _append(self, fact: Fact, candidates: EncodedActions | None = None) -> None:
         new_set = None

@@ -69,10 +69,10 @@ class Standing:
     recovery, rebase, `verify` and evaluation alike.
     """
 
-    __slots__ = ("activated", "answered", "closed", "corrected", "late", "retracted", "rewards", "taken")
+    __slots__ = ("activated", "answered", "closed", "corrected", "late", "retracted", "rewards", "taken", "unit")
 
-    def __init__(self, *, deferred: bool = False) -> None:
-        self.activated = not deferred
+    def __init__(self, *, deferred: bool = False, unit: str | None = None) -> None:
+        self.activated, self.unit = not deferred, unit
         self.taken: str | None = None  # the action that was shown instead of the drawn one
         self.rewards: tuple[float, ...] = ()  # within the window
         self.late: tuple[float, ...] = ()
@@ -84,7 +84,8 @@ class Standing:
     @classmethod
     def of(cls, decision: Fact) -> Standing:
         """At the beginning: a decision of which nothing has been said."""
-        return cls(deferred=decision.body is not None and bool(orjson.loads(decision.body).get("deferred")))
+        deferred = decision.body is not None and bool(orjson.loads(decision.body).get("deferred"))
+        return cls(deferred=deferred, unit=decision.unit)
 
     @property
     def learnable(self) -> bool:

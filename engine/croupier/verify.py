@@ -30,6 +30,7 @@ class Verification:
     rewards: int = 0
     snapshots: int = 0
     featured: int = 0
+    drifts: int = 0
     other_arithmetic: int = 0
     erased: int = 0
     unverifiable: int = 0
@@ -47,6 +48,8 @@ class Verification:
             f"{self.head} facts: {self.decisions} decisions recomputed, {self.rewards} rewards folded, "
             f"{self.snapshots} snapshots compared",
         ]
+        if self.drifts:
+            lines.append(f"{self.drifts} drifts, found again by the detectors")
         if self.featured:
             lines.append(f"the features that {self.featured} decisions were shown, computed again from observations")
         if self.erased:
@@ -121,6 +124,7 @@ class _Pass:
                 self._fold_to(position)
                 self._compare_snapshot(position)
             self._fold_to(result.head)
+            self._compare_drifts()
         except _Difference as difference:
             result.difference = str(difference)
         except (CroupierError, StorageError, PolicyError) as error:
@@ -176,6 +180,14 @@ class _Pass:
         if found is not None:
             raise _Difference(f"position {fact.position}: of decision {fact.id}: {found}")
         self.result.featured += featured(fact)
+
+    def _compare_drifts(self) -> None:
+        """The log's drifts against those that the detectors found on the way, where they saw what they saw then."""
+        self.result.drifts = sum(1 for _ in self.storage.facts(kinds=[Kind.DRIFT]))
+        for position, odd in self.fold.odd:
+            erased = any(stretch.start <= position <= stretch.stop for stretch in self.erasures)
+            if not erased and not self.result.other_arithmetic:
+                raise _Difference(f"position {position}: {odd}")
 
     def _compare_role(self, fact: Fact, decided: Decided) -> None:
         """The variant that the unit meets by the split in force."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,8 @@ class Arithmetic(ABC):
         """One rank-one step of one action, in place."""
 
     @abstractmethod
-    def discount(self, columns: int, posterior: Posterior, actions: int, factor: float) -> None:
-        """Forget the first `actions` slots toward their prior, in place."""
+    def discount(self, columns: int, posterior: Posterior, slots: Iterable[int], factor: float) -> None:
+        """Forget these slots toward their prior, in place."""
 
     @abstractmethod
     def explore(self, law: Law, estimates: Estimates) -> Vector:

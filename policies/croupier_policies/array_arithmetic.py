@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,9 +63,9 @@ class Arrays(Arithmetic):
         """`reference.update`."""
         reference.update(self.xp, _in_use(columns, posterior), slot, px, down, step, step1)
 
-    def discount(self, columns: int, posterior: Posterior, actions: int, factor: float) -> None:
+    def discount(self, columns: int, posterior: Posterior, slots: Iterable[int], factor: float) -> None:
         """`reference.discount`."""
-        for slot in range(actions):
+        for slot in slots:
             reference.discount(self.xp, _in_use(columns, posterior), slot, factor)
 
     def explore(self, law: Law, estimates: Estimates) -> Vector:

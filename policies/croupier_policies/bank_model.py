@@ -98,6 +98,11 @@ class BankModel(Model):
         self._adopt()
         return float(expected[leader])
 
+    def discount(self, keep: float, action: str | None = None) -> None:
+        """Every member forgets as it can."""
+        for member in self.members:
+            member.discount(keep, action)
+
     def _adopt(self) -> None:
         """What forgets more slowly than the best, and is otherwise alike, goes on from there once it is far behind."""
         best = int(np.argmin(self._losses))

@@ -114,6 +114,12 @@ class Policy(Configured):
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
         """Fold in one rewarded decision: `actions.ids[index]` was drawn with `propensity` and earned `reward`."""
 
+    def discount(self, keep: float, action: str | None = None) -> None:
+        """Let what was learned, of one action or of all, count for `keep` of what it did: after the world has changed.
+
+        Models with a posterior go that far back toward their prior; whatever cannot forget stays as it is.
+        """
+
     def odds(self, context: Row, actions: Actions) -> Odds | None:
         """Where the odds of two actions do not depend on who else is a candidate, what they are; None where they do."""
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -47,9 +47,9 @@ class Compiled(Arithmetic):
         P, theta, theta1, _ = posterior
         kernels.update(P, theta, theta1, slot, px, down, step, step1)
 
-    def discount(self, columns: int, posterior: Posterior, actions: int, factor: float) -> None:
+    def discount(self, columns: int, posterior: Posterior, slots: Iterable[int], factor: float) -> None:
         """One action at a time."""
-        for slot in range(actions):
+        for slot in slots:
             forgetting_kernels.discount(*posterior, slot, columns, factor)
 
     def explore(self, law: Law, estimates: Estimates) -> Vector:

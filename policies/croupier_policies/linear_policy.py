@@ -74,6 +74,10 @@ class LinearPolicy(Policy):
         """Fold the reward into the model."""
         self.model.learn(context, actions, index, reward)
 
+    def discount(self, keep: float, action: str | None = None) -> None:
+        """Let the model forget."""
+        self.model.discount(keep, action)
+
     def state(self) -> State:
         """The model's; a law knows nothing."""
         return self.model.state()

@@ -35,6 +35,9 @@ class Model(Configured):
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """Fold in the reward of `actions.ids[index]`; what was expected of it before."""
 
+    def discount(self, keep: float, action: str | None = None) -> None:
+        """See `Policy.discount`."""
+
     def choose(self, context: Row, actions: Actions, law: Law) -> Vector:
         """The law's probabilities for the estimates, (K,), on the host."""
         return self.maths.explore(law, self.estimates(context, actions))

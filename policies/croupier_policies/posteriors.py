@@ -76,9 +76,10 @@ class Posteriors:
         self.columns = columns
         return slot
 
-    def discount(self, factor: float) -> None:
-        """Forget every action toward its prior (`reference.discount`)."""
-        self.maths.discount(self.columns, self.posterior, len(self.slots), factor)
+    def discount(self, factor: float, action: str | None = None) -> None:
+        """Forget one action, or every one, toward its prior (`reference.discount`)."""
+        slots = self.slots.values() if action is None else [self.slots[action]] if action in self.slots else ()
+        self.maths.discount(self.columns, self.posterior, slots, factor)
 
     def _grow(self, actions: int, columns: int) -> None:
         """Make room; a quarter more than asked once there was something, memory allowing, so that copies stay rare."""

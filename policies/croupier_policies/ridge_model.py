@@ -91,6 +91,12 @@ class RidgeModel(PerActionModel):
             self._forget()
         return mean
 
+    def discount(self, keep: float, action: str | None = None) -> None:
+        """A ← keep·A + (1 - keep)·I and Aθ, Aθ1 ← keep times, of one action or of all; then also the noise."""
+        self._posteriors.discount(keep, action)
+        if action is None:
+            self._noise.discount(keep)
+
     def _step(self, row: Row, action: str, reward: float) -> tuple[float, float, float] | None:
         held, encoder = self._posteriors, self._encoder
         if (room := self._has_room(action)) is None:

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import orjson
 
+from croupier.behaviour.drift import Drift
 from croupier.behaviour.features import Features
 from croupier.behaviour.observation import decode
 from croupier.encoding import canonical
 from croupier.errors import EvidenceError, InputError, NotNow
-from croupier_policies import Row, State
+from croupier_policies import Policy, Row, State
 from croupier_storage import Fact, Kind
 
 
 class Behaviour(NamedTuple):
-    """Features, where the store has them."""
+    """Features and detectors, where the store has them."""
 
     features: Features | None = None
+    drift: Drift | None = None
 
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> Self:
         """Untaught, from a description. Raises EvidenceError where it cannot be built."""
         try:
-            described = description.get("features")
-            return cls(None if described is None else Features(**described["config"]))
+            described = {k: description[k]["config"] for k in cls._fields if description.get(k) is not None}
+            features, drift = described.get("features"), described.get("drift")
+            return cls(None if features is None else Features(**features), None if drift is None else Drift(**drift))
         except (InputError, TypeError, KeyError) as error:
-            raise EvidenceError(f"the log's features cannot be built from their configuration ({error})") from error
+            raise EvidenceError(f"the log's features or detectors cannot be built as described ({error})") from error
 
     def fresh(self) -> Self:
         """The same, untaught."""
-        return type(self)(None if self.features is None else self.features.fresh())
+        features, drift = self
+        return type(self)(None if features is None else features.fresh(), None if drift is None else drift.fresh())
 
     def having(self, other: Behaviour) -> Behaviour:
         """The same with whatever there is of another in place."""
@@ -79,10 +84,18 @@ class Behaviour(NamedTuple):
             row if owned is None or isinstance(row, np.ndarray) else {k: v for k, v in row.items() if not owned.owns(k)}
         )
 
-    def apply(self, fact: Fact) -> None:
-        """Fold in a fact about no decision."""
-        if fact.kind == Kind.OBSERVATION and self.features is not None:
-            self.features.observe(fact)
+    def apply(self, fact: Fact, policies: Iterable[Policy]) -> None:
+        """Fold in an observation, or a drift: whoever learned what has changed forgets."""
+        if fact.kind == Kind.OBSERVATION:
+            if self.features is not None:
+                self.features.observe(fact)
+            return
+        keep = float(orjson.loads(fact.body or b"{}")["keep"])
+        if fact.action is None and self.features is not None:
+            self.features.discount(fact.unit, keep)
+        if fact.unit is None:
+            for policy in policies:
+                policy.discount(keep, fact.action)
 
     def state(self) -> State:
         """All of it; nothing where there is nothing."""
