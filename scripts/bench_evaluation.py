@@ -6,15 +6,24 @@
 * ours: points and normal intervals, from the columns that a log gives, (n,) each, and the table where they need it;
 * bootstrap: its resampling (draw n rows with replacement, average, again) beside ours, with as many draws.
 
+Then it streams ten million rows from a Parquet file (`--stream 0` leaves that out): two targets, points, normal
+intervals, confidence sequences, diagnostics and the course over the log, in a process of its own whose peak memory is
+printed, beside that for a tenth of the rows.
+
 The pipeline itself needs old versions of numpy and pandas; its formulas are written out here, positions included, in
 the order in which it computes them.
 """
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -24,12 +33,15 @@ from rich.console import Console
 from rich.table import Table
 
 from croupier.evaluation import Columns, Moments, Setting, normal_fixed_sample
+from croupier.evaluation.datasets import evaluate_dataset, from_path
+from croupier.evaluation.datasets.tables import arrow
 from croupier.evaluation.estimators import named
 from croupier.evaluation.intervals import INTERVALS
 from croupier.evaluation.intervals.bootstrap import Bootstrap
 from croupier.evaluation.tally import Tally, moments
 from croupier_policies import Vector
 
+BATCH = 1 << 18  # rows made and written at a time
 NAMES = ("ips", "snips", "dm", "dr", "sndr")
 
 
@@ -114,6 +126,60 @@ def our_bootstrap(log: Feedback, draws: int) -> list[float]:
     return [gathering.interval(each, Moments.of(terms[each.name]), 0.95).high for each in estimators]
 
 
+def written(file: Path, rows: int, actions: int, seed: int = 0) -> None:
+    """A Parquet log of so many rows, made and written batch by batch; `pi` is a target's probability."""
+    pa, parquet = arrow("pyarrow"), arrow("pyarrow.parquet")
+    rng, writer = np.random.default_rng(seed), None
+    for start in range(0, rows, BATCH):
+        n = min(BATCH, rows - start)
+        action = rng.integers(0, actions, n)
+        target = rng.dirichlet(np.ones(actions), n)[np.arange(n), action]
+        columns = {
+            "reward": (rng.random(n) < 0.05).astype(np.float64),
+            "propensity": np.full(n, 1 / actions),
+            "action": action,
+            "pi": target,
+        }
+        batch = pa.RecordBatch.from_pydict(columns)
+        writer = writer or parquet.ParquetWriter(file, batch.schema)
+        writer.write_batch(batch)
+    if writer is not None:
+        writer.close()
+
+
+def streamed(file: Path, actions: int) -> tuple[float, float, float]:
+    """Seconds for the whole evaluation, and the peak memory of this process in MB before and after it."""
+    log = from_path(file, candidates=actions)
+    before, start = peak(), time.perf_counter()
+    evaluate_dataset(log, ["uniform", "column:pi"], floor=1 / actions).to_json()
+    return time.perf_counter() - start, before, peak()
+
+
+def peak() -> float:
+    """The most memory that this process has held, in MB; where there is no /proc, its parent's before it counts too."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (held,) = [line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM")]
+        return int(held.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def stream(rows: int, actions: int) -> Table:
+    """A tenth of the rows and all of them, each in a process of its own."""
+    shown = Table(title="streamed from Parquet, two targets, intervals and sequences")
+    for heading in ("rows", "file", "seconds", "rows/s", "peak memory", "of which before"):
+        shown.add_column(heading, justify="right")
+    with TemporaryDirectory() as folder:
+        for n in (rows // 10, rows):
+            file = Path(folder) / f"{n}.parquet"
+            written(file, n, actions)
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                taken, before, after = pool.submit(streamed, file, actions).result()
+            size = f"{file.stat().st_size / 1e6:,.0f} MB"
+            shown.add_row(f"{n:,}", size, f"{taken:.1f}", f"{n / taken:,.0f}", f"{after:,.0f} MB", f"{before:,.0f} MB")
+    return shown
+
+
 def seconds(call: Callable[[], object], repeats: int) -> float:
     """The median time of a call."""
     times = []
@@ -129,6 +195,7 @@ def main(
     actions: Annotated[int, typer.Option(help="Candidates in each.")] = 10,
     draws: Annotated[int, typer.Option(help="Bootstrap draws.")] = 100,
     repeats: Annotated[int, typer.Option(help="Of each timing, whose median counts.")] = 5,
+    streaming: Annotated[int, typer.Option("--stream", help="Rows to stream from Parquet; 0 for none.")] = 10_000_000,
 ) -> None:
     """Time them beside each other, and print the ratios."""
     log = made(rows, actions)
@@ -150,7 +217,10 @@ def main(
     for kind in INTERVALS:
         taken = seconds(partial(_tally, columns, kind), 1)
         shown.add_row(f"a whole tally with {kind}", "", f"{taken * 1e3:,.0f} ms", "")
-    Console().print(shown)
+    console = Console(width=110)
+    console.print(shown)
+    if streaming:
+        console.print(stream(streaming, actions))
 
 
 def _tally(columns: Columns, kind: str) -> None:

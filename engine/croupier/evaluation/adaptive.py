@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from croupier_policies import Vector
@@ -22,7 +24,7 @@ class Stabiliser:
 
     def __init__(self) -> None:
         self.mean, self.blocks = 1.0, 0
-        self._open: list[float] = []
+        self._sum, self._open = 0.0, 0  # Σ w² and number of the rows since
 
     def weigh(self, w: Vector) -> Vector:
         """h of the next rows of the log, shape (n,), from their weights π(a|x)/p and those of the rows before them.
@@ -30,20 +32,20 @@ class Stabiliser:
         >>> Stabiliser().weigh(np.repeat([1.0, 2.0], 64)).tolist() == [1.0] * 128
         True
         """
-        h = np.empty(len(w))
-        start = 0
+        h, start, squares = np.empty(len(w)), 0, w**2
         while start < len(w):
-            stop = min(start + BLOCK - len(self._open), len(w))
-            h[start:stop] = 1.0 / np.sqrt(self.mean)
-            self._open.extend((w[start:stop] ** 2).tolist())
+            stop = min(start + BLOCK - self._open, len(w))
+            h[start:stop] = 1.0 / math.sqrt(self.mean)
+            self._sum += float(squares[start:stop].sum())
+            self._open += stop - start
             start = stop
-            if len(self._open) == BLOCK:
+            if self._open == BLOCK:
                 self._close()
         return h
 
     def _close(self) -> None:
         self.blocks += 1
         share = max(1.0 / (1 + self.blocks), 1.0 / MEMORY)
-        self.mean += share * (float(np.mean(self._open)) - self.mean)
+        self.mean += share * (self._sum / BLOCK - self.mean)
         self.mean = max(self.mean, 1e-6)  # a stretch without any weight must not make the next row decide alone
-        self._open = []
+        self._sum, self._open = 0.0, 0

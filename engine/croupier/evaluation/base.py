@@ -61,6 +61,7 @@ class Estimator(ABC):
         model_only: It rests on the reward model alone, whose bias no interval of it covers.
         caveat: What none of its intervals covers; empty for nothing.
         unnormalised: It supposes that the weights have mean 1, and is off by what the seen ones lack.
+        stabilised: Its terms are weighed by `Columns.h`.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Estimator(ABC):
     model_only: bool = False
     caveat: str = ""
     unnormalised: bool = False
+    stabilised: bool = False
 
     @abstractmethod
     def terms(self, columns: Columns) -> Matrix:

@@ -20,7 +20,8 @@ class Copied(Estimator):
 
     def __init__(self, inner: Estimator) -> None:
         self.inner, self.name, self.width = inner, inner.name, inner.width + 1
-        self.model_only, self.caveat, self.unnormalised = inner.model_only, inner.caveat, inner.unnormalised
+        self.model_only, self.caveat = inner.model_only, inner.caveat
+        self.unnormalised, self.stabilised = inner.unnormalised, inner.stabilised
 
     def terms(self, columns: Columns) -> Matrix:
         """(c, c·z)."""

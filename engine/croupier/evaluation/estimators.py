@@ -110,7 +110,7 @@ class AdaptiveDR(SNIPS):
     experiments", PNAS 2021, equations 5 and 10; with weights per moment, not per context, as in Zhan et al., KDD 2021.
     """
 
-    name, width = "aw-dr", 2
+    name, width, stabilised = "aw-dr", 2, True
 
     def terms(self, columns: Columns) -> Matrix:
         """(h, h·Γ)."""

@@ -11,7 +11,7 @@ from croupier.errors import InputError
 from croupier.evaluation.base import Estimator
 from croupier.evaluation.estimators import named
 from croupier.evaluation.intervals import DEFAULT, Setting, checked_level, methods
-from croupier.evaluation.log import Counts, Progress, Rows, observe
+from croupier.evaluation.log import Counts, Progress, Rows, observe, pieces
 from croupier.evaluation.resolve import Spec, resolve
 from croupier.evaluation.results import Estimate, Evaluated, Evaluation
 from croupier.evaluation.source import Source, opened
@@ -104,15 +104,28 @@ class Gathered:
     def __init__(self, tallies: Sequence[Tally], level: float = 0.95) -> None:
         self.parts = [(tally, Story(tally, level)) for tally in tallies]
         self.total, self.rows, self.copied = 0.0, 0.0, False
+        self._seen = 0
 
     def add(self, rows: Rows) -> None:
         """Take in a batch."""
+        for piece in pieces(rows, self._seen):
+            self._add(piece)
+            self._seen += len(piece)
+
+    def _add(self, rows: Rows) -> None:
         copies, self.copied = rows.copies, self.copied or rows.copies is not None
         self.total += float(rows.reward.sum() if copies is None else rows.reward @ copies)
         self.rows += len(rows) if copies is None else float(copies.sum())
         for k, (tally, story) in enumerate(self.parts):
             tally.add(rows.columns(k), rows.outside[k], rows.weight[k], rows.expected(k))
             story.add(rows, k)
+
+    def __add__(self, later: Gathered) -> Gathered:
+        for (_, story), (_, other) in zip(self.parts, later.parts, strict=True):
+            story.join(other)
+        self.total, self.rows = self.total + later.total, self.rows + later.rows
+        self.copied = self.copied or later.copied
+        return self
 
 
 def distinct(targets: Sequence[Spec], source: Source) -> list[Target]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from croupier_policies import Vector
 Progress = Callable[[int, int], None]
 EVERY = 256  # decisions between two calls of `progress`
 BATCH = 1024  # decisions whose columns are given on together
+SHORTEST, STEPS = 128, 32  # of a course: rows of a step at first, and steps before they grow
 
 
 class Counts(NamedTuple):
@@ -76,8 +77,44 @@ class Rows:
         """What the squared weights of one target were expected to be; None where that is not known."""
         return self.squares[target] if self.squares else None
 
+    def part(self, rows: slice) -> Rows:
+        """Some of them."""
+
+        def some(columns: tuple[Vector, ...]) -> tuple[Vector, ...]:
+            return tuple(column[rows] for column in columns)
+
+        return replace(
+            self,
+            reward=self.reward[rows],
+            scaled=self.scaled[rows],
+            q=self.q[rows],
+            at=self.at[rows],
+            segments=self.segments[rows],
+            w=some(self.w),
+            v=some(self.v),
+            outside=some(self.outside),
+            copies=None if self.copies is None else self.copies[rows],
+            squares=tuple(None if column is None else column[rows] for column in self.squares),
+            apart={pair: (one[rows], other[rows]) for pair, (one, other) in self.apart.items()},
+        )
+
     def __len__(self) -> int:
         return len(self.reward)
+
+
+def pieces(rows: Rows, before: int) -> Iterator[Rows]:
+    """A batch in pieces of at least 128 rows and at most a 32nd of those before: the steps of a course over the log.
+
+    Args:
+        rows: The batch.
+        before: How many rows came before it.
+    """
+    start = 0
+    while start < len(rows):
+        size = max(SHORTEST, (before + start) // STEPS)
+        whole = start == 0 and size >= len(rows)
+        yield rows if whole else rows.part(slice(start, start + size))
+        start += size
 
 
 Sink = Callable[[Rows], None]

@@ -12,7 +12,7 @@ from croupier.evaluation.diagnostics import Mass
 from croupier.evaluation.estimators import DR
 from croupier.evaluation.intervals import Interval, Setting
 from croupier.evaluation.intervals.betting import SEQUENCE, Betting
-from croupier.evaluation.log import Rows
+from croupier.evaluation.log import Rows, pieces
 from croupier.evaluation.moments import Moments
 
 
@@ -50,6 +50,10 @@ class Pair:
 
     def add(self, rows: Rows) -> None:
         """Take in a batch."""
+        for piece in pieces(rows, self.moments.count):
+            self._add(piece)
+
+    def _add(self, rows: Rows) -> None:
         terms = [self.estimator.terms(rows.columns(k)) for k in (self.first, self.second)]
         self.moments += Moments.of(np.hstack(terms))
         copies = 1.0 if rows.copies is None else rows.copies
@@ -59,8 +63,7 @@ class Pair:
         distance, squares = rows.apart.get((self.first, self.second), (apart, apart**2))
         self.distance, self.squares = self.distance + float(distance.sum()), self.squares + float(squares.sum())
         self._bet(rows)
-        if len(rows):
-            self.course.add(lambda: self._mark(float(rows.at[-1])))
+        self.course.add(lambda: self._mark(float(rows.at[-1])))
 
     def _mark(self, at: float) -> Mark:
         sequence = self.sequence()

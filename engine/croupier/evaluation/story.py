@@ -38,14 +38,25 @@ class Story:
         self.course = Course()
         self.spread = np.zeros(2 + (MOST - LEAST) * STEP, dtype=np.int64)
         self.segments: dict[str, Tally] = {}
-        self._tally = tally
+        self._tally, self._whole = tally, True  # whether it is of one pass
 
     def add(self, rows: Rows, target: int) -> None:
         """Take in a batch that the tally has taken in before."""
         self.spread += classes(rows.w[target])
         self._split(rows, target)
-        if len(rows):
-            self.course.add(lambda: self._mark(float(rows.at[-1])))
+        self.course.add(lambda: self._mark(float(rows.at[-1])))
+
+    def join(self, later: Story) -> None:
+        """Take in the next part of the log, the tally with it; the course has one mark for each part."""
+        marks = self.course.marks[-1:] if self._whole else self.course.marks
+        self._tally, self._whole = self._tally + later._tally, False
+        self.spread = self.spread + later.spread
+        for label, tally in later.segments.items():
+            known = label in self.segments or len(self.segments) < SEGMENTS
+            self._segment(label if known else OTHERS)
+            self.segments[label if known else OTHERS] += tally
+        at = later.course.marks[-1].at if later.course.marks else math.nan
+        self.course.marks = [*marks, self._mark(at)]
 
     def _mark(self, at: float) -> Mark:
         value, _ = self.estimator.estimate(self._tally.moments[self.estimator.name])

@@ -59,7 +59,7 @@ class Tally:
         """
         self._bound(weight)
         self.copied = self.copied or columns.copies is not None
-        if columns.h is None:
+        if columns.h is None and any(each.stabilised for each in self.estimators):
             columns = replace(columns, h=self._stabiliser.weigh(columns.w))
         self.diagnostics += Diagnostics.of(columns.w, self._scaled(columns.r), outside, squares, columns.copies)
         for part in chunks(columns):

@@ -259,7 +259,7 @@ def test_parts_of_a_log_add_up(kind):
 
 def test_a_sequence_that_guesses_cannot_be_added():
     first, second = (gathered("bernstein-sequence", logged(10, seed))[0] for seed in (1, 2))
-    with pytest.raises(TypeError, match="betting"):
+    with pytest.raises(InputError, match="betting"):
         first + second
 
 

@@ -9,6 +9,7 @@ import pytest
 from croupier.evaluation import Columns, Setting, Tally
 from croupier.evaluation.estimators import named
 from croupier.evaluation.intervals import methods
+from croupier.evaluation.log import Rows, pieces
 from croupier.evaluation.tally import chunks, merged, moments
 
 NAMES = ["ips", "snips", "dr", "sndr", "switch-dr:2", "dr-os:slope"]
@@ -67,3 +68,21 @@ def test_chunks_hold_every_row_once():
     assert np.array_equal(np.concatenate([part.w for part in chunks(columns)]), columns.w)
     found = moments(columns, named(["ips"]))["ips"]
     assert found.mean[0] == pytest.approx((columns.w * columns.r).mean(), rel=1e-12)
+
+
+def test_a_course_has_steps_on_short_logs_and_not_too_many_on_long_ones():
+    def steps(n, batch):
+        found, before = [], 0
+        for start in range(0, n, batch):
+            m = min(batch, n - start)
+            column = np.zeros(m)
+            rows = Rows(column, column, column, column, (), (column,), (column,), (column,), (None,))
+            for piece in pieces(rows, before):
+                found.append(len(piece))
+                before += len(piece)
+        assert sum(found) == n
+        return found
+
+    assert steps(1000, 65_536) == [128] * 7 + [104]
+    assert len(steps(3_000_000, 65_536)) < 350
+    assert max(steps(3_000_000, 65_536)) == 65_536

@@ -5,6 +5,7 @@ from croupier.evaluation.datasets.dsjson import DsJson, to_dsjson
 from croupier.evaluation.datasets.evaluate import compare_dataset, evaluate_dataset
 from croupier.evaluation.datasets.export import to_arrow, to_columns, to_csv, to_parquet
 from croupier.evaluation.datasets.obp import from_obp, to_obp
+from croupier.evaluation.datasets.parts import Part, evaluate_parts, gather
 from croupier.evaluation.datasets.store import StoreRows
 from croupier.evaluation.datasets.tables import Csv, Parquet, from_frame, from_path
 from croupier.evaluation.datasets.validate import Validator
@@ -16,14 +17,17 @@ __all__ = [
     "Dataset",
     "DsJson",
     "Parquet",
+    "Part",
     "Round",
     "StoreRows",
     "Validator",
     "compare_dataset",
     "evaluate_dataset",
+    "evaluate_parts",
     "from_frame",
     "from_obp",
     "from_path",
+    "gather",
     "to_arrow",
     "to_columns",
     "to_csv",

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from croupier.evaluation.base import Estimator
 from croupier.evaluation.compare import comparable, compared, gathering, paired_up
-from croupier.evaluation.copies import Copied
 from croupier.evaluation.datasets.base import Dataset
-from croupier.evaluation.datasets.passing import Pass
+from croupier.evaluation.datasets.parts import evaluate_parts, gather
+from croupier.evaluation.datasets.passing import Pass, counting
 from croupier.evaluation.differences import Comparison
-from croupier.evaluation.estimators import named
 from croupier.evaluation.evaluate import Gathered, judged
-from croupier.evaluation.intervals import DEFAULT, Setting, checked_level, methods, uncounted
-from croupier.evaluation.log import Counts, Progress
+from croupier.evaluation.intervals import DEFAULT, Setting, methods, uncounted
+from croupier.evaluation.log import Progress
 from croupier.evaluation.resolve import Spec
 from croupier.evaluation.results import Evaluation
 from croupier.evaluation.tally import Tally
@@ -63,14 +61,19 @@ def evaluate_dataset(
     >>> evaluate_dataset(log, ["constant:a"])["constant:a"].estimates["snips"].value
     1.0
     """
-    checked_level(level)
-    asked, setting = named(estimators), Setting(*reward_range)
-    going = Pass(dataset, targets, asked, setting, floor, segment, learner)
-    own, kinds = _counting(dataset, asked), methods(intervals)
-    gathered = Gathered([Tally(own, kinds, setting) for _ in going.labels], level)
-    counts = going.run(gathered.add, progress)
-    evaluation = _judged(gathered, going, counts, level, rules)
-    return evaluation.with_notes([*going.notes(), *uncounted(intervals, gathered.copied)])
+    part = gather(
+        dataset,
+        targets,
+        estimators=estimators,
+        intervals=intervals,
+        level=level,
+        reward_range=reward_range,
+        floor=floor,
+        segment=segment,
+        learner=learner,
+        progress=progress,
+    )
+    return evaluate_parts([part], rules=rules)
 
 
 def compare_dataset(
@@ -109,22 +112,13 @@ def compare_dataset(
     'constant:a'
     """
     asked, setting = comparable(estimator, len(targets), level), Setting(*reward_range)
-    (own,) = _counting(dataset, [asked])
+    (own,) = counting(dataset, [asked])
     pairs = paired_up(own, len(targets), setting, level)
     both = [(pair.first, pair.second) for pair in pairs]
     going = Pass(dataset, targets, [asked], setting, floor, learner=learner, pairs=both)
     gathered = Gathered([Tally([own], methods(["normal"]), setting) for _ in going.labels], level)
     counts = going.run(gathering(gathered, pairs), progress)
-    evaluation = _judged(gathered, going, counts, level, rules)
+    known = [(label, going.remarks(k), 0) for k, label in enumerate(going.labels)]
+    evaluation = judged(gathered, known, counts, level, rules)
     evaluation = evaluation.with_notes([*going.notes(), *uncounted(["betting-sequence"], gathered.copied)])
     return compared(pairs, evaluation, own, level, rules)
-
-
-def _counting(dataset: Dataset, estimators: Sequence[Estimator]) -> list[Estimator]:
-    """The estimators as the rows of this log count."""
-    return [Copied(each) for each in estimators] if dataset.drops else list(estimators)
-
-
-def _judged(gathered: Gathered, going: Pass, counts: Counts, level: float, rules: Rules) -> Evaluation:
-    targets = [(label, going.remarks(k), 0) for k, label in enumerate(going.labels)]
-    return judged(gathered, targets, counts, level, rules)

@@ -10,6 +10,7 @@ import numpy as np
 
 from croupier.errors import EvidenceError, InputError
 from croupier.evaluation.base import Estimator
+from croupier.evaluation.copies import Copied
 from croupier.evaluation.datasets.asked import Asked, asked, column, present
 from croupier.evaluation.datasets.base import Batch, Dataset
 from croupier.evaluation.datasets.counted import counted
@@ -18,7 +19,7 @@ from croupier.evaluation.datasets.validate import Validator
 from croupier.evaluation.intervals import Setting
 from croupier.evaluation.log import Counts, Progress, Rows, Sink
 from croupier.evaluation.resolve import Spec
-from croupier.evaluation.targets import Target
+from croupier.evaluation.targets import Learned, Target
 from croupier_policies import Learner, RiverLearner, Vector
 
 UNMODELLED = ("ips", "snips", "ips-clip")
@@ -107,6 +108,11 @@ class Pass:
             )
         return [*lines, *self.dataset.notes, *self.look.notes()]
 
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """The targets that learn along the log."""
+        return tuple(each.label for each in self.targets if isinstance(each, Learned))
+
     def remarks(self, k: int) -> list[str]:
         """What a reader of one target's estimates should know, after the pass."""
         target = self.targets[k]
@@ -147,6 +153,11 @@ class Pass:
         w, v, outside, squares = np.ascontiguousarray(replayed.targets[place].T)
         most = float(replayed.most[place]) / self.floor if self.floor else None
         return w, v, outside, most, None if np.isnan(squares).any() else squares
+
+
+def counting(dataset: Dataset, estimators: Sequence[Estimator]) -> list[Estimator]:
+    """The estimators as the rows of a log count: each once, or for several where others may have been dropped."""
+    return [Copied(each) for each in estimators] if dataset.drops else list(estimators)
 
 
 def segments(batch: Batch, name: str) -> tuple[str, ...]:

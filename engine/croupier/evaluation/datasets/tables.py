@@ -65,7 +65,7 @@ class Parquet(Dataset):
 
     def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
         super().__init__(str(path))
-        self.file, self.layout = arrow("pyarrow.parquet").ParquetFile(path), layout or Layout()
+        self.file, self.layout = arrow("pyarrow.parquet").ParquetFile(path, pre_buffer=False), layout or Layout()
         self.roles = self.layout.roles(self.file.schema_arrow.names)
         self.drops = "p_drop" in self.roles
 

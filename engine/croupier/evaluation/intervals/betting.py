@@ -70,11 +70,13 @@ def log_factors(x: Vector, mu: Vector) -> Vector:
     [2.079442]
     """
     whole = len(x) - len(x) % CHUNK
-    result = np.empty(len(mu))
-    for k, bet in enumerate(mu):
-        factors = np.maximum(1.0 + bet * x, 0.0)
-        products = factors[:whole].reshape(-1, CHUNK).prod(axis=1)
-        with np.errstate(divide="ignore"):
+    result, factors = np.empty(len(mu)), np.empty(len(x))
+    with np.errstate(divide="ignore"):
+        for k, bet in enumerate(mu):
+            np.multiply(x, bet, out=factors)
+            factors += 1.0
+            np.maximum(factors, 0.0, out=factors)
+            products = np.multiply.reduce(factors[:whole].reshape(CHUNK, -1), axis=0)  # rows wide apart, side by side
             result[k] = np.log(products).sum() + np.log(factors[whole:]).sum()
     return result
 

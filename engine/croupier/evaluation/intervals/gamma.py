@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from croupier.errors import InputError
 from croupier.evaluation.base import Columns, Estimator
 from croupier.evaluation.intervals.base import Gathering, Interval, Setting, Terms, miss, named_guarantee
 from croupier.evaluation.moments import Moments
@@ -135,7 +136,9 @@ class BernsteinSequence(Gathering):
 
     def __add__(self, later: Self) -> Self:
         if later.lower.n and self.lower.n:
-            raise TypeError("the parts of this confidence sequence cannot be added: take `betting`, whose parts can")
+            raise InputError(
+                "the parts of this confidence sequence cannot be added: take `betting-sequence`, whose parts can"
+            )
         return later if later.lower.n else self
 
 
