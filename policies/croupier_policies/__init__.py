@@ -3,6 +3,7 @@
 from croupier_policies.bag import BagPolicy
 from croupier_policies.bank_model import BankModel
 from croupier_policies.base import Actions, Configured, Learner, Policy, Row, State, Vector
+from croupier_policies.catalogue_policy import CataloguePolicy
 from croupier_policies.errors import DeviceMissing, PolicyError, TooLarge
 from croupier_policies.exploration import Estimates, InverseGap, Law, Softmax
 from croupier_policies.factors import FactorLearner
@@ -26,6 +27,7 @@ __all__ = [
     "BagPolicy",
     "BankModel",
     "Boltzmann",
+    "CataloguePolicy",
     "Configured",
     "ConstantPolicy",
     "DeviceMissing",
