@@ -53,6 +53,7 @@ test: lint
 bench: $(VENV)/test
 	$(BIN)/python scripts/bench.py
 	$(BIN)/python scripts/bench_store.py
+	$(BIN)/python scripts/bench_catalogue.py
 	$(BIN)/python scripts/bench_evaluation.py
 
 crash: $(VENV)/test

@@ -60,38 +60,47 @@ def _second(w, epsilon, top, Z, Z1, out):  # type: ignore[no-untyped-def] # comp
 
 @jit
 def _third(w, epsilon, top, second, Z, Z1, Z2, out):  # type: ignore[no-untyped-def] # compiled
+    """Of each item b, the terms of the pairs {a, b}, both orders at once: with the two heaviest a apart from the rest.
+
+    Nothing is summed within the inner loop, so that many b advance in one instruction.
+    """
     count = w.shape[0]
-    own = np.zeros(count)  # of each item, the terms in which it stands first or second
-    terms = np.empty(count)
-    floor = epsilon / (count - 1)
-    total, no_top, no_second = 0.0, 0.0, 0.0
+    p, rest = out[0], Z - w
+    rest[top] = Z1
+    scale, floor = (1.0 - epsilon) / rest, epsilon / (count - 1)
+    others, with_top, with_second = np.zeros(count), np.zeros(count), np.zeros(count)
     for a in range(count):
-        rest = Z1 if a == top else Z - w[a]
-        scale = (1.0 - epsilon) / rest
-        for b in range(count):
-            terms[b] = out[0, a] * (scale * w[b] + floor) / (rest - w[b])
-        if a != top:
-            terms[top] = out[0, a] * (scale * w[top] + floor) / (Z2 if a == second else Z1 - w[a])
-        else:
-            terms[second] = out[0, a] * (scale * w[second] + floor) / Z2
-        terms[a] = 0.0
-        row = 0.0
-        for b in range(count):
-            row += terms[b]
-            own[b] += terms[b]
-        own[a] += row
-        total += row
-        no_top += 0.0 if a == top else _less(terms, top)
-        no_second += 0.0 if a == second else _less(terms, second)
+        if a not in (top, second):
+            own, tops = others[a], others[top]
+            _pairs(w, p, scale, rest, floor, a, others)
+            others[a] = own
+            others[top] = tops + _pair(w, p, scale, floor, a, top, Z1 - w[a])
+    for b in range(count):
+        if b != top:
+            with_top[b] = _pair(w, p, scale, floor, top, b, Z2 if b == second else Z1 - w[b])
+        if b not in (top, second):
+            with_second[b] = _pair(w, p, scale, floor, second, b, rest[second] - w[b])
+    with_second[top] = with_top[second]
+    total, no_top, no_second = 0.0, 0.0, 0.0  # every term is met twice: at either item of its pair
+    for b in range(count):
+        total += 0.5 * (others[b] + with_top[b] + with_second[b])
+        no_top += 0.0 if b == top else 0.5 * (others[b] + with_second[b])
+        no_second += 0.0 if b == second else 0.5 * (others[b] + with_top[b])
     for j in range(count):
-        others = no_top if j == top else no_second if j == second else total - own[j]
-        out[2, j] = (1.0 - epsilon) * w[j] * others + epsilon / (count - 2) * (1.0 - out[0, j] - out[1, j])
+        left = total - others[j] - with_top[j] - with_second[j]
+        left = no_top if j == top else no_second if j == second else left
+        out[2, j] = (1.0 - epsilon) * w[j] * left + epsilon / (count - 2) * (1.0 - out[0, j] - out[1, j])
 
 
 @jit
-def _less(terms, place):  # type: ignore[no-untyped-def] # compiled
-    """The sum of the terms but one."""
-    sum = 0.0
-    for b in range(terms.shape[0]):
-        sum += 0.0 if b == place else terms[b]
-    return sum
+def _pair(w, p, scale, floor, a, b, rest):  # type: ignore[no-untyped-def] # compiled
+    """q_ab/Z_ab + q_ba/Z_ab."""
+    return (p[a] * (scale[a] * w[b] + floor) + p[b] * (scale[b] * w[a] + floor)) / rest
+
+
+@jit
+def _pairs(w, p, scale, rest, floor, a, others):  # type: ignore[no-untyped-def] # compiled
+    """The same of one a with every b, added to what each b has."""
+    for b in range(w.shape[0]):
+        both = p[a] * (scale[a] * w[b] + floor) + p[b] * (scale[b] * w[a] + floor)
+        others[b] += both / (rest[a] - w[b])
