@@ -1,6 +1,7 @@
 """An embedded engine that learns from feedback in real time, and can prove what it learned."""
 
 from croupier.behaviour import Drift, Features
+from croupier.catalogue import Catalogue
 from croupier.decision import Decision, Outcome, Status
 from croupier.engine import Engine
 from croupier.errors import (
@@ -26,11 +27,14 @@ from croupier.experiments.promotion import Rule
 from croupier.experiments.results import Study
 from croupier.experiments.study import study
 from croupier.fold import ReplayWarning
+from croupier.recommender import Recommendation
 from croupier.rewards import Rewards
 from croupier.verify import Verification, verify
 from croupier_policies import (
     BagPolicy,
+    CataloguePolicy,
     ConstantPolicy,
+    FactorLearner,
     InverseGapPolicy,
     LinearPolicy,
     LoggedPolicy,
@@ -39,10 +43,13 @@ from croupier_policies import (
     SoftmaxPolicy,
     UniformPolicy,
     VWPolicy,
+    truncated_svd,
 )
 
 __all__ = [
     "BagPolicy",
+    "Catalogue",
+    "CataloguePolicy",
     "Comparison",
     "ConfigurationDiffers",
     "Conflict",
@@ -57,6 +64,7 @@ __all__ = [
     "Evaluation",
     "EvidenceError",
     "Experiment",
+    "FactorLearner",
     "Features",
     "InputError",
     "InverseGapPolicy",
@@ -65,6 +73,7 @@ __all__ = [
     "NotNow",
     "Outcome",
     "PolicyFailed",
+    "Recommendation",
     "ReplayWarning",
     "Rewards",
     "RiverLearner",
@@ -84,5 +93,6 @@ __all__ = [
     "compare",
     "evaluate",
     "study",
+    "truncated_svd",
     "verify",
 ]

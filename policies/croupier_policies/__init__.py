@@ -2,7 +2,7 @@
 
 from croupier_policies.bag import BagPolicy
 from croupier_policies.bank_model import BankModel
-from croupier_policies.base import Actions, Configured, Learner, Policy, Row, State, Vector
+from croupier_policies.base import Actions, Configured, Learner, Odds, Policy, Row, State, Vector
 from croupier_policies.catalogue_policy import CataloguePolicy
 from croupier_policies.errors import DeviceMissing, PolicyError, TooLarge
 from croupier_policies.exploration import Estimates, InverseGap, Law, Softmax
@@ -20,6 +20,7 @@ from croupier_policies.river_learner import RiverLearner
 from croupier_policies.river_policy import RiverPolicy
 from croupier_policies.river_state import ForgedState, NotStorable
 from croupier_policies.sampling import draw, uniform
+from croupier_policies.svd import Start, truncated_svd
 from croupier_policies.vw import VWPolicy
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "LogisticModel",
     "Model",
     "NotStorable",
+    "Odds",
     "Policy",
     "PolicyError",
     "RidgeModel",
@@ -53,6 +55,7 @@ __all__ = [
     "Row",
     "Softmax",
     "SoftmaxPolicy",
+    "Start",
     "State",
     "Thompson",
     "TooLarge",
@@ -61,5 +64,6 @@ __all__ = [
     "VWPolicy",
     "Vector",
     "draw",
+    "truncated_svd",
     "uniform",
 ]
