@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from croupier import Drift, Engine, Features, InputError, RiverLearner, UniformPolicy, verify
 from croupier.behaviour.detector import MEMORY, Detector
+from croupier.behaviour.drift import EACH
 from croupier.ids import counted
 from croupier_policies import Actions, SoftmaxPolicy
 from croupier_storage import Fact, Kind, decode_state, encode_state, hash_state, open_storage
@@ -172,6 +173,25 @@ def test_a_fall_of_the_error_is_no_drift() -> None:
     assert not any(detector.note(value) for value in rng.uniform(0.5, 1.0, 300).tolist())
     assert not any(detector.note(value) for value in rng.uniform(0.0, 0.5, 300).tolist())
     assert any(detector.note(value) for value in rng.uniform(0.5, 1.0, 300).tolist())
+
+
+@pytest.mark.parametrize("p", [0.05, 0.3, 0.5, 0.8])
+def test_the_default_detector_of_a_unit_seldom_cries_wolf(p: float) -> None:
+    detector, rng = Detector(EACH), np.random.default_rng(0)
+    losses = np.where(rng.random(10_000) < p, (1 - p) ** 2, p**2)
+    assert sum(detector.note(loss) is not None for loss in losses.tolist()) <= 10
+
+
+@pytest.mark.parametrize(("p", "q"), [(0.8, 0.2), (0.9, 0.5), (0.1, 0.5)])
+def test_the_default_detector_of_a_unit_finds_a_turn_within_thirty_rewards(p: float, q: float) -> None:
+    rng, soon = np.random.default_rng(0), 0
+    for _ in range(60):
+        detector, foreseen = Detector(EACH), np.where(rng.random(60) < p, (1 - p) ** 2, p**2)
+        for loss in foreseen.tolist():
+            detector.note(loss)
+        turned = np.where(rng.random(30) < q, (1 - p) ** 2, p**2)
+        soon += any(detector.note(loss) is not None for loss in turned.tolist())
+    assert soon >= 54
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+import time
+from math import log1p
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from croupier import ConfigurationDiffers, Conflict, Engine, Features, InputError, NotNow, verify
+from croupier import ConfigurationDiffers, Conflict, Engine, Features, InputError, NotNow, StoreError, verify
 from croupier.behaviour import observation
 from croupier.encoding import decode_row
 from croupier.ids import counted
-from croupier_storage import Fact, Kind, open_storage
+from croupier_storage import Fact, Kind, StoreUnavailable, open_storage
 from croupier_storage.rows import fact_digest
+from croupier_storage.sql import SQLStorage
 
 
 def features(**more: Any) -> Features:
@@ -216,6 +219,29 @@ def test_both_stores_and_both_durabilities_end_in_one_state(tmp_path: Path, post
             hashes.add(engine.state_hash())
     assert len(hashes) == 1
     assert verify(postgres_url).featured == 30
+
+
+def test_an_outage_is_served_with_features(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing, append = [False], SQLStorage.append
+
+    def appending(storage: Any, facts: Any, action_sets: Any) -> None:
+        if failing[0]:
+            raise StoreUnavailable("the disk is full")
+        append(storage, facts, action_sets)
+
+    monkeypatch.setattr(SQLStorage, "append", appending)
+    with opened(url, features=features(), durability="commit", on_store_failure="serve") as engine:
+        engine.observe("u", "view", "a", at=1.0)
+        failing[0] = True
+        with pytest.raises(StoreError):
+            engine.observe("u", "view", "b", at=2.0)
+        assert not engine.choose(None, ["a", "b"], unit="u", at=3.0).logged
+        failing[0] = False
+        deadline = time.monotonic() + 30
+        while not engine.choose(None, ["a", "b"], unit="u", at=3.0).logged and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert engine.unit_features("u", at=3.0)["c.events"] == log1p(1)
+    assert verify(url).sound
 
 
 def test_an_observation_nobody_could_have_logged_is_told(url: str, tmp_path: Path) -> None:
