@@ -42,12 +42,16 @@ class Visit(NamedTuple):
 class Shop:
     """The engine with a clock that goes by the visits."""
 
-    def __init__(self, url: str, cases: np.ndarray, classes: np.ndarray, seed: int) -> None:
+    def __init__(self, url: str, cases: np.ndarray, classes: np.ndarray, explore: float, seed: int) -> None:
         self.now, self.cases, self.classes = 0.0, cases, classes
         self.names = [str(name) for name in np.unique(classes)]
         self.engine = Engine.open(
             url, policy=SoftmaxPolicy(epsilon=1 / 6), seed=seed, learner=None, clock=lambda: self.now
         )
+
+    def time(self) -> float:
+        """Now."""
+        return self.now
 
     def serve(self, visit: Visit) -> bool:
         """One decision, its reward, and a rating of one to five stars."""
@@ -79,22 +83,22 @@ def by_day(all_: list[Visit]) -> Iterator[tuple[int, list[Visit]]]:
         yield day + 1, [visit for visit in all_ if visit.at // DAY == day]
 
 
-def play(shop: Shop, all_: list[Visit], bar: Progress) -> Ruling | None:
+def play(shop: Shop, all_: list[Visit], share: float, bar: Progress) -> Ruling | None:
     """Serve everyone, with one ruling a day until there is a decision, and a few days more."""
     task, ruling, left, right = bar.add_task("days", total=int(all_[-1].at // DAY) + 1, told=""), None, AFTER, 0.0
     for day, today in by_day(all_):
         right = sum(map(shop.serve, today)) / max(len(today), 1)
         shop.now = day * DAY
         if day == ALONE:
-            shop.engine.start(trial())
+            shop.engine.start(trial(share))
         elif shop.engine.experiment:
             ruling = shop.engine.review("cautious", RULE)
             if ruling.action is not Action.WAIT:
                 bar.console.print(f"  day {day:>2}  {ruling.action.value:<8} {'; '.join(ruling.reasons)}")
         elif day > ALONE and (left := left - 1) <= 0:
             break
-        share = shop.engine.experiment.get("cautious", float(day > ALONE))
-        bar.update(task, completed=day, told=f"{share:.0%} meet the candidate; right today {right:.0%}")
+        met = shop.engine.experiment.get("cautious", float(day > ALONE))
+        bar.update(task, completed=day, told=f"{met:.0%} meet the candidate; right today {right:.0%}")
     bar.update(task, total=day, completed=day, told=f"right on the last day {right:.0%}")
     return ruling
 
@@ -103,6 +107,10 @@ def main(
     name: Annotated[str, typer.Option(help=f"The set: {', '.join(SETS)}.")] = "digits",
     units: Annotated[int, typer.Option(help="People.")] = 4_000,
     days: Annotated[int, typer.Option(help="That they come over.")] = 30,
+    explore: Annotated[float, typer.Option(help="Share of the choices that the champion makes at random.")] = 1 / 6,
+    share: Annotated[
+        float, typer.Option(help="Of the people outside the hold-out that first meet the candidate.")
+    ] = 0.1,
     folder: Annotated[Path, typer.Option(help="Where the store and the page go.")] = Path("out"),
     seed: Annotated[int, typer.Option(help="From which every draw is derived.")] = 7,
 ) -> None:
@@ -113,10 +121,10 @@ def main(
     file, page = folder / "experiment.db", folder / "experiment.html"
     data = SETS[name]()
     console.print(f"[bold]1  {len(data.target):,} cases of {name}, {units:,} people, one ruling a day[/bold]")
-    shop = Shop(f"sqlite:///{file}", np.asarray(data.data, dtype=float), data.target, seed)
+    shop = Shop(f"sqlite:///{file}", np.asarray(data.data, dtype=float), data.target, explore, seed)
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn()
     with shop.engine as engine, Progress(*columns, console=console) as bar:
-        ruling = play(shop, visits(units, days, len(data.target), seed), bar)
+        ruling = play(shop, visits(units, days, len(data.target), seed), share, bar)
         champion = engine.policy.name
     console.print("[bold]2  What the log says of it[/bold]")
     found = study(f"sqlite:///{file}")
@@ -129,13 +137,13 @@ def main(
     raise typer.Exit(not (proof.sound and ruling is not None and ruling.action is Action.PROMOTE))
 
 
-def trial() -> Experiment:
-    """A tenth of the people meet the candidate, 5 % are held out; the stars of a person must not fall by a half."""
+def trial(share: float) -> Experiment:
+    """Few people meet the candidate at first, 5 % are held out; the stars of a person must not fall by a half."""
     return Experiment(
         "explore less",
-        {"one in six": None, "cautious": SoftmaxPolicy()},
+        {"explorer": None, "cautious": SoftmaxPolicy()},
         window=DAY,
-        weights={"one in six": 0.9, "cautious": 0.1},
+        weights={"explorer": 1 - share, "cautious": share},
         holdout=0.05,
         taught=True,
         guardrails={"rate:stars": 0.5},

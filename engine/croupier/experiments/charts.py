@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from html import escape
 
@@ -55,7 +56,7 @@ def effect(course: Course, time: Clock, margin: float | None = None) -> str:
     axes = Axes((time.start, time.end), (bottom, top))
     place = placer(axes, bottom, top)
     band = " ".join([*map(place, at, high), *reversed([*map(place, at, low)])])
-    parts = [axes.across(), _waiting(axes, float(at[0]))]
+    parts = [_across(axes, bottom, top), _waiting(axes, float(at[0]))]
     parts += [
         f'<polygon class="band" points="{band}"/>',
         f'<polyline class="line" points="{points(place, at, value)}"/>',
@@ -75,14 +76,22 @@ def _reach(low: Vector, high: Vector, value: Vector, line: float) -> tuple[float
     return float(bottom - room), float(top + room)
 
 
+def _across(axes: Axes, low: float, high: float) -> str:
+    """Lines at round numbers."""
+    step = 10.0 ** math.floor(math.log10((high - low) / 2))
+    step *= next(size for size in (5, 2, 1) if size * step <= (high - low) / 2)
+    rounds = np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
+    return "".join(level(axes, value, "grid") + _beside(axes, value) for value in map(float, rounds))
+
+
+def _beside(axes: Axes, value: float) -> str:
+    return f'<text x="{LEFT - 6}" y="{axes.y(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>'
+
+
 def _waiting(axes: Axes, first: float) -> str:
     """The stretch in which nothing was said."""
     wide = axes.x(first) - LEFT
-    label = (
-        f'<text x="{LEFT + wide / 2:.1f}" y="{HEIGHT / 2:.0f}" text-anchor="middle">too early</text>'
-        if wide > 70
-        else ""
-    )
+    label = f'<text x="{LEFT + wide / 2:.1f}" y="{TOP + 18}" text-anchor="middle">too early</text>' if wide > 70 else ""
     return f'<rect class="early" x="{LEFT}" y="{TOP}" width="{wide:.1f}" height="{HEIGHT - TOP - BOTTOM}"/>{label}'
 
 

@@ -112,10 +112,9 @@ def _split(study: Study, time: charts.Clock) -> str:
         + figure("Units met so far; dashed: as was meant", split_charts.met(study, time))
         + figure("p of the split; an alarm above the red line", split_charts.mismatch(study, time))
     )
-    return (
-        f"<section><h2>Split of units {pill(_split_word(study))}</h2><p>{escape(split_said(study))}</p>"
-        f'<p class="keys">{charts.legend(names)}</p><div class="charts">{drawn}</div><dl>{counts}</dl></section>'
-    )
+    shown = f'<div class="charts">{drawn}<dl class="counts">{counts}</dl></div>'
+    title = f"<h2>Split of units {pill(_split_word(study))}</h2><p>{escape(split_said(study))}</p>"
+    return f'<section>{title}<p class="keys">{charts.legend(names)}</p>{shown}</section>'
 
 
 def _turns(study: Study) -> str:

@@ -22,7 +22,7 @@ def shadows_section(study: Study, time: Clock) -> str:
     """How far each agrees with what was shown, and what it would have earned."""
     rows = [_shadow(shadow, tint(k, shadow.name)) for k, shadow in enumerate(shadows(study))]
     rows.append(row("what was shown", {"earns": _offline(earned(study))}, "", 3))
-    drawn = figure("Share of decisions at which a shadow drew what was shown", agreements(study, time))
+    drawn = figure("Share of decisions at which a shadow drew what was shown", agreements(study, time), "ranges")
     heads = ["shadow", "decisions", "agrees at first", "at last", "would have earned"]
     return f'<section><h2>Shadows</h2><p class="small">{ABOUT}</p>{drawn}{table(heads, rows)}</section>'
 

@@ -10,12 +10,14 @@ background:var(--of);margin-right:.4em}
 .curve{fill:none;stroke:var(--of);stroke-width:1.8}.dashed{fill:none;stroke:var(--of);stroke-dasharray:4 4;opacity:.65}
 .area{fill:var(--of);opacity:.75}rect.early{fill:var(--line);opacity:.5}td .early{color:var(--soft)}
 .alarm{stroke:var(--bad);stroke-dasharray:5 3}.broken>*{color:var(--bad)}.doubt{color:var(--bad);font-weight:500}
-.open{font-size:.8rem;font-weight:500;border-radius:99px;padding:.1rem .6rem;color:var(--soft);
+.open{white-space:nowrap;font-size:.8rem;font-weight:500;border-radius:99px;padding:.1rem .6rem;color:var(--soft);
 border:1px solid var(--soft)}
 h2 i{font-style:normal;font-weight:400;color:var(--soft)}dd i{font-style:normal;color:var(--soft);font-size:.85rem}
+.counts{grid-template-columns:1fr;align-content:center}
 .said{padding-left:1.1rem;margin:.25rem 0}section p{margin:.5rem 0}section .charts{margin:1rem 0}
 .turns{list-style:none;padding:0;margin:0}
 .turns li{padding:.3rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 .turns li:last-child{border:0}
 .turns b{display:inline-block;min-width:7rem;font-weight:500;font-variant-numeric:tabular-nums}
+@media(max-width:36rem){.estimates td:empty{display:none}.estimates td{grid-template-columns:5rem 1fr}}
 """

@@ -11,6 +11,7 @@ from croupier.experiments.pieces import HOLDOUT
 from croupier.experiments.results import Contrast, Study
 from croupier.experiments.story import Story
 
+FROZEN = "the frozen champion of the hold-out"
 STEPS = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"))
 
 
@@ -53,7 +54,7 @@ def lines(contrast: Contrast, story: Story) -> list[Line]:
 
 def finding(contrast: Contrast, what: str = "a unit's reward") -> str:
     """What the difference per unit says by now."""
-    course, new, old = contrast.difference, *named(contrast)
+    course, (new, old) = contrast.difference, (quoted(name) for name in (contrast.treatment, contrast.control))
     if not course.told:
         return f"Too early to say whether {new} is better than {old}: {early(course, new, old)}."
     low, high = course.last[:2]
@@ -81,10 +82,14 @@ def badge(contrast: Contrast) -> str:
     return "better" if course.low[-1] > 0 else "worse" if course.high[-1] < 0 else "not shown"
 
 
+def quoted(variant: str) -> str:
+    """A variant within a sentence; the hold-out as what it is."""
+    return FROZEN if variant == HOLDOUT else f"“{variant}”"
+
+
 def named(contrast: Contrast) -> tuple[str, str]:
-    """Treatment and control; the hold-out as what it is."""
-    control = "the frozen champion of the hold-out" if contrast.control == HOLDOUT else contrast.control
-    return contrast.treatment, control
+    """Treatment and control, likewise, for a title."""
+    return contrast.treatment, FROZEN if contrast.control == HOLDOUT else contrast.control
 
 
 def split_said(study: Study) -> str:
@@ -105,7 +110,7 @@ def ended(story: Story) -> str:
     if story.end is None:
         return f"Running. The last ruling: {ruling['action']}{why}." if ruling else "Running."
     if story.promoted is not None:
-        return f"Ended: {story.promoted} was promoted to champion{why}."
+        return f"Ended: {quoted(story.promoted)} was promoted to champion{why}."
     return f"Ended: {'withdrawn' if ruling else 'stopped'}{why}."
 
 
