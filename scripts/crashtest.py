@@ -169,11 +169,17 @@ def main(
         server = postgres or started_postgres(stack)
         plan = [(backend, mode) for _ in range(runs) for backend in ("sqlite", "postgresql") for mode in MODES]
         totals: dict[tuple[str, str], Counter[str]] = {key: Counter() for key in plan}
-        for backend, mode in track(plan, "killing", console=console, transient=True):
+        for number, (backend, mode) in enumerate(track(plan, "killing", console=console, transient=True), 1):
             with tempfile.TemporaryDirectory() as name:
                 url = f"sqlite:///{name}/store.db" if backend == "sqlite" else new_database(server)
                 outcome = crash(url, mode, rng.expovariate(4.0), Path(name))
             totals[backend, mode].update(runs=1, **outcome._asdict())
+            if number == len(plan) or (not console.is_terminal and number % 40 == 0):
+                _show(console, totals)
+
+
+def _show(console: Console, totals: dict[tuple[str, str], Counter[str]]) -> None:
+    """What the runs so far have shown."""
     for (backend, mode), total in totals.items():
         console.print(f"{backend:10} {mode:6} " + ", ".join(f"{total[k]:,} {k}" for k in total))
 
