@@ -8,6 +8,8 @@ from typing import Protocol, cast
 from croupier_policies import State
 from croupier_storage import CorruptSnapshot, Snapshot, Storage, decode_state, encode_state, hash_state
 
+_TYPES = {"position": int, "at": float, "hash": str, "body": bytes}
+
 
 class Restorable(Protocol):
     """What a snapshot can be restored into."""
@@ -58,9 +60,9 @@ def import_snapshot(storage: Storage, file: Path) -> int:
         CorruptSnapshot: The file is no snapshot, is damaged, or lies beyond the log.
     """
     data = decode_state(file.read_bytes())
-    if not isinstance(data, dict) or set(data) != set(Snapshot._fields):
+    if not isinstance(data, dict) or {name: type(value) for name, value in data.items()} != _TYPES:
         raise CorruptSnapshot(f"{file} holds no snapshot")
-    snapshot = Snapshot(**data)  # type: ignore[arg-type] # its types are checked by writing it
+    snapshot = Snapshot(**data)  # type: ignore[arg-type] # its types were just compared
     verified(snapshot)
     if not 0 < snapshot.position <= storage.head():
         raise CorruptSnapshot(

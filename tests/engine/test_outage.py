@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 import croupier.outage
 from croupier import Engine, Status, StoreError, verify
@@ -95,10 +97,6 @@ def test_served_decisions_are_marked_never_learned_and_logging_resumes(url: str,
 
 
 def test_a_disk_that_fills_is_an_error_that_says_so(tmp_path: Path) -> None:
-    import sqlite3
-
-    from sqlalchemy import event
-
     url = f"sqlite:///{tmp_path / 'store.db'}"
     engine = Engine.open(url, learner=None, durability="commit")
     storage: Any = engine._live.storage
@@ -115,6 +113,67 @@ def test_a_disk_that_fills_is_an_error_that_says_so(tmp_path: Path) -> None:
     with Engine.open(url, learner=None) as again:
         again.choose({"x": 1.0, "text": "y"}, ["a"])
     assert verify(url).sound
+
+
+FAULTS = {
+    "full": ("pragma max_page_count = 1", "pragma max_page_count = 1000000"),
+    "read-only": ("pragma query_only = on", "pragma query_only = off"),
+    "locked": ("pragma busy_timeout = 20", "pragma busy_timeout = 5000"),
+}
+
+
+class Refusal:
+    """SQLite's own: full, read-only, or locked by another connection."""
+
+    def __init__(self, engine: Engine, file: Path, fault: str) -> None:
+        storage: Any = engine._live.storage
+        self.statement, self.whole = FAULTS[fault]
+        self.other = sqlite3.connect(file, isolation_level=None)
+        if fault == "locked":
+            self.other.execute("begin immediate")
+        event.listen(storage._engine, "checkout", lambda raw, *_: raw.execute(self.statement).close())
+
+    def end(self) -> None:
+        self.statement = self.whole
+        self.other.close()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_sqlite_refuses_is_served_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    monkeypatch.setattr(croupier.outage, "RETRY", 0.05)
+    file = tmp_path / "store.db"
+    with Engine.open(f"sqlite:///{file}", learner=None, durability="commit", on_store_failure="serve") as engine:
+        pair(engine)
+        state, refusal = engine.state_hash(), Refusal(engine, file, fault)
+        served = [engine.choose({"x": 1.0, "text": "y" * 5000}, ["a", "b"]) for _ in range(5)]
+        refusal.end()
+        assert not any(decision.logged for decision in served)
+        assert engine.state_hash() == state
+        deadline = time.monotonic() + 20
+        while not engine.choose({"x": 1.0}, ["a", "b"]).logged and time.monotonic() < deadline:
+            time.sleep(0.02)
+        pair(engine)
+    found = verify(f"sqlite:///{file}")
+    assert found.sound, found.difference
+    assert found.rewards == 2
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_sqlite_refuses_raises_and_leaves_nothing_half_written(tmp_path: Path, fault: str) -> None:
+    file = tmp_path / "store.db"
+    engine = Engine.open(f"sqlite:///{file}", learner=None, durability="commit")
+    pair(engine)
+    refusal = Refusal(engine, file, fault)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=f"{fault}.*open it again"):
+            engine.choose({"x": 1.0, "text": "y" * 5000}, ["a", "b"])
+    refusal.end()
+    with pytest.raises(StoreError):
+        engine.close()
+    with Engine.open(f"sqlite:///{file}", learner=None) as again:
+        assert again.position == 2
+        pair(again)
+    assert verify(f"sqlite:///{file}").sound
 
 
 def _fill(engine: Engine) -> None:

@@ -8,7 +8,7 @@ from croupier import trials
 from croupier.errors import InputError, storing
 from croupier.facade.core import Core
 from croupier.snapshots import export_snapshot, import_snapshot
-from croupier_storage import SnapshotInfo
+from croupier_storage import SnapshotInfo, Storage
 
 
 class Keeping(Core):
@@ -23,24 +23,29 @@ class Keeping(Core):
 
     def snapshots(self) -> list[SnapshotInfo]:
         """The snapshots in the store, by position."""
-        self.flush()
         with storing():
-            return self._live.storage.snapshots()
+            return self._kept().snapshots()
 
     def pin(self, position: int, pinned: bool = True) -> None:
         """Keep the snapshot at a position for good, or no longer."""
         with storing():
-            self._live.storage.pin(position, pinned)
+            self._kept().pin(position, pinned)
 
     def export_snapshot(self, position: int, file: Path) -> None:
         """Write the snapshot at a position to a file of plain data."""
         with storing():
-            export_snapshot(self._live.storage, position, file)
+            export_snapshot(self._kept(), position, file)
 
     def import_snapshot(self, file: Path) -> int:
         """Take the snapshot of a file into the store; returns its position. `verify` tells whether it is the log's."""
         with storing():
-            return import_snapshot(self._live.storage, file)
+            return import_snapshot(self._kept(), file)
+
+    def _kept(self) -> Storage:
+        """The store, once every snapshot taken so far is in it."""
+        self._live.check()
+        self._live.writer.drain()
+        return self._live.storage
 
     def roll_back(self, position: int | None = None) -> int:
         """Go on with policy and learner as they were at an earlier position; by default before the last promotion.
