@@ -23,6 +23,7 @@ from sklearn import datasets
 
 from croupier import Engine, Experiment, InverseGapPolicy, Rule, SoftmaxPolicy, study, verify
 from croupier.experiments.promotion import Action, Ruling
+from croupier.ids import counted
 
 DAY = 86_400.0
 SETS = {"digits": datasets.load_digits, "wine": datasets.load_wine, "breast-cancer": datasets.load_breast_cancer}
@@ -45,9 +46,8 @@ class Shop:
     def __init__(self, url: str, cases: np.ndarray, classes: np.ndarray, explore: float, seed: int) -> None:
         self.now, self.cases, self.classes = 0.0, cases, classes
         self.names = [str(name) for name in np.unique(classes)]
-        self.engine = Engine.open(
-            url, policy=SoftmaxPolicy(epsilon=1 / 6), seed=seed, learner=None, clock=lambda: self.now
-        )
+        policy = SoftmaxPolicy(epsilon=explore)
+        self.engine = Engine.open(url, policy=policy, seed=seed, learner=None, ids=counted(), clock=self.time)
 
     def time(self) -> float:
         """Now."""

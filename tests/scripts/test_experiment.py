@@ -15,7 +15,7 @@ def test_a_candidate_is_promoted_on_evidence(tmp_path: Path, capsys: pytest.Capt
     import experiment
 
     with pytest.raises(typer.Exit) as end:
-        experiment.main(units=1_400, days=12, explore=0.6, share=0.3, folder=tmp_path, seed=7)
+        experiment.main(units=800, days=9, explore=0.6, share=0.3, folder=tmp_path, seed=7)
     said = capsys.readouterr().out
     assert end.value.exit_code == 0, said
     assert "is better than" in said

@@ -11,6 +11,7 @@ from croupier import ConstantPolicy, Engine, EvidenceError, Experiment, InputErr
 from croupier.experiments.promotion import Action
 from croupier.experiments.story import story
 from croupier.experiments.study import studied
+from croupier.ids import counted
 from croupier_storage import open_storage
 
 RULE = Rule(shares=(0.1, 0.3, 0.5), tolerance=0.2)
@@ -21,7 +22,7 @@ class Shop:
 
     def __init__(self, url: str, **more: Any) -> None:
         self.at, self.rng = 0.0, random.Random(1)
-        self.engine = Engine.open(url, seed=7, learner=None, clock=lambda: self.at, **more)
+        self.engine = Engine.open(url, seed=7, learner=None, ids=counted(), clock=lambda: self.at, **more)
 
     def serve(self, units: int) -> None:
         for _ in range(units):

@@ -18,6 +18,7 @@ from croupier.cli import app
 from croupier.experiments.commands import moment
 from croupier.experiments.shadowing import agreement
 from croupier.experiments.wording import badge, ended, finding, split_said
+from croupier.ids import counted
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync", "--hide-scrollbars"]
@@ -27,7 +28,7 @@ DAY = 86_400.0
 def played(url: str, units: int) -> None:
     """One unit a minute: "b" earns .7, "a" .3; the weights change half way; a shadow always says "b"."""
     now, rng = 0.0, np.random.default_rng(3)
-    with Engine.open(url, policy=UniformPolicy(), seed=7, learner=None, clock=lambda: now) as engine:
+    with Engine.open(url, policy=UniformPolicy(), seed=7, learner=None, ids=counted(), clock=lambda: now) as engine:
         trial = Experiment(
             "<b> & 'c'",
             {"old": None, "<new>": ConstantPolicy(action="b")},
@@ -120,7 +121,7 @@ def test_an_experiment_that_has_just_begun_has_a_study(url: str) -> None:
 
 def test_a_window_that_the_end_cut_short_is_left_out(url: str) -> None:
     now = 0.0
-    with Engine.open(url, policy=UniformPolicy(), seed=7, learner=None, clock=lambda: now) as engine:
+    with Engine.open(url, policy=UniformPolicy(), seed=7, learner=None, ids=counted(), clock=lambda: now) as engine:
         engine.start(Experiment("n", {"old": None, "b": UniformPolicy()}, window=100.0))
         for k in range(50):
             now = 10.0 * (k + 1)
@@ -245,7 +246,9 @@ def test_the_plan_says_what_exploring_costs_and_when_to_do_nothing() -> None:
 
 def test_the_ruling_behind_an_end_is_told(url: str) -> None:
     now = 0.0
-    with Engine.open(url, policy=ConstantPolicy(action="a"), seed=7, learner=None, clock=lambda: now) as engine:
+    with Engine.open(
+        url, policy=ConstantPolicy(action="a"), seed=7, learner=None, ids=counted(), clock=lambda: now
+    ) as engine:
         engine.start(Experiment("n", {"old": None, "b": ConstantPolicy(action="b")}, window=1.0))
         for k in range(400):
             now = float(k + 1)
