@@ -15,6 +15,7 @@ from croupier.errors import CroupierError
 from croupier.evaluation.commands import Store, compare_command, evaluate_command, store_url
 from croupier.experiments.commands import plan_command
 from croupier.progress import bar
+from croupier.recommender.commands import crossval_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_show_locals=False)
 snapshots = typer.Typer(no_args_is_help=True, help="List, pin, export and import snapshots.")
@@ -22,6 +23,7 @@ app.add_typer(snapshots, name="snapshots")
 app.command("evaluate")(evaluate_command)
 app.command("compare")(compare_command)
 app.command("plan")(plan_command)
+app.command("crossval")(crossval_command)
 
 Position = Annotated[int, typer.Argument(help="Of the snapshot.")]
 File = Annotated[Path, typer.Argument(help="Of plain data.")]

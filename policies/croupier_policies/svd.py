@@ -58,7 +58,13 @@ def _unpacked(text: str, rows: int) -> Vector:
 
 
 def truncated_svd(
-    users: Sequence[str], items: Sequence[str], values: Sequence[float] | Vector, rank: int = 16, logit: bool = False
+    users: Sequence[str],
+    items: Sequence[str],
+    values: Sequence[float] | Vector,
+    rank: int = 16,
+    *,
+    logit: bool = False,
+    centred: bool = True,
 ) -> Start:
     """The start R ≈ μ + b_i + c_j + u_i·v_j from the truncated decomposition UΣVᵀ of what the biases leave.
 
@@ -71,6 +77,8 @@ def truncated_svd(
         items: What, one a value.
         values: Rewards, 0 to 1.
         rank: How many factors, less than users and items there are.
+        centred: Whether to take mean and biases out first. Without, R itself is decomposed, what is not in the history
+            as 0: for likes that are all 1, ranked by u_i·v_j (Cremonesi, Koren & Turrin 2010, "PureSVD").
         logit: On the scale of log-odds about μ, divided by μ(1 - μ): for `CataloguePolicy`.
 
     Raises:
@@ -89,9 +97,7 @@ def truncated_svd(
         raise PolicyError(f"{rank} factors cannot be had from {len(who)} users and {len(what)} items; ask for fewer")
     if (1 + rank) * (len(who) + len(what)) > LARGEST:
         raise PolicyError(f"the start would hold over {LARGEST} numbers, and it is part of a configuration; lower rank")
-    mean = float(r.mean())
-    c = _shrunk_means(j, r - mean, len(what))
-    b = _shrunk_means(i, r - mean - c[j], len(who))
+    mean, b, c = _means(i, j, r, len(who), len(what)) if centred else (0.0, np.zeros(len(who)), np.zeros(len(what)))
     U, V = _decomposed(i, j, r - mean - c[j] - b[i], (len(who), len(what)), rank)
     scale = 1.0 / max(mean * (1.0 - mean), 0.01) if logit else 1.0
     root = scale**0.5
@@ -101,6 +107,15 @@ def truncated_svd(
 def _numbered(names: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     found, places = np.unique(np.asarray(names, dtype=object), return_inverse=True)
     return tuple(found.tolist()), places.astype(np.int64)
+
+
+def _means(
+    i: NDArray[np.int64], j: NDArray[np.int64], r: Vector, users: int, items: int
+) -> tuple[float, Vector, Vector]:
+    """μ, b and c."""
+    mean = float(r.mean())
+    c = _shrunk_means(j, r - mean, items)
+    return mean, _shrunk_means(i, r - mean - c[j], users), c
 
 
 def _shrunk_means(places: NDArray[np.int64], residuals: Vector, count: int) -> Vector:

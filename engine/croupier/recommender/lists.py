@@ -81,7 +81,7 @@ def recommend(live: Live, asked: Asked, k: int, known: bool) -> Recommendation:
     drawn = _draw(live, asked, range(len(earlier) + 1, k + 1), candidates)
     fresh = _marginals(live, asked, drawn) if drawn and not earlier and k <= DEPTH else [None] * len(drawn)
     for place, ((question, made), marginal) in enumerate(zip(drawn, fresh, strict=True), len(earlier) + 1):
-        fact = _told(made.fact, live.position + 1, asked.name, place, marginal)
+        fact = _told(made.fact, live.position + 1, asked.name, (place, k), marginal)
         live.keep(question, made._replace(fact=fact))
         decisions.append(Decision(fact, question.candidates.actions.ids, made.vector))
     return Recommendation(asked.name, decisions, [*marginals, *fresh])
@@ -128,9 +128,9 @@ def _marginals(live: Live, asked: Asked, drawn: Sequence[tuple[Asked, Made]]) ->
     return [float(found[place, ids.index(made.fact.action or "")]) for place, (_, made) in enumerate(drawn)]
 
 
-def _told(fact: Fact, position: int, list_id: str, place: int, marginal: Marginal) -> Fact:
+def _told(fact: Fact, position: int, list_id: str, place: tuple[int, int], marginal: Marginal) -> Fact:
     """The fact at its position, with what its body says of the list."""
-    said = _said(fact) | {"list": list_id, "place": place}
+    said = _said(fact) | {"list": list_id, "place": place[0], "places": place[1]}
     if marginal is not None:
         said["marginal"] = marginal
     return fact._replace(position=position, body=canonical_json(said))
