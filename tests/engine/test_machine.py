@@ -21,6 +21,7 @@ from croupier import (
     CroupierError,
     Engine,
     Experiment,
+    Features,
     InverseGapPolicy,
     Rewards,
     SoftmaxPolicy,
@@ -49,9 +50,9 @@ class Life(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.now, self.ids, self.experiments = 0.0, list[str](), 0
 
-    @initialize(rule=rules)
-    def begin(self, rule: Rewards) -> None:
-        self.rule = rule
+    @initialize(rule=rules, featured=st.booleans())
+    def begin(self, rule: Rewards, featured: bool) -> None:
+        self.rule, self.featured = rule, featured
         self.urls = [f"sqlite:///{Path(self.folder.name) / 'store.db'}", "memory://"]
         self.sources = [counted(), counted()]
         self.engines = [self._open(place) for place in range(2)]
@@ -62,6 +63,7 @@ class Life(RuleBasedStateMachine):
             seed=7,
             learner=None,
             rewards=self.rule,
+            features=Features(numbers={"price": "standard"}, windows=[5.0], units=1) if self.featured else None,
             ids=self.sources[place],
             clock=lambda: self.now,
             snapshot_every=7,
@@ -94,6 +96,11 @@ class Life(RuleBasedStateMachine):
             return decision.id, decision.action, decision.propensity
 
         self.ids.append(self.both(call)[0])
+
+    @rule(unit=st.sampled_from(["u", "v"]), price=st.sampled_from([None, 1.0, 2.5]), key=st.sampled_from([None, "k1"]))
+    def observe(self, unit: str, price: float | None, key: str | None) -> None:
+        self.now += 1.0
+        self.both(lambda engine: engine.observe(unit, "view", "a", price=price, key=key))
 
     @precondition(lambda self: self.ids)
     @rule(which=st.integers(0, 30), value=st.sampled_from([0.0, 0.25, 1.0]), key=st.sampled_from([None, "k1", "k2"]))

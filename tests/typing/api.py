@@ -11,7 +11,9 @@ from croupier import (
     ConstantPolicy,
     CroupierError,
     Decision,
+    Drift,
     Engine,
+    Features,
     InverseGapPolicy,
     Outcome,
     RiverLearner,
@@ -21,6 +23,7 @@ from croupier import (
     Verification,
     verify,
 )
+from croupier.behaviour.ingestion import Ingested, ingest
 
 
 def loop() -> None:
@@ -45,6 +48,15 @@ def openings() -> None:
     Engine.open("sqlite://", learner=None, policy=InverseGapPolicy(), durability="commit")
     Engine.open("sqlite://", learner=RiverLearner(), policy=UniformPolicy(), reward_range=(-1, 1))
     Engine.open("sqlite://", policy=ConstantPolicy(action="a"), clock=lambda: 0.0, ids=lambda: "x")
+
+
+def behaviour() -> None:
+    features = Features(numbers={"price": "standard"}, text={"title": 8}, half_lives=[60, 3600.0])
+    with Engine.open("sqlite://", features=features, drift=Drift(action={"name": "adwin"})) as engine:
+        assert_type(engine.observe("u", "view", "a", at=0.0, key="k", price=3, new=True, image=np.zeros(2)), int)
+        engine.choose(None, engine.item_features(["a", "b"]), unit="u")
+        assert_type(engine.unit_features("u"), dict[str, float | str])
+        assert_type(ingest(engine, ["a.csv"], {"unit": "u", "kind": "k", "at": "t"}), Ingested)
 
 
 def proof() -> None:

@@ -132,7 +132,7 @@ class Features(Configured):
         if fact.unit is not None:
             unit = self._at_hand(self._units, fact.unit, Unit, 0)
             unit.turn(fact.at, self.gap, self.half_lives).add(fact.at, kind, self.half_lives, vectors, categories)
-            unit.note(fact.at, kind, seen.item, self.last)
+            unit.note(fact.at, kind if self.windows else None, seen.item, self.last)
 
     def _learn(self, fact: Fact, seen: Observation, kind: str | None) -> Mapping[str, Any]:
         """What is known of the event: of its item, and what it says itself."""

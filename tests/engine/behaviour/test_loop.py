@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from math import log1p
@@ -219,6 +222,19 @@ def test_both_stores_and_both_durabilities_end_in_one_state(tmp_path: Path, post
             hashes.add(engine.state_hash())
     assert len(hashes) == 1
     assert verify(postgres_url).featured == 30
+
+
+def test_another_process_with_other_hashes_of_strings_proves_the_same_bits(url: str) -> None:
+    with opened(url, features=features()) as engine:
+        for n in range(60):
+            title = " ".join(f"word{(n * k) % 11}" for k in range(6))
+            engine.observe(f"u{n % 3}", "view", f"i{n % 5}", at=float(n), title=title, brand=f"b{n % 4}", price=n / 7)
+            engine.choose(None, ["a", "b"], unit=f"u{n % 3}", at=float(n), id=f"d{n}")
+        state = engine.state_hash()
+    code = f"from croupier import verify; v = verify({url!r}); print(v.difference, v.featured, v.state_hash)"
+    environment = {**os.environ, "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert done.stdout.split() == ["None", "60", state]
 
 
 def test_an_outage_is_served_with_features(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
