@@ -1,6 +1,6 @@
 # make demo   set everything up and run the main job, in about a minute
 # make test   set everything up; lint, types, layers, tests (budget: 12 minutes on 2 cores)
-# make bench  latency and throughput beside Vowpal Wabbit and gittins; the log's capacity; evaluation beside its peers
+# make bench  latency and throughput beside Vowpal Wabbit and gittins, and a C kernel; the log; evaluation beside its peers
 # make crash  a thousand real kills (make test does twenty)
 # make coverage  coverage of the intervals over many simulated logs (make test does some)
 # make calibration  every policy's draws over 100,000 decisions
@@ -53,6 +53,7 @@ test: lint
 
 bench: $(VENV)/test
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_kernels.py
 	$(BIN)/python scripts/bench_store.py
 	$(BIN)/python scripts/bench_catalogue.py
 	$(BIN)/python scripts/bench_evaluation.py

@@ -63,6 +63,12 @@ class Arithmetic(ABC):
         scaler.observe(x)
         return self.ridge_step(scaler.encode(x), columns, posterior, slot, reward)
 
+    @abstractmethod
+    def learn_rows(
+        self, X: Vector, scaler: Scaler, columns: int, posterior: Posterior, slots: Slots, rewards: Vector
+    ) -> Vector:
+        """`learn_dense` of one array context after another, (B, n); what it returns, (3, B), on the host."""
+
     def ridge_step(
         self, row: Encoded, columns: int, posterior: Posterior, slot: int, reward: float
     ) -> tuple[float, float, float]:

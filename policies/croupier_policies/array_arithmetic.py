@@ -13,7 +13,7 @@ from croupier_policies.base import Vector
 from croupier_policies.crossed_arithmetic import ArrayCrossed
 from croupier_policies.exploration import Array, Estimates, Law
 from croupier_policies.reference import Posterior, Projection
-from croupier_policies.scaler import Encoded
+from croupier_policies.scaler import Encoded, Scaler
 
 
 class Arrays(Arithmetic):
@@ -62,6 +62,19 @@ class Arrays(Arithmetic):
     ) -> None:
         """`reference.update`."""
         reference.update(self.xp, _in_use(columns, posterior), slot, px, down, step, step1)
+
+    def learn_rows(
+        self, X: Vector, scaler: Scaler, columns: int, posterior: Posterior, slots: Slots, rewards: Vector
+    ) -> Vector:
+        """All rows of an action in one step (`reference.learn_rows`)."""
+        xp, in_use, out = self.xp, _in_use(columns, posterior), np.empty((3, X.shape[0]))
+        encoded = scaler.observe_rows(X, columns)
+        for slot in np.unique(slots).tolist():
+            own = np.flatnonzero(slots == slot)
+            out[:, own] = arrays.to_host(
+                reference.learn_rows(xp, xp.asarray(encoded[own]), xp.asarray(rewards[own]), in_use, slot)
+            )
+        return out
 
     def discount(self, columns: int, posterior: Posterior, slots: Iterable[int], factor: float) -> None:
         """`reference.discount`."""

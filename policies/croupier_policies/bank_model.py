@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from croupier_policies import registry
+from croupier_policies import arrays, registry
 from croupier_policies.base import Actions, Row, State, Vector
 from croupier_policies.errors import PolicyError
 from croupier_policies.exploration import Estimates, Law
@@ -28,7 +28,7 @@ class BankModel(Model):
 
     Args:
         members: Models, or their names and configurations; by default ridge models that forget at three rates.
-        memory: After how many rewards an error counts half.
+        memory: After how many rewards an error counts half; 0 forgets none.
         lead: How far behind a member may fall, in units of σ².
         device: See `Model`; of members that are not given as models.
 
@@ -47,14 +47,15 @@ class BankModel(Model):
         device: str = "cpu",
     ) -> None:
         super().__init__(device)
-        at_least(1, memory=memory)
+        at_least(1, memory=memory or 1.0)
         self.memory, self.lead = float(memory), float(lead)
         given = members or [{"name": RidgeModel.name, "config": {"half_life": rate}} for rate in HALF_LIVES]
         self.members: list[Model] = [registry.made(Model, member, device=device) for member in given]  # type: ignore[type-abstract] # made concrete
         if len({member.device for member in self.members}) > 1:
             raise PolicyError("the members of a bank must be on one device")
         self.maths = self.members[0].maths
-        self._losses = np.zeros(len(self.members))
+        self._losses = [0.0] * len(self.members)
+        self._kept = 0.5 ** (1.0 / self.memory) if self.memory else 1.0
         self._slower = [[m for m, other in enumerate(self.members) if _forgets_less(other, it)] for it in self.members]
 
     def config(self) -> dict[str, Any]:
@@ -76,7 +77,11 @@ class BankModel(Model):
     @property
     def best(self) -> Model:
         """The member that is believed now."""
-        return self.members[int(np.argmin(self._losses))]
+        return self.members[self._leader]
+
+    @property
+    def _leader(self) -> int:
+        return self._losses.index(min(self._losses))
 
     def estimates(self, context: Row, actions: Actions) -> Estimates:
         """The best member's."""
@@ -92,11 +97,23 @@ class BankModel(Model):
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """Every member learns; what the best so far expected."""
-        leader = int(np.argmin(self._losses))
-        expected = np.array([member.learn(context, actions, index, reward) for member in self.members])
-        self._losses = 0.5 ** (1.0 / self.memory) * self._losses + (reward - expected) ** 2
+        return self._judge(reward, [member.learn(context, actions, index, reward) for member in self.members])
+
+    def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any) -> Vector:
+        """Every member learns the batch; one event after another where members may adopt each other's knowledge."""
+        if any(self._slower):
+            return super().learn_batch(contexts, actions, indices, rewards)
+        expected = [member.learn_batch(contexts, actions, indices, rewards) for member in self.members]
+        events = zip(arrays.to_host(rewards).tolist(), np.stack(expected, axis=1).tolist(), strict=True)
+        return np.array([self._judge(reward, means) for reward, means in events])
+
+    def _judge(self, reward: float, expected: list[float]) -> float:
+        """Count the members' errors; what the best so far expected."""
+        leader = self._leader
+        for m, mean in enumerate(expected):
+            self._losses[m] = self._kept * self._losses[m] + (reward - mean) ** 2
         self._adopt()
-        return float(expected[leader])
+        return expected[leader]
 
     def discount(self, keep: float, action: str | None = None) -> None:
         """Every member forgets as it can."""
@@ -105,22 +122,21 @@ class BankModel(Model):
 
     def _adopt(self) -> None:
         """What forgets more slowly than the best, and is otherwise alike, goes on from there once it is far behind."""
-        best = int(np.argmin(self._losses))
-        lead = self.lead * self.members[best].noise_variance
+        best = self._leader
         for slow in self._slower[best]:
-            if self._losses[slow] > self._losses[best] + lead:
+            if self._losses[slow] > self._losses[best] + self.lead * self.members[best].noise_variance:
                 self.members[slow].restore(self.members[best].state())
                 self._losses[slow] = self._losses[best]
 
     def state(self) -> State:
         """The members' states and recent losses."""
-        return {"members": [member.state() for member in self.members], "losses": self._losses.copy()}
+        return {"members": [member.state() for member in self.members], "losses": np.array(self._losses)}
 
     def restore(self, state: State) -> None:
         """Take over a `state()`."""
         for member, known in zip(self.members, state["members"], strict=True):
             member.restore(known)
-        self._losses = state["losses"].copy()
+        self._losses = state["losses"].tolist()
 
 
 def _forgets_less(one: Model, other: Model) -> bool:

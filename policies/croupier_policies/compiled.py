@@ -78,3 +78,12 @@ class Compiled(Arithmetic):
         P, theta, theta1, _ = posterior
         quadratic, predicted, predicted1 = dense_kernels.learn(x, *scaler, P, theta, theta1, columns, slot, reward)
         return quadratic, predicted, predicted1
+
+    def learn_rows(
+        self, X: Vector, scaler: Scaler, columns: int, posterior: Posterior, slots: Slots, rewards: Vector
+    ) -> Vector:
+        """All in one kernel, event by event: the same bits."""
+        P, theta, theta1, _ = posterior
+        out = np.empty((3, X.shape[0]))
+        dense_kernels.learn_rows(X, *scaler, P, theta, theta1, columns, slots, rewards, out)
+        return out

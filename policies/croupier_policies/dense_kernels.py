@@ -14,7 +14,7 @@ from croupier_policies.kernels import jit, project, scores, update
 
 LARGEST = 1e100  # numbers are clipped to ± this before they are counted, so that no sum of squares overflows
 LONGEST = 8.0  # squared length of a row beside its intercept and its waves
-AMPLITUDE = 2.0  # the length of a row's waves
+AMPLITUDE = 3.0  # the length of a row's waves
 
 
 @jit
@@ -113,3 +113,23 @@ def learn(x, mean, m2, rows, waves, cols, P, theta, theta1, d, slot, reward):  #
     gain = 1.0 / (1.0 + quadratic)
     update(P, theta, theta1, slot, px, gain, gain * (reward - predicted), gain * (1.0 - predicted1))
     return quadratic, predicted, predicted1
+
+
+@jit
+def learn_rows(X, mean, m2, rows, waves, cols, P, theta, theta1, d, slots, rewards, out):  # type: ignore[no-untyped-def] # compiled
+    """`learn` of one row of X after another, (B, n), `rows` counting the last; its returns into `out`, (3, B)."""
+    count = X.shape[0]
+    for t in range(count):
+        before = rows - count + 1 + t
+        out[0, t], out[1, t], out[2, t] = learn(
+            X[t], mean, m2, before, waves, cols, P, theta, theta1, d, slots[t], rewards[t]
+        )
+
+
+@jit
+def observe_rows(X, mean, m2, rows, waves, out):  # type: ignore[no-untyped-def] # compiled
+    """Observe and encode one row of X after another, (B, n), into a row of `out`; `rows` counts the last."""
+    count = X.shape[0]
+    for t in range(count):
+        observe(X[t], mean, m2, rows - count + 1 + t)
+        encode(X[t], mean, m2, rows - count + 1 + t, waves, out[t])

@@ -20,26 +20,60 @@ jit = numba.njit(cache=True, error_model="numpy")
 
 
 @jit
-def _group_scores(cols, vals, P, theta, theta1, mean_reward, quadratic, mean):  # type: ignore[no-untyped-def] # compiled
-    """Quadratic forms and means of the actions of one group."""
-    lanes = P.shape[1]  # not the constant: the compiler vectorises a loop of unknown length, and unrolls a short one
+def _products(cols, vals, weights, entries):  # type: ignore[no-untyped-def] # compiled
+    """Write x_i·x_j, doubled off the diagonal, and the places of the pairs in a packed triangle."""
+    t = 0
     for i in range(cols.shape[0]):
-        c = cols[i]
-        base = c * (c + 1) // 2
+        base = cols[i] * (cols[i] + 1) // 2
         double = 2.0 * vals[i]
         for j in range(i):
-            row = P[base + cols[j]]
-            w = double * vals[j]
-            for lane in range(lanes):
-                quadratic[lane] += w * row[lane]
-        row = P[base + c]
-        w = vals[i] * vals[i]
-        for lane in range(lanes):
-            quadratic[lane] += w * row[lane]
-        theta_row = theta[c]
-        theta1_row = theta1[c]
-        for lane in range(lanes):
-            mean[lane] += vals[i] * (theta_row[lane] - mean_reward * theta1_row[lane])
+            weights[t] = double * vals[j]
+            entries[t] = base + cols[j]
+            t += 1
+        weights[t] = vals[i] * vals[i]
+        entries[t] = base + cols[i]
+        t += 1
+
+
+@jit
+def _sum_first(w, P, out):  # type: ignore[no-untyped-def] # compiled
+    """Add Σ w_t·P[t] to `out`, (LANES,), eight entries at a time: sums held in memory are what it waits for."""
+    lanes = P.shape[1]  # not the constant: the compiler vectorises a loop of unknown length, and unrolls a short one
+    eights = w.shape[0] // 8 * 8
+    for t in range(0, eights, 8):
+        for k in range(lanes):
+            one = (w[t] * P[t, k] + w[t + 1] * P[t + 1, k]) + (w[t + 2] * P[t + 2, k] + w[t + 3] * P[t + 3, k])
+            two = (w[t + 4] * P[t + 4, k] + w[t + 5] * P[t + 5, k]) + (w[t + 6] * P[t + 6, k] + w[t + 7] * P[t + 7, k])
+            out[k] += one + two
+    for t in range(eights, w.shape[0]):
+        for k in range(lanes):
+            out[k] += w[t] * P[t, k]
+
+
+@jit
+def _sum_some(w, entries, P, out):  # type: ignore[no-untyped-def] # compiled
+    """Add Σ w_t·P[entries[t]] to `out`, in the order of `_sum_first`; slower by half, for it has to look them up."""
+    lanes = P.shape[1]
+    eights = w.shape[0] // 8 * 8
+    for t in range(0, eights, 8):
+        a, b, c, d = entries[t], entries[t + 1], entries[t + 2], entries[t + 3]
+        e, f, g, h = entries[t + 4], entries[t + 5], entries[t + 6], entries[t + 7]
+        for k in range(lanes):
+            one = (w[t] * P[a, k] + w[t + 1] * P[b, k]) + (w[t + 2] * P[c, k] + w[t + 3] * P[d, k])
+            two = (w[t + 4] * P[e, k] + w[t + 5] * P[f, k]) + (w[t + 6] * P[g, k] + w[t + 7] * P[h, k])
+            out[k] += one + two
+    for t in range(eights, w.shape[0]):
+        for k in range(lanes):
+            out[k] += w[t] * P[entries[t], k]
+
+
+@jit
+def _means(cols, vals, theta, theta1, mean_reward, out):  # type: ignore[no-untyped-def] # compiled
+    """Add Σ x_i·(θ_i - r̄·θ1_i) to `out`, (LANES,)."""
+    lanes = theta.shape[1]
+    for i in range(cols.shape[0]):
+        for k in range(lanes):
+            out[k] += vals[i] * (theta[cols[i], k] - mean_reward * theta1[cols[i], k])
 
 
 @jit
@@ -55,6 +89,10 @@ def scores(cols, vals, unseen, P, theta, theta1, prior, mean_reward, slots, out_
     quadratic = np.zeros((P.shape[0], LANES))
     mean = np.zeros((P.shape[0], LANES))
     visited = np.zeros(P.shape[0], dtype=np.uint8)
+    pairs = cols.shape[0] * (cols.shape[0] + 1) // 2
+    weights, entries = np.empty(pairs), np.empty(pairs, dtype=np.int64)
+    _products(cols, vals, weights, entries)
+    first = pairs > 0 and entries[pairs - 1] == pairs - 1  # no column is left out
     for k in range(slots.shape[0]):
         if slots[k] < 0:
             out_mean[k] = mean_reward
@@ -64,7 +102,11 @@ def scores(cols, vals, unseen, P, theta, theta1, prior, mean_reward, slots, out_
         lane = slots[k] % LANES
         if visited[g] == 0:
             visited[g] = 1
-            _group_scores(cols, vals, P[g], theta[g], theta1[g], mean_reward, quadratic[g], mean[g])
+            if first:
+                _sum_first(weights, P[g], quadratic[g])
+            else:
+                _sum_some(weights, entries, P[g], quadratic[g])
+            _means(cols, vals, theta[g], theta1[g], mean_reward, mean[g])
         out_mean[k] = mean_reward + mean[g, lane]
         out_sd[k] = math.sqrt(max(quadratic[g, lane], 0.0) + prior * unseen)
 
@@ -90,6 +132,32 @@ def score_one(cols, vals, unseen, P, theta, theta1, prior, mean_reward, slot):  
 
 
 @jit
+def _times_all(vals, P, lane, px):  # type: ignore[no-untyped-def] # compiled
+    """Add A⁻¹x of a row without gaps to `px`: every entry of the triangle is read once and used twice."""
+    t = 0
+    for i in range(vals.shape[0]):
+        total = 0.0
+        for j in range(i):
+            entry = P[t + j, lane]
+            total += entry * vals[j]
+            px[j] += entry * vals[i]
+        px[i] += total + P[t + i, lane] * vals[i]
+        t += i + 1
+
+
+@jit
+def _times_some(cols, vals, P, lane, px):  # type: ignore[no-untyped-def] # compiled
+    """Add A⁻¹x of a sparse row to `px`."""
+    for i in range(cols.shape[0]):
+        c = cols[i]
+        base = c * (c + 1) // 2
+        for r in range(c + 1):
+            px[r] += vals[i] * P[base + r, lane]
+        for r in range(c + 1, px.shape[0]):
+            px[r] += vals[i] * P[r * (r + 1) // 2 + c, lane]
+
+
+@jit
 def project(cols, vals, P, theta, theta1, slot, d, px):  # type: ignore[no-untyped-def] # compiled
     """Write A⁻¹x of one action into `px`; returns xᵀA⁻¹x, θᵀx and θ1ᵀx."""
     g = slot // LANES
@@ -98,15 +166,13 @@ def project(cols, vals, P, theta, theta1, slot, d, px):  # type: ignore[no-untyp
     quadratic = 0.0
     predicted = 0.0
     predicted1 = 0.0
+    if cols.shape[0] == d:
+        _times_all(vals, P[g], lane, px)
+    else:
+        _times_some(cols, vals, P[g], lane, px)
     for i in range(cols.shape[0]):
-        c = cols[i]
-        base = c * (c + 1) // 2
-        for r in range(c + 1):
-            px[r] += vals[i] * P[g, base + r, lane]
-        for r in range(c + 1, d):
-            px[r] += vals[i] * P[g, r * (r + 1) // 2 + c, lane]
-        predicted += vals[i] * theta[g, c, lane]
-        predicted1 += vals[i] * theta1[g, c, lane]
+        predicted += vals[i] * theta[g, cols[i], lane]
+        predicted1 += vals[i] * theta1[g, cols[i], lane]
     for i in range(cols.shape[0]):
         quadratic += vals[i] * px[cols[i]]
     return quadratic, predicted, predicted1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Self
 
+import numpy as np
+
 from croupier_policies import arrays
 from croupier_policies.base import Actions, Configured, Row, Vector
 from croupier_policies.devices import for_device
@@ -34,6 +36,11 @@ class Model(Configured):
     @abstractmethod
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """Fold in the reward of `actions.ids[index]`; what was expected of it before."""
+
+    def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any) -> Vector:
+        """Fold in the rewards of array contexts, (B, n), in their order; what was expected of each, (B,)."""
+        events = zip(arrays.to_host(contexts), np.asarray(indices).tolist(), arrays.to_host(rewards), strict=True)
+        return np.array([self.learn(context, actions, k, float(reward)) for context, k, reward in events])
 
     def discount(self, keep: float, action: str | None = None) -> None:
         """See `Policy.discount`."""

@@ -106,6 +106,29 @@ def update(xp: Any, posterior: Posterior, slot: int, px: Array, down: float, ste
     theta1[g, :, lane] = theta1[g, :, lane] + step1 * px
 
 
+def learn_rows(xp: Any, X: Array, rewards: Array, posterior: Posterior, slot: int) -> Array:
+    """Learn rows of one action, X (m, d), as if one after another: xᵀA⁻¹x, θᵀx and θ1ᵀx before each, (3, m).
+
+    With LLᵀ = I + XPXᵀ and W = L⁻¹XP, P ← P - WᵀW and θ ← θ + Wᵀu, where u = L⁻¹(r - Xθ) are the innovations of the
+    rows in their order, each over its own √(1 + xᵀA⁻¹x), which is the diagonal of L.
+    """
+    P, theta, theta1, _ = posterior
+    g, lane, (m, d) = slot // LANES, slot % LANES, X.shape
+    rows, cols, entry = triangle(xp, d)
+    full = xp.reshape(xp.take(P[g, :, lane], entry, axis=0), (d, d))
+    XP, ones = xp.matmul(X, full), xp.ones(m, dtype=xp.float64)
+    errors = rewards - xp.matmul(X, theta[g, :, lane]), ones - xp.matmul(X, theta1[g, :, lane])
+    L = xp.linalg.cholesky(xp.eye(m, dtype=xp.float64) + xp.matmul(XP, xp.matrix_transpose(X)))
+    solved = xp.linalg.solve(L, xp.concat([XP, errors[0][:, None], errors[1][:, None]], axis=1))
+    W, u, u1 = solved[:, :d], solved[:, d], solved[:, d + 1]
+    down = xp.matmul(xp.matrix_transpose(W), W)
+    P[g, :, lane] = P[g, :, lane] - xp.take(xp.reshape(down, (d * d,)), rows * d + cols, axis=0)
+    theta[g, :, lane] = theta[g, :, lane] + xp.matmul(xp.matrix_transpose(W), u)
+    theta1[g, :, lane] = theta1[g, :, lane] + xp.matmul(xp.matrix_transpose(W), u1)
+    width = xp.linalg.diagonal(L)
+    return xp.stack([width * width - 1.0, rewards - width * u, ones - width * u1])
+
+
 def discount(xp: Any, posterior: Posterior, slot: int, factor: float) -> None:
     """Forget one action toward its prior, in place: A ← factor·A + (1 - factor)·I/prior, Aθ and Aθ1 ← factor times.
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from croupier_policies import arrays
 from croupier_policies.base import Actions, Row, Vector
 from croupier_policies.exploration import Estimates, Law
 from croupier_policies.model import at_least
@@ -80,13 +81,10 @@ class RidgeModel(PerActionModel):
 
         What there is no room for any more is left out, and counted as ignored: an action, an array, or new columns.
         """
-        centre = self._noise.mean_reward
         seen = self._step(joined_one(context, actions, index), actions.ids[index], reward)
         if seen is None:
-            return centre
-        quadratic, predicted, predicted1 = seen
-        mean = centre + predicted - centre * predicted1
-        self._noise.add(reward, mean, quadratic)
+            return self._noise.mean_reward
+        mean = self._count(reward, True, *seen)
         if self.half_life:
             self._forget()
         return mean
@@ -109,6 +107,35 @@ class RidgeModel(PerActionModel):
         encoder.observe(row, room)
         slot = held.admit(action, encoder.size)
         return self.maths.ridge_step(encoder.encode(row), held.columns, held.posterior, slot, reward)
+
+    def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any) -> Vector:
+        """The same; in few calls where no action has features and nothing is forgotten in between."""
+        if actions.rows is not None or self.half_life:
+            return super().learn_batch(contexts, actions, indices, rewards)
+        rows, r = arrays.to_host(contexts), arrays.to_host(rewards)
+        slots = np.array([self._admit(x, actions.ids[k]) for x, k in zip(rows, np.asarray(indices), strict=True)])
+        taken, held, seen = slots >= 0, self._posteriors, np.zeros((3, len(r)))
+        if taken.any():
+            scaler = self._encoder.scaler(rows[0])
+            seen[:, taken] = self.maths.learn_rows(
+                rows[taken], scaler, held.columns, held.posterior, slots[taken], r[taken]
+            )
+        return np.array([self._count(*event) for event in zip(r.tolist(), taken.tolist(), *seen.tolist(), strict=True)])
+
+    def _admit(self, array: Vector, action: str) -> int:
+        """The slot in which an array context is to be learned; -1 where there is no room for it."""
+        room = self._has_room(action)
+        if room is None or self._encoder.admit(array, room) is None:
+            return -1
+        return self._posteriors.admit(action, self._encoder.size)
+
+    def _count(self, reward: float, taken: bool, quadratic: float, predicted: float, predicted1: float) -> float:
+        """What was expected of a reward; the noise learns from it."""
+        centre = self._noise.mean_reward
+        mean = centre + predicted - centre * predicted1
+        if taken:
+            self._noise.add(reward, mean, quadratic)
+        return mean
 
     def _forget(self) -> None:
         every = max(1, round(self.half_life / STEPS))

@@ -62,6 +62,13 @@ class Scaler(NamedTuple):
         dense[:, start : start + rest] = encoded[:, first:]
         return dense
 
+    def observe_rows(self, X: Vector, columns: int) -> Vector:
+        """Count arrays one after another, (B, n), the last of them number `rows`; the row of each, (B, columns)."""
+        vals, dense = np.empty((X.shape[0], self.cols.shape[0])), np.zeros((X.shape[0], columns))
+        dense_kernels.observe_rows(X, self.mean, self.m2, self.rows, self.waves, vals)
+        dense[:, self.cols] = vals
+        return dense
+
     def observe(self, x: Vector) -> None:
         """Count an array, the last of `rows`, into the moments."""
         dense_kernels.observe(x, self.mean, self.m2, self.rows)

@@ -6,7 +6,17 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from croupier_policies import Actions, InverseGapPolicy, RiverLearner, Row, SoftmaxPolicy, State, Vector, checks
+from croupier_policies import (
+    Actions,
+    InverseGapPolicy,
+    LinearPolicy,
+    RiverLearner,
+    Row,
+    SoftmaxPolicy,
+    State,
+    Vector,
+    checks,
+)
 from croupier_policies.checks import common, learners, policies
 
 
@@ -40,18 +50,18 @@ class LogsAnotherVector(SoftmaxPolicy):
         return greedy if self.asked % 2 else p
 
 
-class LearnsWhenAsked(SoftmaxPolicy):
+class LearnsWhenAsked(LinearPolicy):
     def probabilities(self, context: Row, actions: Actions) -> Vector:
         self.model._encoder.observe(context if actions.rows is None else {})
         return super().probabilities(context, actions)
 
 
-class ForgetsItsNoise(SoftmaxPolicy):
+class ForgetsItsNoise(LinearPolicy):
     def restore(self, state: State) -> None:
         super().restore(state | {"noise": state["noise"] | {"squares": 0.25}})
 
 
-class SharesItsState(SoftmaxPolicy):
+class SharesItsState(LinearPolicy):
     def state(self) -> State:
         state = super().state()
         state["encoder"]["mean"] = self.model._encoder._mean
@@ -70,7 +80,7 @@ class ScalesItsInput(SoftmaxPolicy):
             context["seen"] = 1.0
 
 
-class Stumbles(SoftmaxPolicy):
+class Stumbles(LinearPolicy):
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
         self.model._encoder.encode(context)  # raises where another width came in between
         super().learn(context, actions, index, reward, propensity)

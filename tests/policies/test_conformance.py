@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from croupier_policies import DeviceMissing, Law, LinearPolicy, Model, RidgeModel, Softmax, arrays, checks, registry
+from croupier_policies import (
+    DeviceMissing,
+    Law,
+    LinearPolicy,
+    Model,
+    RidgeModel,
+    Softmax,
+    SoftmaxPolicy,
+    arrays,
+    checks,
+    registry,
+)
 from croupier_policies.base import Learner, Policy
 
 NEEDED: dict[str, dict[str, Any]] = {"constant": {"action": "a1", "epsilon": 0.1}}  # arguments without a default
@@ -34,6 +45,7 @@ VARIANTS: dict[str, Callable[[str], Model]] = {
     **{name: (lambda device, made=made: made(device=device)) for name, made in MODELS.items()},
     "ridge with waves": lambda device: RidgeModel(waves=12, device=device),
     "ridge without squares": lambda device: RidgeModel(squares=False, device=device),
+    "bank of unlike ridges": lambda device: SoftmaxPolicy(device=device).model,
     "forgetting ridge": lambda device: RidgeModel(half_life=400.0, device=device),
 }
 
@@ -110,6 +122,12 @@ def test_laws_keep_to_the_array_standard(name: str) -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_batches_of_every_model(name: str, device: str) -> None:
     checks.check_batches_agree(with_model(name, device))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_model_learns_batches(name: str, device: str) -> None:
+    checks.check_batches_learn(with_model(name, device), 0.0 if device == "cpu" else 1e-9)
 
 
 @pytest.mark.parametrize("device", DEVICES)

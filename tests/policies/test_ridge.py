@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from croupier_policies import Actions, SoftmaxPolicy, TooLarge, Vector, devices, reference
+from croupier_policies import Actions, LinearPolicy, RidgeModel, TooLarge, Vector, devices, reference
 from croupier_policies.base import Row
 from croupier_policies.kernels import LANES
 from croupier_policies.noise import Noise
@@ -168,26 +168,26 @@ def test_memory_holds_the_limit_it_states() -> None:
         assert sum(array.nbytes for array in ridge.held.posterior[:3]) <= needed
 
 
-def _full(policy: SoftmaxPolicy) -> None:
+def _full(model: RidgeModel) -> None:
     for t in range(60):
-        policy.learn({"x": float(t % 5), "city": f"c{t}"}, Actions(("a", "b")), t % 2, float(t % 2), 0.5)
+        model.learn({"x": float(t % 5), "city": f"c{t}"}, Actions(("a", "b")), t % 2, float(t % 2))
 
 
 def test_without_memory_for_more_columns_the_known_ones_go_on_learning() -> None:
-    policy = SoftmaxPolicy(max_bytes=40_000, epsilon=0.0)
-    _full(policy)
-    columns = policy.model._encoder.size
-    assert columns == policy.model._posteriors.columns_for("a") < 60
-    assert policy.model._encoder.ignored > 0
-    _full(policy)
-    assert policy.model._encoder.size == columns
-    assert policy.model._noise.count == 120
-    mean = policy.estimates({"x": 2.0}, Actions(("a", "b"))).mean
+    model = RidgeModel(max_bytes=40_000)
+    _full(model)
+    columns = model._encoder.size
+    assert columns == model._posteriors.columns_for("a") < 60
+    assert model._encoder.ignored > 0
+    _full(model)
+    assert model._encoder.size == columns
+    assert model._noise.count == 120
+    mean = model.estimates({"x": 2.0}, Actions(("a", "b"))).mean
     assert mean[0] < 0.1 < 0.9 < mean[1]
 
 
 def test_without_memory_for_more_actions_newcomers_are_refused_when_asked() -> None:
-    policy = SoftmaxPolicy(max_bytes=6_000)
+    policy = LinearPolicy(model=RidgeModel(max_bytes=6_000))
     row: Row = {"x": 1.0}
     ids = tuple(f"a{k}" for k in range(100))
     for k in range(LANES):

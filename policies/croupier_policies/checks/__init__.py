@@ -3,7 +3,7 @@
 Every check is a function of `make`, which gives an untaught object, and asserts. None needs a test runner.
 """
 
-from croupier_policies.checks.batches import check_batches_agree
+from croupier_policies.checks.batches import check_batches_agree, check_batches_learn
 from croupier_policies.checks.learners import LEARNER_CHECKS, check_learner
 from croupier_policies.checks.policies import POLICY_CHECKS, check_devices_agree, check_policy
 
@@ -11,6 +11,7 @@ __all__ = [
     "LEARNER_CHECKS",
     "POLICY_CHECKS",
     "check_batches_agree",
+    "check_batches_learn",
     "check_devices_agree",
     "check_learner",
     "check_policy",

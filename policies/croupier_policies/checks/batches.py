@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from croupier_policies.base import Actions
+from croupier_policies.checks.states import same
 from croupier_policies.linear_policy import LinearPolicy
 
 CONTEXTS = np.random.default_rng(1).normal(size=(7, 5))
@@ -24,6 +25,26 @@ def check_batches_agree(make: Callable[[], LinearPolicy], tolerance: float = 1e-
         for t in range(120):
             policy.learn(rng.normal(size=5), actions, t % (len(actions) - 1), float(rng.random()), 0.5)
         _compare(policy, actions, tolerance)
+
+
+def check_batches_learn(make: Callable[[], LinearPolicy], tolerance: float = 1e-9) -> None:
+    """A batch teaches what its events teach one after another; with a tolerance of 0, bit for bit."""
+    rng = np.random.default_rng(0)
+    for actions in (PLAIN, DESCRIBED):
+        alone, together = make(), make()
+        for size in (1, 60, 7):
+            contexts, rewards, indices = (
+                rng.normal(size=(size, 5)),
+                rng.random(size),
+                rng.integers(len(actions), size=size),
+            )
+            for x, index, reward in zip(contexts, indices, rewards, strict=True):
+                alone.learn(x, actions, int(index), float(reward), 0.5)
+            together.learn_batch(contexts, actions, indices, rewards, np.full(size, 0.5))
+            for x in CONTEXTS:
+                p, q = (policy.probabilities(x, actions) for policy in (alone, together))
+                assert np.abs(p - q).max() <= tolerance, f"a batch taught {q}, its events {p}"
+        assert tolerance or same(alone.state(), together.state()), "a batch leaves another state than its events"
 
 
 def _compare(policy: LinearPolicy, actions: Actions, tolerance: float) -> None:
