@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.util import find_spec
 from typing import Annotated
 
 import numpy as np
@@ -14,6 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 import simulations
+from bakeoff_runs import BASE, EXPLORERS
 from croupier_policies import (
     BankModel,
     HybridModel,
@@ -22,9 +25,13 @@ from croupier_policies import (
     LinearPolicy,
     LogisticModel,
     Policy,
+    RidgeModel,
+    Softmax,
     SoftmaxPolicy,
+    Thompson,
     UniformPolicy,
     Vector,
+    VWPolicy,
 )
 from simulations import Stream
 
@@ -33,8 +40,12 @@ DEFAULTS: dict[str, Make] = {"softmax": SoftmaxPolicy, "inverse-gap": InverseGap
 LINEAR: dict[str, Make] = {
     "softmax, no squares": lambda: SoftmaxPolicy(squares=False),
     "inverse-gap, no squares": lambda: InverseGapPolicy(squares=False),
+    "softmax, squares always": lambda: LinearPolicy(model=RidgeModel(), law=Softmax()),
     "logistic": lambda: LinearPolicy(model=LogisticModel(squares=False)),
 }
+PEERS: dict[str, Make] = {"LinTS": lambda: LinearPolicy(model=RidgeModel(squares=False), law=Thompson())}
+for _name, _options in (EXPLORERS if find_spec("vowpalwabbit") else {}).items():
+    PEERS[_name] = partial(VWPolicy, f"{BASE} {_options}", epsilon=0.0)
 BANK: dict[str, Make] = {"bank": lambda: LinearPolicy(model=BankModel())}
 HYBRID: dict[str, Make] = {
     "hybrid": lambda: LinearPolicy(model=HybridModel()),
@@ -45,6 +56,7 @@ NO_FLOOR: dict[str, Make] = {
     "inverse-gap, ε = 0": lambda: InverseGapPolicy(epsilon=0.0),
 }
 LIFT = "share of the oracle's lift"
+CONSTANT = "the best constant, in hindsight"
 REGRET = "regret, as a ratio to Thompson sampling's"
 
 
@@ -73,20 +85,25 @@ class Simulation:
     measure: Callable[[Stream, Vector], float] = simulations.lift
 
 
-def all_simulations(scale: float) -> list[Simulation]:
+def all_simulations(scale: float, peers: bool = False) -> list[Simulation]:
     """The reference simulations, each with `scale` times its usual number of events."""
+    others = PEERS if peers else {}
     long, middle, short = (max(int(n * scale), 20) for n in (100_000, 30_000, 20_000))
     return [
         *(
             Simulation(
                 f"clicks(.01, {count}, {long}), second half",
                 lambda seed, count=count: simulations.clicks(0.01, count, long, seed),  # type: ignore[misc]
-                DEFAULTS | LINEAR,
+                DEFAULTS | LINEAR | others,
                 _late,
             )
             for count in (10, 50)
         ),
-        Simulation(f"continuous(10, {short})", lambda seed: simulations.continuous(10, short, seed), DEFAULTS | LINEAR),
+        Simulation(
+            f"continuous(10, {short})",
+            lambda seed: simulations.continuous(10, short, seed),
+            DEFAULTS | LINEAR | others,
+        ),
         Simulation(f"steady(10, {short})", lambda seed: simulations.clicks(0.2, 10, short, seed), DEFAULTS | BANK),
         Simulation(
             f"drift(10, {short}), second half",
@@ -99,9 +116,13 @@ def all_simulations(scale: float) -> list[Simulation]:
     ]
 
 
-def figures(seeds: int, scale: float) -> Iterator[Figure]:
+def figures(seeds: int, scale: float, peers: bool, only: str) -> Iterator[Figure]:
     """Every policy on every simulation it plays."""
-    for simulation in all_simulations(scale):
+    for simulation in all_simulations(scale, peers):
+        if only not in simulation.name:
+            continue
+        constant = [_constant(simulation, seed) for seed in range(seeds)]
+        yield _figure(simulation.name, LIFT, CONSTANT, constant)
         for policy, make in simulation.policies.items():
             played = []
             for seed in range(seeds):
@@ -109,9 +130,16 @@ def figures(seeds: int, scale: float) -> Iterator[Figure]:
                 played.append(simulation.measure(stream, simulations.play(make(), stream, seed)))
             yield _figure(simulation.name, LIFT, policy, played)
     n = max(int(10_000 * scale), 20)
+    if only not in "contextfree":
+        return
     for policy, make in (DEFAULTS | NO_FLOOR).items():
         ratios = [simulations.regret_ratio(make, n, [seed]) for seed in range(seeds)]
         yield _figure(f"contextfree({n})", REGRET, policy, ratios)
+
+
+def _constant(simulation: Simulation, seed: int) -> float:
+    stream = simulation.stream(seed)
+    return max(simulation.measure(stream, stream.means[:, k]) for k in range(len(stream.actions)))
 
 
 def _figure(simulation: str, measure: str, policy: str, values: list[float]) -> Figure:
@@ -129,14 +157,17 @@ def _table(found: list[Figure], seeds: int) -> Table:
 def main(
     seeds: Annotated[int, typer.Option(min=1, help="How often each is played.")] = 3,
     scale: Annotated[float, typer.Option(min=0.001, help="Events, as a share of the usual number.")] = 1.0,
+    peers: Annotated[bool, typer.Option(help="LinTS and Vowpal Wabbit's explorers too, on clicks: slow.")] = False,
+    only: Annotated[str, typer.Option(help="Only simulations whose names have this in them.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Play the reference simulations with the policies that are meant for each."""
-    total = sum(len(each.policies) for each in all_simulations(scale)) + len(DEFAULTS | NO_FLOOR)
+    played = [each for each in all_simulations(scale, peers) if only in each.name]
+    total = sum(1 + len(each.policies) for each in played) + len(DEFAULTS | NO_FLOOR) * (only in "contextfree")
     found = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("playing", total=total)
-        for figure in figures(seeds, scale):
+        for figure in figures(seeds, scale, peers, only):
             found.append(figure)
             progress.update(bar, advance=1, description=f"{figure.policy} on {figure.simulation}")
     if as_json:

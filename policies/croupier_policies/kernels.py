@@ -20,19 +20,26 @@ jit = numba.njit(cache=True, error_model="numpy")
 
 
 @jit
-def _products(cols, vals, weights, entries):  # type: ignore[no-untyped-def] # compiled
-    """Write x_i·x_j, doubled off the diagonal, and the places of the pairs in a packed triangle."""
+def _products(vals, weights):  # type: ignore[no-untyped-def] # compiled
+    """Write x_i·x_j, doubled off the diagonal, for every pair of a packed triangle."""
+    t = 0
+    for i in range(vals.shape[0]):
+        double = 2.0 * vals[i]
+        for j in range(i):
+            weights[t + j] = double * vals[j]
+        weights[t + i] = vals[i] * vals[i]
+        t += i + 1
+
+
+@jit
+def _places(cols, entries):  # type: ignore[no-untyped-def] # compiled
+    """Write where each pair of columns stands in the packed triangle of all."""
     t = 0
     for i in range(cols.shape[0]):
         base = cols[i] * (cols[i] + 1) // 2
-        double = 2.0 * vals[i]
-        for j in range(i):
-            weights[t] = double * vals[j]
-            entries[t] = base + cols[j]
-            t += 1
-        weights[t] = vals[i] * vals[i]
-        entries[t] = base + cols[i]
-        t += 1
+        for j in range(i + 1):
+            entries[t + j] = base + cols[j]
+        t += i + 1
 
 
 @jit
@@ -89,10 +96,12 @@ def scores(cols, vals, unseen, P, theta, theta1, prior, mean_reward, slots, out_
     quadratic = np.zeros((P.shape[0], LANES))
     mean = np.zeros((P.shape[0], LANES))
     visited = np.zeros(P.shape[0], dtype=np.uint8)
-    pairs = cols.shape[0] * (cols.shape[0] + 1) // 2
-    weights, entries = np.empty(pairs), np.empty(pairs, dtype=np.int64)
-    _products(cols, vals, weights, entries)
-    first = pairs > 0 and entries[pairs - 1] == pairs - 1  # no column is left out
+    n = cols.shape[0]
+    first = n > 0 and cols[n - 1] == n - 1  # no column is left out
+    weights, entries = np.empty(n * (n + 1) // 2), np.empty(0 if first else n * (n + 1) // 2, dtype=np.int64)
+    _products(vals, weights)
+    if not first:
+        _places(cols, entries)
     for k in range(slots.shape[0]):
         if slots[k] < 0:
             out_mean[k] = mean_reward

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from math import isqrt
 from typing import NamedTuple
 
@@ -44,9 +45,7 @@ class Posteriors:
 
     def columns_for(self, action: str) -> int:
         """The most columns d that `max_bytes` allows once this action is among those learned: d(d+1)/2 + 2d a slot."""
-        groups = -(-(len(self.slots) + (action not in self.slots)) // LANES)
-        numbers = self.max_bytes // (8 * LANES * groups)
-        return (isqrt(25 + 8 * numbers) - 5) // 2
+        return _widest(self.max_bytes, -(-(len(self.slots) + (action not in self.slots)) // LANES))
 
     def check(self, actions: int, columns: int) -> None:
         """Raises TooLarge where the posteriors would outgrow `max_bytes`."""
@@ -71,6 +70,9 @@ class Posteriors:
 
     def admit(self, action: str, columns: int) -> int:
         """The slot of an action that is about to be learned on a row for which `columns_for` has room."""
+        slot = self.slots.get(action, -1)
+        if slot >= 0 and columns == self.columns:
+            return slot
         slot = self.slots.setdefault(action, len(self.slots))
         self._grow(len(self.slots), columns)
         self.columns = columns
@@ -125,6 +127,11 @@ class Posteriors:
         self._allocate(max(groups, 1), self.columns)
         for array, name in zip(self.posterior[:3], ("P", "theta", "theta1"), strict=True):
             array[:groups, :, :] = self.maths.xp.asarray(state[name])
+
+
+@lru_cache(maxsize=1024)  # asked at every event, and seldom about anything new
+def _widest(max_bytes: int, groups: int) -> int:
+    return (isqrt(25 + 8 * (max_bytes // (8 * LANES * groups))) - 5) // 2
 
 
 def _entries(d: int) -> int:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from croupier_policies.base import Actions, Policy, Row, State, Vector
 from croupier_policies.errors import PolicyError
-from croupier_policies.river_state import ForgedState, NotStorable
+from croupier_policies.river_state import NotStorable
 from croupier_policies.vw_examples import Examples, workspace
-from croupier_policies.vw_model import loaded, saved
+from croupier_policies.vw_model import loaded, taken
 from croupier_policies.vw_options import checked
 
 
@@ -86,18 +86,16 @@ class VWPolicy(Policy):
             self._examples.learn(context, listed, order.index(index), -reward, propensity)
 
     def state(self) -> State:
-        """The model file. Raises NotStorable where it does not say all that was learned; see `storable`."""
+        """The model file and the costs met. Raises NotStorable where they are not all; see `storable`."""
         if not self._resumes:
             raise NotStorable(f"a model file of {self.command!r} does not resume identically: restored by replay")
         with self._lock:
-            return {"model": saved(self._examples.vw)}
+            return taken(self._examples.vw)
 
     def restore(self, state: State) -> None:
         """Take over a `state()`. Raises ForgedState where its header is not that of this command line."""
-        if not isinstance(state, dict) or set(state) != {"model"} or type(state["model"]) is not bytes:
-            raise ForgedState("the state of a Vowpal Wabbit policy is a model")
         with self._lock:
-            self._examples = Examples(loaded(self._options, state["model"]))
+            self._examples = Examples(loaded(self._options, state))
 
 
 def _completed(options: tuple[str, ...]) -> list[str]:

@@ -1,8 +1,8 @@
-"""A workspace's model as bytes and back, without trusting the bytes with an option.
+"""A workspace's model as plain data and back, without trusting its bytes with an option.
 
-A model file begins with a header that holds command-line options, and a forged one was seen to write files. So a
-header is accepted only if it equals, byte for byte, that of a fresh workspace with our own command line; but for two
-numbers in it, eight bytes, that are learned: the smallest and the largest cost met.
+A model file begins with a header that holds command-line options, and a forged one was seen to write files. So bytes
+are accepted only if their header equals, byte for byte, that of a fresh workspace with our own command line. Two
+numbers in it are learned, the smallest and the largest cost met: they are kept beside the bytes, as numbers.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import numpy as np
+
+from croupier_policies.base import State, Vector
 from croupier_policies.river_state import ForgedState
 from croupier_policies.vw_examples import workspace
 
 _MARK: Final = b"m"  # a regressor's; before it the version, after it the two costs
 _LENGTH: Final = struct.Struct("<I")
+_COSTS: Final = struct.Struct("<ff")
 
 
 def saved(vw: Any) -> bytes:
@@ -28,15 +32,23 @@ def saved(vw: Any) -> bytes:
         return path.read_bytes()
 
 
-def loaded(options: Sequence[str], model: bytes) -> Any:
-    """A workspace with these options that goes on from a model.
+def taken(vw: Any) -> State:
+    """The model with the header of a fresh one, and the two costs."""
+    model = saved(vw)
+    place = _place(model)
+    costs = np.frombuffer(model[place : place + _COSTS.size], dtype="<f4").astype(np.float64)
+    return {"model": model[:place] + bytes(_COSTS.size) + model[place + _COSTS.size :], "costs": costs}
+
+
+def loaded(options: Sequence[str], state: Any) -> Any:
+    """A workspace with these options that goes on from what was `taken`.
 
     Raises:
         ForgedState: the header is not that of these options, or Vowpal Wabbit does not give back what it read.
     """
     fresh = workspace(options)
     try:
-        _check(saved(fresh), model)
+        model = _whole(saved(fresh), state)
     finally:
         fresh.finish()
     with TemporaryDirectory(prefix="croupier-") as folder:
@@ -52,10 +64,24 @@ def loaded(options: Sequence[str], model: bytes) -> Any:
     return vw
 
 
-def _check(fresh: bytes, model: bytes) -> None:
-    """Compare the headers; `fresh` is a file of our own, so where its parts stand is taken from it."""
+def _whole(fresh: bytes, state: Any) -> bytes:
+    """The model file, the costs back in their place; `fresh` is a file of our own, which says where its parts stand."""
+    if not isinstance(state, dict) or set(state) != {"model", "costs"} or type(state["model"]) is not bytes:
+        raise ForgedState("the state of a Vowpal Wabbit policy is a model and two costs")
+    model, costs, place = state["model"], state["costs"], _place(fresh)
     options = fresh.index(b" --")
     end = options + _LENGTH.unpack_from(fresh, options - _LENGTH.size)[0]
-    costs = fresh.index(_MARK, _LENGTH.size + _LENGTH.unpack_from(fresh)[0]) + len(_MARK)
-    if fresh[:costs] != model[:costs] or fresh[costs + 8 : end] != model[costs + 8 : end]:
+    if fresh[:end] != model[:end]:
         raise ForgedState("the model's header is not that of a fresh workspace with this command line")
+    if not isinstance(costs, np.ndarray) or costs.shape != (2,) or costs.dtype != np.float64 or not _finite(costs):
+        raise ForgedState("the smallest and the largest cost of a Vowpal Wabbit model are two numbers")
+    return model[:place] + _COSTS.pack(*costs) + model[place + _COSTS.size :]
+
+
+def _finite(costs: Vector) -> bool:
+    return bool((np.abs(costs) <= np.finfo(np.float32).max).all())  # also refuses NaN
+
+
+def _place(model: bytes) -> int:
+    """Where the costs stand: after the version, the id and the mark of a regressor."""
+    return model.index(_MARK, _LENGTH.size + _LENGTH.unpack_from(model)[0]) + len(_MARK)

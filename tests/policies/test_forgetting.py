@@ -61,6 +61,18 @@ def test_a_bank_follows_whoever_predicts_best() -> None:
     assert bank.members[0].estimates({}, ONE).mean[0] > 0.7, "it went on from what the best one knew"
 
 
+def test_a_bank_without_a_memory_counts_all_errors_alike() -> None:
+    bank, errors = BankModel(members=[RidgeModel(squares=False), RidgeModel()], memory=0.0), np.zeros(2)
+    alone = [RidgeModel(squares=False), RidgeModel()]
+    for x, reward in np.random.default_rng(0).random((200, 2)):
+        context = np.array([x])
+        errors += [(reward - member.learn(context, ONE, 0, reward)) ** 2 for member in alone]
+        bank.learn(context, ONE, 0, reward)
+    assert bank.state()["losses"].tolist() == pytest.approx(errors.tolist(), rel=1e-12)
+    with pytest.raises(PolicyError, match="memory"):
+        BankModel(memory=0.5)
+
+
 def test_members_that_are_not_alike_adopt_nothing() -> None:
     bank = BankModel(members=[RidgeModel(), RidgeModel(squares=False, half_life=50.0)])
     assert bank._slower == [[], []]

@@ -1,6 +1,7 @@
 """Hybrid and logistic models and random Fourier features against their formulas."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from croupier_policies import (
     Actions,
     HybridModel,
     InverseGap,
+    InverseGapPolicy,
     LinearPolicy,
     LogisticModel,
     PolicyError,
@@ -17,6 +19,7 @@ from croupier_policies import (
     SoftmaxPolicy,
     TooLarge,
 )
+from croupier_policies.checks.states import same
 from croupier_policies.waves import Waves
 
 DEVICES = pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"])
@@ -126,6 +129,31 @@ def test_one_logistic_step_by_hand(device: str) -> None:
     theta = (1.0 - p) / (1.0 + p * (1.0 - p))
     expected = 1.0 / (1.0 + math.exp(-(base + theta)))
     assert float(model.estimates({}, Actions(("a",))).mean[0]) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("power", "best"), [(1, 0), (2, 1)])
+@pytest.mark.parametrize("make", [SoftmaxPolicy, InverseGapPolicy])
+def test_the_default_asks_the_model_that_predicts_better(make: Any, power: int, best: int) -> None:
+    policy, rng = make(), np.random.default_rng(0)
+    for t, x in enumerate(rng.uniform(-1.0, 1.0, size=(1_000, 10))):
+        noise = 0.02 * float(rng.normal())
+        policy.learn(x, Actions(("a", "b")), t % 2, float(np.clip(0.5 + 0.2 * x[0] ** power + noise, 0.0, 1.0)), 0.5)
+    assert policy.model.best is policy.model.members[best]
+    context, actions = np.full(10, 0.9), Actions(("a", "b"))
+    mean = policy.estimates(context, actions).mean
+    assert mean.tolist() == policy.model.members[best].estimates(context, actions).mean.tolist()
+    assert mean == pytest.approx(0.5 + 0.2 * 0.9**power, abs=0.05)
+
+
+def test_a_batch_leaves_out_what_events_would_leave_out() -> None:
+    rng, ids = np.random.default_rng(0), tuple(f"a{k}" for k in range(60))
+    one, batch = RidgeModel(max_bytes=20_000), RidgeModel(max_bytes=20_000)
+    contexts, indices, rewards = rng.normal(size=(90, 4)), rng.integers(60, size=90), rng.random(90)
+    events = zip(contexts, indices.tolist(), rewards.tolist(), strict=True)
+    expected = [one.learn(x, Actions(ids), k, reward) for x, k, reward in events]
+    assert batch.learn_batch(contexts, Actions(ids), indices, rewards).tolist() == expected
+    assert 0 < one.ignored < 90
+    assert same(one.state(), batch.state())
 
 
 def test_waves_make_a_linear_model_learn_what_is_not() -> None:

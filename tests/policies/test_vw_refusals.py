@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from croupier_policies import ForgedState, PolicyError, TooLarge, VWPolicy
@@ -58,6 +59,8 @@ def forgeries(model: bytes, target: Path) -> Iterator[bytes]:
     yield model[: options - 4] + (1 << 31).to_bytes(4, "little") + model[options:]
     yield model.replace(b"9.11", b"9.12")
     yield model.replace(b"--random_seed 1", b"--random_seed 2")
+    place = model.index(b"m", 10) + 1
+    yield model[:place] + b"\x00\x00\x80\xbf" + model[place + 4 :]  # a cost of -1 among the bytes, not beside them
     yield model[:60]
     yield model[:-7]
     yield model + b"\xff" * 16
@@ -70,10 +73,16 @@ def test_forged_models_are_refused_and_write_nothing(tmp_path: Path) -> None:
     first = ask(policy, event)
     for model in forgeries(before["model"], tmp_path / "written"):
         with pytest.raises(ForgedState):
-            policy.restore({"model": model})
+            policy.restore(before | {"model": model})
         assert same(ask(policy, event), first)
-    model = before["model"]
-    others: list[Any] = [{}, None, {"model": "text"}, {"model": model, "more": 1}, {"model": b"m" * 500}]
+    others: list[Any] = [
+        {},
+        None,
+        *(before | other for other in ({"model": "text"}, {"more": 1}, {"model": b"m" * 500})),
+    ]
+    others += [
+        before | {"costs": costs} for costs in (None, b"", np.zeros(3), np.array([np.nan, 0.0]), np.array(["-", "0"]))
+    ]
     for state in others:
         with pytest.raises(ForgedState):
             policy.restore(state)
