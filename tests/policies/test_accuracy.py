@@ -34,17 +34,17 @@ def error(make: type[Policy], data: Labelled, shuffles: int = 5) -> float:
 
 @BOTH
 def test_digits(make: type[Policy]) -> None:
-    assert error(make, digits()) <= 0.182  # .171 ± .0035, and .160
+    assert error(make, digits()) <= 0.18  # .169 ± .003, and .154
 
 
 @BOTH
 def test_image_segments(make: type[Policy]) -> None:
-    assert error(make, rivers(datasets.ImageSegments())) <= 0.14
+    assert error(make, rivers(datasets.ImageSegments())) <= 0.135  # .124 ± .002, and .121
 
 
 @BOTH
 def test_phishing(make: type[Policy]) -> None:
-    assert error(make, rivers(datasets.Phishing())) <= 0.14
+    assert error(make, rivers(datasets.Phishing())) <= 0.11  # .094 ± .0025, and .098
 
 
 def lift(make: type[Policy], stream: simulations.Stream, start: int = 0) -> float:
@@ -53,22 +53,22 @@ def lift(make: type[Policy], stream: simulations.Stream, start: int = 0) -> floa
 
 @BOTH
 def test_clicks(make: type[Policy]) -> None:
-    assert lift(make, simulations.clicks(0.05, 5, 10_000, 0), 5_000) >= 0.75  # .865 ± .03
+    assert lift(make, simulations.clicks(0.05, 5, 10_000, 0), 5_000) >= 0.8  # .90 ± .03
 
 
 @BOTH
 def test_continuous_rewards(make: type[Policy]) -> None:
-    assert lift(make, simulations.continuous(10, 4_000, 0)) >= 0.83  # .885 ± .013
+    assert lift(make, simulations.continuous(10, 4_000, 0)) >= 0.88  # .918 ± .010
 
 
 @BOTH
 def test_drift(make: type[Policy]) -> None:
-    assert lift(make, simulations.drift(5, 6_000, 0)) >= 0.3  # .595 ± .07
+    assert lift(make, simulations.drift(5, 6_000, 0)) >= 0.45  # .665 ± .067
 
 
 @BOTH
 def test_many_actions_with_features(make: type[Policy]) -> None:
-    assert np.mean([lift(make, simulations.many(30, 3_000, seed)) for seed in range(2)]) >= 0.12  # .38 ± .05
+    assert np.mean([lift(make, simulations.many(30, 3_000, seed)) for seed in range(2)]) >= 0.22  # .42 ± .05, and .49 ± .06
 
 
 @BOTH
