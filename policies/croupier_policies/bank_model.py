@@ -116,9 +116,11 @@ class BankModel(Model):
         return expected[leader]
 
     def discount(self, keep: float, action: str | None = None) -> None:
-        """Every member forgets as it can."""
+        """Every member forgets as it can; errors made before count less too."""
         for member in self.members:
             member.discount(keep, action)
+        if action is None:
+            self._losses = [keep * loss for loss in self._losses]
 
     def _adopt(self) -> None:
         """What forgets more slowly than the best, and is otherwise alike, goes on from there once it is far behind."""

@@ -68,7 +68,9 @@ def test_drift(make: type[Policy]) -> None:
 
 @BOTH
 def test_many_actions_with_features(make: type[Policy]) -> None:
-    assert np.mean([lift(make, simulations.many(30, 3_000, seed)) for seed in range(2)]) >= 0.22  # .42 ± .05, and .49 ± .06
+    assert (
+        np.mean([lift(make, simulations.many(30, 3_000, seed)) for seed in range(2)]) >= 0.22
+    )  # .42 ± .05, and .49 ± .06
 
 
 @BOTH
