@@ -120,6 +120,9 @@ class Policy(Configured):
         Models with a posterior go that far back toward their prior; whatever cannot forget stays as it is.
         """
 
+    def discount_unit(self, keep: float, unit: str) -> None:
+        """The same of what is a unit's own; a policy that learns of no unit by itself stays as it is."""
+
     def odds(self, context: Row, actions: Actions) -> Odds | None:
         """Where the odds of two actions do not depend on who else is a candidate, what they are; None where they do."""
         return None

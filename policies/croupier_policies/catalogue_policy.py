@@ -205,6 +205,24 @@ class CataloguePolicy(Policy):
         factors = scattered(name, domain, self.seed, self.rank, self.spread)
         return table.take(name, np.concatenate([np.zeros(before), factors]))
 
+    def discount(self, keep: float, action: str | None = None) -> None:
+        """Let what is an item's own, or all that was learned, count for `keep` of what it did."""
+        if action is not None:
+            slot = self._items.find(action)
+            if slot >= 0:
+                self._items.values[slot] *= keep
+                self._shelf.learned(action, self._items.values[slot])
+            return
+        for known in (self._W, self._G, self._users.values, self._items.values):
+            known *= keep
+        self._shelf.clear()
+
+    def discount_unit(self, keep: float, unit: str) -> None:
+        """Let the user's taste count for `keep` of what it did."""
+        slot = self._users.find(unit)
+        if slot >= 0:
+            self._users.values[slot] *= keep
+
     def state(self) -> State:
         """Statistics, weights and everyone's own."""
         return {

@@ -79,4 +79,8 @@ class Shelf:
     def restore(self, state: State) -> None:
         """Go on with an encoder's state."""
         self.encoder.restore(state)
+        self.clear()
+
+    def clear(self) -> None:
+        """Let every matrix be made anew when it is asked for."""
         self._prepared.clear()

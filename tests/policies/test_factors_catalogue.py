@@ -157,6 +157,27 @@ def test_what_is_at_hand_changes_no_answer() -> None:
             assert same(one, other)
 
 
+def test_what_drifted_is_forgotten_and_nothing_else() -> None:
+    world, policy = World(), CataloguePolicy()
+    world.play(policy, 400, world.actions)
+    before = policy.scores({"unit": "u1"}, world.actions), policy.scores({"unit": "u2"}, world.actions)
+    new = policy.scores({"unit": "nobody"}, world.actions)
+    policy.discount_unit(0.25, "u1")
+    policy.discount_unit(0.25, "a stranger")
+    after = policy.scores({"unit": "u1"}, world.actions), policy.scores({"unit": "u2"}, world.actions)
+    assert after[0] - new == pytest.approx(0.25 * (before[0] - new)), "a quarter of what is the user's own"
+    assert same(after[1], before[1])
+    policy.discount(0.0, "i3")
+    item = world.actions.ids.index("i3")
+    moved = np.flatnonzero(policy.scores({"unit": "u2"}, world.actions) != before[1])
+    assert set(moved) <= {item}
+    policy.discount(0.0)
+    assert policy.probabilities({"unit": "u2"}, world.actions) == pytest.approx(np.full(ITEMS, 1 / ITEMS))
+    twin = CataloguePolicy()
+    twin.restore(stored(policy.state()))
+    assert same(twin.scores({"unit": "u2"}, world.actions), policy.scores({"unit": "u2"}, world.actions))
+
+
 def test_its_odds_are_those_of_every_part() -> None:
     world, policy = World(), CataloguePolicy(epsilon=0.1)
     world.play(policy, 500, world.actions)

@@ -93,9 +93,11 @@ class Behaviour(NamedTuple):
         keep = float(orjson.loads(fact.body or b"{}")["keep"])
         if fact.action is None and self.features is not None:
             self.features.discount(fact.unit, keep)
-        if fact.unit is None:
-            for policy in policies:
+        for policy in policies:
+            if fact.unit is None:
                 policy.discount(keep, fact.action)
+            else:
+                policy.discount_unit(keep, fact.unit)
 
     def state(self) -> State:
         """All of it; nothing where there is nothing."""

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from scipy.stats import binom
 
-from croupier import Catalogue, CataloguePolicy, Engine, FactorLearner, Recommendation, verify
+from croupier import Catalogue, CataloguePolicy, Drift, Engine, FactorLearner, Recommendation, verify
 from croupier.ids import counted
 from croupier_policies.lists import marginals
 from croupier_storage import Kind, open_storage
@@ -80,3 +80,21 @@ def test_a_unit_given_in_the_context_stands() -> None:
         engine.reward(engine.choose({}, FEW, unit="u2").id, 1.0)
         engine.reward(engine.choose({}, FEW).id, 1.0)
         assert engine.policy.state()["users"]["names"] == ["household-1", "u2"]
+
+
+def test_a_user_whose_taste_turns_is_followed_faster_where_drift_is_watched(url: str) -> None:
+    """The drift of a unit is a fact, at which the policy forgets that user's taste and no other's."""
+    drift = Drift(unit={"name": "page-hinkley", "delta": 0.05, "threshold": 1.0, "min_instances": 10})
+    with opened(url, drift=drift) as engine:
+        for t in range(240):
+            for unit in ("turns", "stays"):
+                decision = engine.choose({}, FEW, unit=unit)
+                liked = decision.action in (("i1", "i4") if t < 120 or unit == "stays" else ("i7", "i9"))
+                engine.reward(decision.id, float(liked))
+        hash = engine.state_hash()
+    with open_storage(url, create=False, read_only=True) as storage:
+        units = [fact.unit for fact in storage.facts(kinds=[Kind.DRIFT.value])]
+    assert "turns" in units
+    assert verify(url).sound
+    with opened(url, drift=drift) as engine:
+        assert engine.state_hash() == hash
