@@ -41,9 +41,8 @@ class Attributes:
         self.terms, self.values, self.weight = terms, values, weight
         self._scalers = {name: _scaler(how) for name, how in numbers.items()}
         self._tfidf = {name: _tfidf() for name in text}
-        self._targets: dict[str, dict[str, list[float]]] = {
-            name: {"": [0.0, 0.0]} for name, code in categories.items() if code == "target"
-        }
+        self._targets: dict[str, dict[str, list[float]]] = {c: {} for c, code in categories.items() if code == "target"}
+        self._totals = {name: [0.0, 0.0] for name in self._targets}
 
     def check(self, given: Mapping[str, Attribute]) -> None:
         """Raises InputError for an attribute that is not of its declared type."""
@@ -60,9 +59,9 @@ class Attributes:
 
     def _fits(self, name: str, value: Attribute) -> bool:
         if name in self.numbers:
-            return type(value) is float and abs(value) <= LARGEST
+            return _measured(value)
         if name in self.vectors:
-            return type(value) is list and len(value) == self.vectors[name] and all(abs(v) <= LARGEST for v in value)
+            return type(value) is list and len(value) == self.vectors[name] and all(map(_measured, value))
         return type(value) is str
 
     def _declared(self, name: str) -> str:
@@ -115,9 +114,9 @@ class Attributes:
         """The target encoding of a category from what came before; then it learns the target."""
         held = self._targets[name]
         encoded = self.encoding(name, value)
-        if value not in held and len(held) <= self.values:
+        if value not in held and len(held) < self.values:
             held[value] = [0.0, 0.0]
-        for entry in (held.get(value), held[""]):
+        for entry in (held.get(value), self._totals[name]):
             if entry is not None:
                 entry[0] += 1.0
                 entry[1] += target
@@ -125,11 +124,9 @@ class Attributes:
 
     def encoding(self, name: str, value: str) -> float:
         """(Σy + weight·ȳ)/(n + weight) of a category's value; ȳ, the mean over all values, where it is new."""
-        held = self._targets[name]
-        n, total = held[""]
-        mean = total / n if n else 0.0
-        count, reached = held.get(value, (0.0, 0.0)) if value else (0.0, 0.0)
-        return (reached + self.weight * mean) / (count + self.weight)
+        n, total = self._totals[name]
+        count, reached = self._targets[name].get(value, (0.0, 0.0))
+        return (reached + self.weight * (total / n if n else 0.0)) / (count + self.weight)
 
     def scaled(self, name: str, value: float) -> float:
         """A number on its declared scale, by what was seen so far."""
@@ -149,6 +146,7 @@ class Attributes:
             "scalers": {name: model_state(scaler) for name, scaler in self._scalers.items()},
             "terms": {name: {"n": model.n, "dfs": dict(model.dfs)} for name, model in self._tfidf.items()},
             "targets": {c: {v: list(sums) for v, sums in held.items()} for c, held in self._targets.items()},
+            "totals": {c: list(sums) for c, sums in self._totals.items()},
         }
 
     def restore(self, state: State) -> None:
@@ -165,6 +163,11 @@ class Attributes:
             model.n, model.dfs = int(held["n"]), type(model.dfs)({str(t): int(n) for t, n in held["dfs"].items()})
         for name, seen in state["targets"].items():
             self._targets[name] = {value: [float(n), float(total)] for value, (n, total) in seen.items()}
+            self._totals[name] = [float(sum_) for sum_ in state["totals"][name]]
+
+
+def _measured(value: Any) -> bool:
+    return type(value) is float and abs(value) <= LARGEST
 
 
 def _scaler(how: str) -> Any:

@@ -62,6 +62,9 @@ def decode(body: bytes | None) -> Observation:
     """
     try:
         said = orjson.loads(body or b"")
-        return Observation(said["kind"], said.get("item"), said.get("attributes", {}))
+        kind, item, attributes = said["kind"], said.get("item"), said.get("attributes", {})
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise CorruptStore(f"an observation in the log does not say what was done: {error}") from error
+    if type(kind) is not str or not isinstance(item, str | None) or type(attributes) is not dict:
+        raise CorruptStore(f"an observation in the log does not say what was done: {said!r}"[:200])
+    return Observation(kind, item, attributes)

@@ -12,7 +12,7 @@ from croupier.behaviour.drift import Drift
 from croupier.behaviour.features import Features
 from croupier.behaviour.observation import decode
 from croupier.encoding import canonical
-from croupier.errors import EvidenceError, InputError, NotNow
+from croupier.errors import CorruptStore, EvidenceError, InputError, NotNow
 from croupier_policies import Policy, Row, State
 from croupier_storage import Fact, Kind
 
@@ -90,7 +90,10 @@ class Behaviour(NamedTuple):
             if self.features is not None:
                 self.features.observe(fact)
             return
-        keep = float(orjson.loads(fact.body or b"{}")["keep"])
+        try:
+            keep = float(orjson.loads(fact.body or b"{}")["keep"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptStore(f"the drift at position {fact.position} does not say what remains: {error!r}") from error
         if fact.action is None and self.features is not None:
             self.features.discount(fact.unit, keep)
         for policy in policies:

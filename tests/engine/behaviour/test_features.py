@@ -115,6 +115,8 @@ def test_a_target_encoding_is_the_rate_of_what_came_before() -> None:
         told("u", kind, None, 0.0, town="x")
     assert encoded == [0.0, (1 + 10 * 1) / 11, (1 + 10 * 0.5) / 12]
     assert told.features.unit("u", 0.0)["c.town"] == pytest.approx(sum(encoded) / 3)
+    told("u", "view", None, 0.0, town="")  # a value like any other
+    assert told.features.attributes.encoding("town", "") == (0 + 10 * 2 / 4) / 11
 
 
 def test_text_is_told_apart_by_its_rarer_terms() -> None:

@@ -272,7 +272,7 @@ def killed_in_the_middle(store: Path, files: list[Path], mapping: Path, features
     """Run the command in a process of its own, and kill it once so many facts are on disk; how many there are then."""
     words = [sys.executable, "-m", "croupier", "ingest", store, *files, "--mapping", mapping, "--features", features]
     process = subprocess.Popen([str(word) for word in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while time.monotonic() < deadline and process.poll() is None and _head(store) < after:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)

@@ -260,9 +260,22 @@ def test_an_outage_is_served_with_features(url: str, monkeypatch: pytest.MonkeyP
     assert verify(url).sound
 
 
-def test_an_observation_nobody_could_have_logged_is_told(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        (Kind.OBSERVATION, b"[]", "does not say what was done"),
+        (Kind.OBSERVATION, b"{", "does not say what was done"),
+        (Kind.OBSERVATION, b'{"kind":3}', "does not say what was done"),
+        (Kind.OBSERVATION, b'{"kind":"view","attributes":[1]}', "does not say what was done"),
+        (Kind.OBSERVATION, b'{"kind":"view","item":{}}', "does not say what was done"),
+        (Kind.OBSERVATION, b'{"kind":"view","attributes":{"image":["a","b"],"price":"x","title":3}}', "None"),
+        (Kind.DRIFT, b"{}", "does not say what remains"),
+        (Kind.DRIFT, b'{"keep":"half"}', "does not say what remains"),
+    ],
+)
+def test_what_nobody_could_have_logged_is_told(url: str, kind: Kind, body: bytes, said: str) -> None:
     with opened(url, features=features()) as engine:
         engine.observe("u", "view", "a", at=0.0)
     with open_storage(url, create=False, lease=True) as storage:
-        storage.append([Fact(2, Kind.OBSERVATION, 1.0, unit="u", body=b"[]")], {})
-    assert "does not say what was done" in (verify(url).difference or "")
+        storage.append([Fact(2, kind, 1.0, unit="u", body=body)], {})
+    assert said in str(verify(url).difference)
