@@ -124,9 +124,9 @@ def ranges(shown: Sequence[tuple[str, float, Sequence[Interval]]], mean: float) 
     height = TOP + 34 * len(shown) + BOTTOM
     low, high = min(*ends, mean), max(*ends, mean)
     axes = Axes((low, high), (0, 1), height, left=4)
-    parts = [_range(axes, TOP + 34 * k, *each) for k, each in enumerate(shown)]
     at = f"{axes.x(mean):.1f}"
-    parts.append(f'<line class="mean" x1="{at}" x2="{at}" y1="{TOP}" y2="{height - BOTTOM}"/>')
+    parts = [f'<line class="mean" x1="{at}" x2="{at}" y1="{TOP}" y2="{height - BOTTOM}"/>']
+    parts += [_range(axes, TOP + 34 * k, *each) for k, each in enumerate(shown)]
     parts += [
         f'<text x="{axes.x(v):.1f}" y="{height - 6}" text-anchor="{anchor}">{v:.3g}</text>'
         for v, anchor in ((low, "start"), (high, "end"))

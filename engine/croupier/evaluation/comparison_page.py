@@ -9,10 +9,13 @@ from croupier.evaluation.comparison_report import conclusion, kinds, promises
 from croupier.evaluation.differences import Comparison, Difference
 from croupier.evaluation.page import between, document, facts, foot, number
 
+OVER = '<i class="over">over</i>'
+
 
 def comparison_page(comparison: Comparison) -> str:
     """The page. The number of a refused difference is not on it."""
-    body = [_head(comparison), _overview(comparison), *map(_pair, comparison.differences), foot(comparison.evaluation)]
+    pairs = f'<div class="pairs">{"".join(map(_pair, comparison.differences))}</div>'
+    body = [_head(comparison), _overview(comparison), pairs, foot(comparison.evaluation)]
     return document("Comparison of policies", "".join(body))
 
 
@@ -28,7 +31,7 @@ def _head(comparison: Comparison) -> str:
 
 def _overview(comparison: Comparison) -> str:
     rows = "".join(
-        f"<tr><th>{escape(each.first)} <i>over</i> {escape(each.second)}</th>{_cells(each)}</tr>"
+        f"<tr><th>{escape(each.first)} {OVER} {escape(each.second)}</th>{_cells(each)}</tr>"
         for each in comparison.differences
     )
     lines = "".join(f"<li>{escape(line)}</li>" for line in promises(comparison))
@@ -71,7 +74,7 @@ def _pair(difference: Difference) -> str:
     refused = f'<ul class="refusals">{reasons}</ul>' if reasons else ""
     badge = '<span class="bad">refused</span>' if reasons else '<span class="good">enough evidence</span>'
     return (
-        f"<section><h2>{escape(difference.first)} <i>over</i> {escape(difference.second)} {badge}</h2>{refused}"
+        f"<section><h2>{escape(difference.first)} {OVER} {escape(difference.second)} {badge}</h2>{refused}"
         "<figure><figcaption>The difference over the log, with its confidence sequence</figcaption>"
         f"{course(difference.course.marks, verdict.enough)}</figure></section>"
     )

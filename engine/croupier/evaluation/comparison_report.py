@@ -8,24 +8,21 @@ from rich.text import Text
 
 from croupier.evaluation.differences import Comparison, Difference
 from croupier.evaluation.intervals import Interval
-from croupier.evaluation.report import headed_table, short, title, told
+from croupier.evaluation.report import between, headed_table, number, short, title, told
 
 
 def comparison_table(comparison: Comparison) -> Group:
     """A row per pair of targets, and beneath it the leader and what speaks against it."""
     heading = f"{title(comparison.evaluation)}: differences by {comparison.estimator}"
-    table = headed_table(["first", "second"], ["first - second", "effective rows", "ahead"], heading)
+    table = headed_table(["first", "second", ""], ["first - second", "effective rows", "ahead"], heading)
     for each in comparison.differences:
-        effective = f"{each.effective_rows:,.0f}"
-        table.add_row(escape(each.first), escape(each.second), _apart(each), effective, _ahead(each))
+        told_apart = each.verdict.enough
+        value = number(each.value, "+") if told_apart else "refused"
+        table.add_row(escape(each.first), escape(each.second), "", value, f"{each.effective_rows:,.0f}", "")
+        for kind, interval in kinds(each).items() if told_apart else ():
+            table.add_row("", "", kind, between(interval, "+"), "", _ahead(interval), style="dim")
+        table.add_section()
     return Group(table, Text(conclusion(comparison)), *map(Text, promises(comparison)), *told(comparison.evaluation))
-
-
-def _apart(difference: Difference) -> str:
-    if not difference.verdict.enough:
-        return "refused"
-    ranges = [f"[dim]{each.low:+.4g} … {each.high:+.4g} {kind}[/dim]" for kind, each in kinds(difference).items()]
-    return "\n".join([f"{difference.value:+.4g}", *ranges])
 
 
 def kinds(difference: Difference) -> dict[str, Interval]:
@@ -34,13 +31,10 @@ def kinds(difference: Difference) -> dict[str, Interval]:
     return found if difference.sequence is None else {**found, short("betting-sequence"): difference.sequence}
 
 
-def _ahead(difference: Difference) -> str:
-    if not difference.verdict.enough:
-        return ""
-    ahead = difference.ahead
-    if ahead is None:
+def _ahead(interval: Interval) -> str:
+    if interval.low <= 0.0 <= interval.high:
         return "neither"
-    return escape(ahead) if difference.ahead_any_time == ahead else f"{escape(ahead)}\n[dim]at one look[/dim]"
+    return "first" if interval.low > 0.0 else "second"
 
 
 def promises(comparison: Comparison) -> list[str]:

@@ -8,6 +8,7 @@ from html import escape
 
 from croupier.evaluation.charts import course, ranges, spread
 from croupier.evaluation.intervals import Interval
+from croupier.evaluation.report import number as plain
 from croupier.evaluation.report import remarks, short
 from croupier.evaluation.results import Estimate, Evaluated, Evaluation
 from croupier.evaluation.style import STYLE
@@ -163,4 +164,4 @@ def between(interval: Interval) -> str:
 
 def number(value: float) -> str:
     """Four digits, with a minus sign."""
-    return f"{value:.4g}".replace("-", "−")
+    return plain(value).replace("-", "−")

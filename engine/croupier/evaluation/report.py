@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from croupier.evaluation.estimators import DM
+from croupier.evaluation.intervals import Interval
 from croupier.evaluation.log import Counts
 from croupier.evaluation.results import Estimate, Evaluated, Evaluation
 from croupier.evaluation.status import told as statuses
@@ -23,17 +25,38 @@ def evaluation_table(evaluation: Evaluation) -> Group:
 
 
 def _estimates(evaluation: Evaluation) -> Table:
-    table = headed_table(["target"], list(evaluation.targets[0].estimates), title(evaluation))
+    """A row for the values of each target, and beneath it one for each kind of interval."""
+    table = headed_table(["target", ""], list(evaluation.targets[0].estimates), title(evaluation))
     for target in evaluation.targets:
-        table.add_row(escape(target.label), *map(_shown, target.estimates.values()))
+        estimates = list(target.estimates.values())
+        table.add_row(escape(target.label), "", *map(_value, estimates))
+        shown = [each.intervals if _shown(each) else {} for each in estimates]
+        for kind in dict.fromkeys(kind for each in shown for kind in each):
+            cells = (between(each[kind]) if kind in each else "" for each in shown)
+            table.add_row("", short(kind), *cells, style="dim")
+        table.add_section()
     return table
+
+
+def between(interval: Interval, sign: str = "") -> str:
+    """The ends of an interval; `sign` is the sign option of a number's format."""
+    return f"{number(interval.low, sign)} … {number(interval.high, sign)}"
+
+
+def number(value: float, sign: str = "") -> str:
+    """Four digits, zeros at the end among them.
+
+    >>> number(0.91), number(1234.0), number(0.5, "+")
+    ('0.9100', '1234', '+0.5000')
+    """
+    return f"{value:{sign}#.4g}".rstrip(".")
 
 
 def _evidence(evaluation: Evaluation) -> Table:
     table = headed_table(
         ["target"],
-        ["ESS w", "ESS w·r", "ESS w·(1-r)", "expected", "largest shares", "tail k", "mean w", "off support"],
-        "Evidence",
+        ["by w", "w·r", "w·(1-r)", "expected", "shares", "k", "mean w", "off"],
+        "Evidence: effective rows, largest shares, tail index, mean weight, share off the support",
     )
     for target in evaluation.targets:
         d = target.diagnostics
@@ -41,7 +64,7 @@ def _evidence(evaluation: Evaluation) -> Table:
         effective = (f"{mass.ess:,.0f}" for mass in (d.weights, d.gains, d.losses))
         expected = f"{d.expected_ess_reward:,.0f}"
         shares = f"{d.weights.share:.2%}\n{deciding.share:.2%}"
-        mean = f"{d.mean_weight:.3f}\n± {d.mean_weight_error:.3f}"
+        mean = f"{d.mean_weight:.3f}\n±{d.mean_weight_error:.3f}"
         table.add_row(escape(target.label), *effective, expected, shares, _tail(d.tail.shape), mean, f"{d.outside:.2%}")
     return table
 
@@ -52,9 +75,9 @@ def _tail(k: float) -> str:
 
 def headed_table(left: Sequence[str], right: Sequence[str], title: str) -> Table:
     """An empty table with these columns."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in left:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=not heading)
     for heading in right:
         table.add_column(heading, justify="right")
     return table
@@ -65,13 +88,15 @@ def title(evaluation: Evaluation) -> str:
     return f"{evaluation.counts.rows:,} rewarded decisions, mean reward {evaluation.mean_reward:.4g}"
 
 
-def _shown(estimate: Estimate) -> str:
+def _value(estimate: Estimate) -> str:
     if not estimate.verdict.enough:
         return "refused"
-    if estimate.estimator == DM.name:  # its interval knows nothing of the model's bias
-        return f"{estimate.value:.4g}\n[dim]model only[/dim]"
-    ranges = [f"{low:.4g} … {high:.4g} {short(kind)}" for kind, (low, high, *_) in estimate.intervals.items()]
-    return "\n".join([f"{estimate.value:.4g}", *(f"[dim]{each}[/dim]" for each in ranges)])
+    return number(estimate.value) + ("" if _shown(estimate) else "\n[dim]model only[/dim]")
+
+
+def _shown(estimate: Estimate) -> bool:
+    """Whether its intervals are shown; those of the direct method know nothing of the model's bias."""
+    return estimate.verdict.enough and estimate.estimator != DM.name
 
 
 def short(kind: str) -> str:
@@ -80,13 +105,8 @@ def short(kind: str) -> str:
 
 
 def _intervals(evaluation: Evaluation) -> list[Text]:
-    shown = (each for target in evaluation.targets for each in target.estimates.values())
-    intervals = [
-        (short(kind), interval)
-        for each in shown
-        if each.verdict.enough and each.estimator != DM.name
-        for kind, interval in each.intervals.items()
-    ]
+    shown = (each for target in evaluation.targets for each in target.estimates.values() if _shown(each))
+    intervals = [(short(kind), interval) for each in shown for kind, interval in each.intervals.items()]
     kinds = dict.fromkeys(f"{kind}: {interval.level:.4g} {interval.guarantee}" for kind, interval in intervals)
     explained = "Shares: of the largest w, and of the largest w·r or w·(1-r), whichever counts for less."
     return [*(Text(f"{kind}.") for kind in kinds), Text(explained)]
@@ -100,9 +120,11 @@ def told(evaluation: Evaluation) -> list[Text]:
 
 
 def _refusals(target: Evaluated) -> list[str]:
-    verdicts = [target.verdict, *(each.verdict for each in target.estimates.values())]
-    worst = max(verdicts, key=lambda verdict: len(verdict.refusals))  # an estimate may add to its target's
-    return [] if worst.enough else [_told(target.label, worst)]
+    if not target.verdict.enough:
+        worst = max((each.verdict for each in target.estimates.values()), key=lambda each: len(each.refusals))
+        return [_told(target.label, worst)]  # an estimate may add to its target's
+    refused = [each for each in target.estimates.values() if not each.verdict.enough]
+    return [_told(f"{each.estimator} of {target.label}", each.verdict) for each in refused]
 
 
 def _told(what: str, verdict: Verdict) -> str:

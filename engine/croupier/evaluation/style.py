@@ -12,7 +12,8 @@ h1{font-size:1.5rem;line-height:1.25;margin:.25rem 0 1rem}
 h2{font-size:1.1rem;margin:0 0 .75rem;overflow-wrap:anywhere}h3{font-size:.95rem;margin:1.25rem 0 .5rem}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1rem;margin:0 0 1rem}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:1rem}
-.facts b{display:block;font-size:1.35rem;font-variant-numeric:tabular-nums}
+.facts>div{min-width:0}.facts b{display:block;overflow-wrap:anywhere;line-height:1.3;
+font-size:1.35rem;font-variant-numeric:tabular-nums}
 .facts span{color:var(--soft);font-size:.85rem}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
@@ -35,11 +36,18 @@ svg text{fill:var(--soft);font:12px system-ui,-apple-system,"Segoe UI",sans-seri
 .bar{fill:var(--bar)}.dot{fill:var(--mark)}.one{stroke:var(--mark);stroke-width:5}
 .any{stroke:var(--band);stroke-width:9}.mean{stroke:var(--soft);stroke-dasharray:3 3}
 .ranges{max-width:34rem;margin:1rem 0 0}
+.ranges text{paint-order:stroke;stroke:var(--card);stroke-width:4px}
+.pairs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1rem;
+margin:0 0 1rem}
+.pairs section{margin:0}.pairs figure{max-width:36rem}
+.over{font-style:normal;font-weight:400;color:var(--soft)}
 @media(max-width:36rem){.estimates thead{display:none}.estimates tbody>tr{display:block;padding:.5rem 0;
 border-bottom:1px solid var(--line)}.estimates tr>*{border:0;padding:.2rem 0}.estimates tbody th{display:block}
-.estimates td{display:grid;grid-template-columns:4rem 1fr;column-gap:.5rem}.estimates td::before{content:attr(data-of);
+.estimates td{display:grid;grid-template-columns:minmax(4rem,max-content) 1fr;column-gap:.5rem}
+.estimates td::before{content:attr(data-of);
 color:var(--soft);text-align:left;grid-row:1/5}svg text{font-size:14px}}
-dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1rem 0 0}
+dl{display:grid;grid-template-columns:repeat(2,1fr);gap:.75rem;margin:1rem 0 0}
+@media(min-width:44rem){dl{grid-template-columns:repeat(4,1fr)}}
 dl div{border-left:2px solid var(--line);padding-left:.6rem}dt{font-size:.8rem;color:var(--soft)}
 dd{margin:0;font-variant-numeric:tabular-nums}
 """
