@@ -65,5 +65,5 @@ def _made(description: Mapping[str, Any], given: P | None) -> P:
     except (PolicyError, TypeError, KeyError) as error:
         raise EvidenceError(
             f"{description.get('name')!r} in the log cannot be built from its configuration ({error}); pass the object "
-            "itself, as a policy or a learner"
+            "itself: as the policy or the learner, or, of an experiment's variant, among the policies"
         ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol, cast
 
+from croupier.errors import EvidenceError
 from croupier_policies import State
 from croupier_storage import CorruptSnapshot, Snapshot, Storage, decode_state, encode_state, hash_state
 
@@ -26,6 +27,8 @@ def restore_at(storage: Storage, position: int, into: Restorable) -> None:
     state = verified(snapshot)
     try:
         into.restore(state, position)
+    except EvidenceError:
+        raise  # a policy is missing here: that says nothing against the snapshot
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise CorruptSnapshot(f"it does not hold the state of this policy and learner: {error!r}") from error
 

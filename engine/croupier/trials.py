@@ -48,6 +48,13 @@ def _check(live: Live, experiment: Experiment) -> None:
                     f"the log has an experiment {experiment.name!r} already (position {fact.position}); its units "
                     "would be counted into both: give a new name"
                 )
+    rule = live.configuration.rewards
+    if rule.window is not None and (rule.aggregate != "first" or rule.default) and experiment.window <= rule.window:
+        raise InputError(
+            f"a reward is known {rule.window:g} seconds after its decision, and the exposure window of "
+            f"{experiment.name!r} is {experiment.window:g}: every reward would come too late to count. Give a "
+            "longer window"
+        )
     if experiment.holdout and not live.fold.parts.policy.storable:
         raise PolicyFailed(
             f"a hold-out meets the champion as it is now, and {live.fold.parts.policy.name!r} cannot be copied: its "
@@ -64,7 +71,7 @@ def _begin(live: Live, said: Mapping[str, Any], policies: Mapping[str, Policy]) 
 
 def weigh(live: Live, weights: Mapping[str, float], why: Mapping[str, Any] | None = None) -> int:
     """Change the weights of the experiment; returns the position of the fact."""
-    with live.lock:
+    with storing(), live.lock:
         name, variants = (present := running(live)).name, {present.champion, *present.candidates}
         if unknown := set(weights) - variants:
             raise InputError(f"the experiment {name!r} has no variants {sorted(unknown)}; it has {sorted(variants)}")
@@ -77,7 +84,7 @@ def weigh(live: Live, weights: Mapping[str, float], why: Mapping[str, Any] | Non
 
 def stop(live: Live, why: Mapping[str, Any] | None = None) -> int:
     """End the experiment: everyone meets the champion again; returns the position of the fact."""
-    with live.lock:
+    with storing(), live.lock:
         body = {"event": "stop", "name": running(live).name, **(why or {})}
         fact = live.say(Kind.EXPERIMENT, live.options.clock(), body=canonical_json(body))
         live.note_policies()

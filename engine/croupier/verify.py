@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import orjson
 
 from croupier.behaviour.proof import difference, featured
 from croupier.configuration import Configuration
-from croupier.errors import CroupierError, as_ours, storing
+from croupier.errors import CroupierError, EvidenceError, as_ours, storing
 from croupier.fold import Fold
 from croupier.log import Decided, Log
 from croupier.parts import Given
@@ -77,6 +77,7 @@ def verify(
     *,
     policy: Policy | None = None,
     learner: Learner | None = None,
+    policies: Collection[Policy] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Fold the log again from its first fact, and compare everything it says with what comes out.
@@ -89,16 +90,19 @@ def verify(
         url: The store; it is read only.
         policy: The store's policy, where it is none of Croupier's own.
         learner: Likewise.
+        policies: Of variants of experiments, likewise.
         progress: Called with (position, head) now and then.
 
     Raises:
-        EvidenceError: The store's policy is not known here and was not given.
+        EvidenceError: A policy of the log is not known here and was not given.
         StoreError: The store cannot be read.
     """
     with storing():
         storage = open_storage(url, create=False, read_only=True)
         try:
-            return _Pass(storage, policy, learner, progress or (lambda position, head: None)).run()
+            return _Pass(
+                storage, Given(policy, learner, tuple(policies)), progress or (lambda position, head: None)
+            ).run()
         finally:
             storage.close()
 
@@ -106,13 +110,11 @@ def verify(
 class _Pass:
     """One pass over a log."""
 
-    def __init__(
-        self, storage: Storage, policy: Policy | None, learner: Learner | None, progress: Callable[[int, int], None]
-    ) -> None:
+    def __init__(self, storage: Storage, given: Given, progress: Callable[[int, int], None]) -> None:
         self.storage, self.progress = storage, progress
         self.configuration = Configuration.stored(storage.settings())
         self.result = Verification(head=storage.head())
-        self.fold = Fold(Given(policy, learner), self.configuration, Log(storage))
+        self.fold = Fold(given, self.configuration, Log(storage))
         self.erasures = self._erasures()
         self.arithmetic = {record.id: record.arithmetic for record in storage.policies()}
 
@@ -127,6 +129,8 @@ class _Pass:
             self._compare_drifts()
         except _Difference as difference:
             result.difference = str(difference)
+        except EvidenceError:
+            raise  # a policy is missing here: that says nothing against the log
         except (CroupierError, StorageError, PolicyError) as error:
             ours = as_ours(error) if isinstance(error, StorageError) else error
             result.difference = f"at or after position {self.fold.position}: {ours}"

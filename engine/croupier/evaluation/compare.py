@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 
 from croupier.errors import InputError
@@ -31,6 +31,7 @@ def compare(
     in_sample: bool = False,
     policy: Policy | None = None,
     learner: Learner | None = None,
+    policies: Collection[Policy] = (),
     progress: Progress | None = None,
 ) -> Comparison:
     """Estimate the differences between target policies on the same rows, and say whether one is ahead.
@@ -49,6 +50,7 @@ def compare(
         in_sample: Also use rows from which a snapshot has learned.
         policy: The store's policy, where it is none of Croupier's own.
         learner: The reward model for q̂; by default the store's, or a `RiverLearner` where the store has none.
+        policies: Of variants of experiments in the log, where they are none of Croupier's own.
         progress: Called with (position, head) now and then.
 
     Raises:
@@ -68,7 +70,7 @@ def compare(
     ('constant:sale', True)
     """
     asked = comparable(estimator, len(targets), level)
-    with opened(url, policy, learner) as source:
+    with opened(url, policy, learner, policies) as source:
         resolved = distinct(targets, source)
         setting = Setting(*source.configuration.reward_range)
         gathered = Gathered([Tally([asked], methods(["normal"]), setting) for _ in resolved], level)

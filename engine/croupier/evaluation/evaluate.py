@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -34,6 +34,7 @@ def evaluate(
     segment: str | None = None,
     policy: Policy | None = None,
     learner: Learner | None = None,
+    policies: Collection[Policy] = (),
     progress: Progress | None = None,
 ) -> Evaluation:
     """Estimate, from logged propensities, what target policies would have earned.
@@ -56,6 +57,7 @@ def evaluate(
         segment: A feature of the context: the estimates are also given for each of its values.
         policy: The store's policy, where it is none of Croupier's own.
         learner: The reward model for q̂; by default the store's, or a `RiverLearner` where the store has none.
+        policies: Of variants of experiments in the log, where they are none of Croupier's own.
         progress: Called with (position, head) now and then.
 
     Returns:
@@ -83,7 +85,7 @@ def evaluate(
     """
     checked_level(level)
     asked, kinds = named(estimators), methods(intervals)
-    with opened(url, policy, learner) as source:
+    with opened(url, policy, learner, policies) as source:
         resolved = distinct(targets, source)
         setting = Setting(*source.configuration.reward_range)
         gathered = Gathered([Tally(asked, kinds, setting) for _ in resolved], level)

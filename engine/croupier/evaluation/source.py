@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -57,13 +57,16 @@ class Source:
 
 
 @contextmanager
-def opened(url: str, policy: Policy | None = None, learner: Learner | None = None) -> Iterator[Source]:
+def opened(
+    url: str, policy: Policy | None = None, learner: Learner | None = None, policies: Collection[Policy] = ()
+) -> Iterator[Source]:
     """The store at a URL, read only, for as long as the block lasts.
 
     Args:
         url: Of the store.
         policy: The store's policy, where it is none of Croupier's own.
         learner: The reward model for q̂; by default the store's, or a `RiverLearner` where the store has none.
+        policies: Of variants of experiments in the log, where they are none of Croupier's own.
 
     Raises:
         EvidenceError: The store is empty, or its policy is not known here and was not given.
@@ -74,7 +77,7 @@ def opened(url: str, policy: Policy | None = None, learner: Learner | None = Non
         if "seed" not in settings or not head:
             raise EvidenceError(f"{url} holds no decisions yet; let an engine log some first")
         configuration = Configuration.stored(settings)
-        yield Source(Log(storage), configuration, Given(policy, learner), learner, head)
+        yield Source(Log(storage), configuration, Given(policy, learner, tuple(policies)), learner, head)
 
 
 def told(source: Source, decisions: Sequence[Fact]) -> list[Standing]:

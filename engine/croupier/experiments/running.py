@@ -84,9 +84,9 @@ class Running:
         return all(policy.storable for policy in self.policies.values()) and (self.held is None or self.held.storable)
 
     def state(self) -> State:
-        """All of it, as plain data."""
+        """All of it that a snapshot keeps, as plain data; None for what cannot be stored."""
         pieces = {name: [list(piece) for piece in pieces] for name, pieces in self.split.held.items()}
-        policies = {name: policy.state() for name, policy in self.policies.items()}
+        policies = {name: policy.state() if policy.storable else None for name, policy in self.policies.items()}
         held = None if self.held is None else self.held.state()
         return {"said": self.said, "split": pieces, "policies": policies, "held": held}
 
