@@ -96,3 +96,17 @@ def test_after_a_change_the_bank_earns_what_it_should() -> None:
 def test_where_nothing_changes_the_bank_gives_up_little() -> None:
     stream = simulations.clicks(0.2, 5, 6_000, 0)
     assert lift(BankModel(), stream, 0) > lift(RidgeModel(), stream, 0) - 0.05
+
+
+def test_a_policy_forgets_one_action_or_all_as_far_as_it_is_told() -> None:
+    both, policy = Actions(("a", "b")), LinearPolicy()
+    for t in range(50):
+        policy.learn({"x": float(t % 5)}, both, t % 2, 0.9, 0.5)
+    before = policy.estimates({"x": 2.0}, both)
+    policy.discount(0.1, "a")
+    one = policy.estimates({"x": 2.0}, both)
+    assert one.sd[0] > 1.5 * before.sd[0]
+    assert (one.sd[1], one.mean[1]) == (before.sd[1], before.mean[1])
+    policy.discount(0.1)
+    assert policy.estimates({"x": 2.0}, both).sd[1] > 1.5 * before.sd[1]
+    policy.discount(0.1, "never seen")

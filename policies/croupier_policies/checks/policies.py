@@ -105,11 +105,32 @@ def _bernstein(variance: float, largest: float, chance: float) -> float:
     return largest * logarithm / 3.0 + math.sqrt((largest * logarithm / 3.0) ** 2 + 2.0 * variance * logarithm) + 1e-9
 
 
+def check_forgetting_leaves_a_policy(make: MakePolicy) -> None:
+    """After a discount of all, of an action or of a unit, it answers, learns on, and round-trips, bit for bit."""
+    for log in events.logs(30):
+        policy, twin = teach(make(), log[:20]), teach(make(), log[:20])
+        for each in (policy, twin):
+            each.discount(0.5)
+            for action in (log[0].actions.ids[0], "never seen"):
+                each.discount(0.2, action)
+            each.discount_unit(0.2, "never seen")
+        if policy.storable:
+            twin = make()
+            twin.restore(policy.state())
+        for event in log[20:]:
+            p = ask(policy, event)
+            assert abs(p.sum() - 1.0) <= 1e-9, f"the sum is {p.sum()} after a discount"
+            assert np.array_equal(p, ask(twin, event)), "what forgot alike answers differently"
+            teach(policy, [event])
+            teach(twin, [event])
+
+
 POLICY_CHECKS: tuple[Callable[[MakePolicy], None], ...] = (
     *COMMON,
     check_it_is_a_distribution,
     check_order_does_not_matter,
     check_draws_match_probabilities,
+    check_forgetting_leaves_a_policy,
 )
 
 
