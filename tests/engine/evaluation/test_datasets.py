@@ -273,6 +273,22 @@ def test_the_open_bandit_dataset_is_read_as_it_is():
 
 
 @NEEDS_OBD
+@pytest.mark.parametrize(("logged", "target"), [("random", "bts"), ("bts", "random")])
+def test_the_open_bandit_dataset_from_its_own_files_gives_the_numbers_of_the_pipeline(logged, target):
+    dist = np.load(DATA / "obd" / f"action_dist_all_{target}.npy")
+    places = DATA / "obd" / logged / "all" / "all.csv"
+    dataset = from_path(places, features=["position"], actions=[str(k) for k in range(80)])
+
+    def policy(context, actions):
+        return dist[:, int(context["position"]) - 1]
+
+    expected = json.loads((DATA / "obd" / "expected.json").read_text())["cases"][f"all:{logged}->{target}"]
+    found = evaluate_dataset(dataset, [policy]).targets[0]
+    assert found.estimates["ips"].value == pytest.approx(expected["policy_values"]["ipw"], rel=1e-9)
+    assert found.estimates["snips"].value == pytest.approx(expected["policy_values"]["snipw"], rel=1e-9)
+
+
+@NEEDS_OBD
 def test_a_feedback_dictionary_of_the_pipeline_gives_its_numbers():
     rows = np.load(DATA / "obd" / "rounds_all_random_to_bts.npz")
     target = np.load(DATA / "obd" / "action_dist_all_bts.npy")

@@ -122,6 +122,19 @@ def test_features_of_a_table_and_of_the_pipeline_are_contexts():
         assert abs(found["uniform"].estimates["dr"].value - 0.5) < 0.03
 
 
+def test_numbers_in_a_csv_file_are_numbers_to_a_policy(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("reward,propensity,action,hour,device\n1,0.5,a,7,desk\n0,0.5,b,,phone\n")
+    seen = []
+
+    def watching(context, actions):
+        seen.append(context)
+        return [0.5, 0.5]
+
+    evaluate_dataset(from_path(path, features=["hour", "device"], actions=["a", "b"]), [watching])
+    assert seen == [{"device": "desk", "hour": 7.0}, {"device": "phone"}]
+
+
 def test_rows_whose_reward_does_not_count_are_not_learned_from():
     n = 400
     columns = {
@@ -161,8 +174,11 @@ def test_what_a_policy_cannot_be_shown_is_said():
     frame = {"reward": [1.0], "propensity": [0.5], "action": ["z"], "x": [0.0]}
     with pytest.raises(EvidenceError, match="no policy can be shown it"):
         evaluate_dataset(from_frame(frame), ["policy:softmax"])
+    with pytest.raises(EvidenceError, match="1 rows show an action that is none of the 2 candidates"):
+        from_frame(frame, features=["x"], actions=["a", "b"])
+    other = from_frame({**frame, "context_json": ["{}"], "actions_json": ['["a","b"]']})
     with pytest.raises(EvidenceError, match="none of its 2 candidates"):
-        evaluate_dataset(from_frame(frame, features=["x"], actions=["a", "b"]), ["policy:softmax"])
+        evaluate_dataset(other, ["policy:softmax"])
     with pytest.raises(EvidenceError, match="no column 'y'"):
         from_frame(frame, features=["y"], actions=["z"])
     with pytest.raises(EvidenceError, match="this log is none"):

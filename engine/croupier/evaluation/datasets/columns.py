@@ -89,6 +89,8 @@ class Layout:
         columns = {role: table[name] for role, name in roles.items()}
         drop, status = columns.get("p_drop"), columns.get("status")
         action = columns["action"].astype(np.str_) if "action" in columns else None
+        if action is not None and self.actions:
+            _among(action, self.actions)
         p = numbers(columns["propensity"], roles["propensity"])
         return Batch(
             reward=numbers(columns["reward"], roles["reward"]),
@@ -122,6 +124,17 @@ class Layout:
         if "context" in columns and "actions" in columns:
             return from_json(columns["context"], columns["actions"], action, propensity)
         return None
+
+
+def _among(action: NDArray[np.str_], candidates: Sequence[str]) -> None:
+    """Raises EvidenceError where a logged action is no candidate."""
+    outside = ~np.isin(action, np.array(candidates, dtype=np.str_))
+    if outside.any():
+        some = ", ".join(map(repr, candidates[:5])) + (" …" if len(candidates) > 5 else "")
+        raise EvidenceError(
+            f"{int(outside.sum()):,} rows show an action that is none of the {len(candidates)} candidates ({some}), "
+            f"{str(action[outside][0])!r} first: no policy could have chosen it"
+        )
 
 
 def _copies(drop: Vector) -> Vector | None:

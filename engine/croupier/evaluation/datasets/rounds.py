@@ -22,8 +22,8 @@ Rounds = Callable[[], Iterator[Round]]
 def decided(context: Any, actions: Actions, drawn: str, propensity: float) -> Decided:
     """One decision in the form that policies see. Raises EvidenceError for an action that is no candidate."""
     if drawn not in actions.ids:
-        some = ", ".join(map(repr, actions.ids[:5]))
-        raise EvidenceError(f"a row shows {drawn!r}, which is none of its {len(actions)} candidates: {some} …")
+        some = ", ".join(map(repr, actions.ids[:5])) + (" …" if len(actions) > 5 else "")
+        raise EvidenceError(f"a row shows {drawn!r}, which is none of its {len(actions)} candidates: {some}")
     return Decided(canonical(context, "a context of the log"), actions, actions.ids.index(drawn), propensity)
 
 

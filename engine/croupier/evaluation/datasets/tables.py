@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from croupier.errors import InputError
+from croupier.errors import EvidenceError, InputError
 from croupier.evaluation.datasets.base import BATCH, Arrays, Batch, Dataset
-from croupier.evaluation.datasets.columns import ALIASES, Layout
+from croupier.evaluation.datasets.columns import ALIASES, Layout, numbers
 
 
 class Csv(Dataset):
@@ -35,6 +36,7 @@ class Csv(Dataset):
     def read(self) -> Iterator[Batch]:
         """The rows, in the order of the file. Lines of another length than the header are left out."""
         layout = replace(self.layout, candidates=self.layout.candidates or _affinities(self.header))
+        numeric: list[str] | None = None  # features that are numbers, as the first rows have them
         with self.path.open(newline="", encoding="utf-8") as file:
             lines = islice(csv.reader(file), 1, None)
             while chunk := list(islice(lines, BATCH)):
@@ -44,7 +46,19 @@ class Csv(Dataset):
                 columns = zip(self.header, zip(*whole, strict=True), strict=True) if whole else ()
                 table = {name: np.array(column) for name, column in columns}
                 if whole:
-                    yield layout.batch(table, self.roles)
+                    numeric = (
+                        [name for name in layout.features if _numeric(table[name])] if numeric is None else numeric
+                    )
+                    yield layout.batch(table | {name: numbers(table[name], name) for name in numeric}, self.roles)
+
+
+def _numeric(column: NDArray[np.generic]) -> bool:
+    """Whether a column of text holds numbers; an empty field may be anything."""
+    try:
+        numbers(column, "")
+    except EvidenceError:
+        return False
+    return True
 
 
 def _affinities(header: Sequence[str]) -> int | None:
