@@ -1,7 +1,8 @@
 """Logged data sets as columns: from files, frames and stores, checked, evaluated and written."""
 
 from croupier.evaluation.datasets.base import Arrays, Batch, Dataset, Round
-from croupier.evaluation.datasets.dsjson import DsJson, to_dsjson
+from croupier.evaluation.datasets.dsjson import DsJson
+from croupier.evaluation.datasets.dsjson_export import to_dsjson
 from croupier.evaluation.datasets.evaluate import compare_dataset, evaluate_dataset
 from croupier.evaluation.datasets.export import to_arrow, to_columns, to_csv, to_parquet
 from croupier.evaluation.datasets.obp import from_obp, to_obp
