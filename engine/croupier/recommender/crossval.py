@@ -101,7 +101,7 @@ def by_folds(
             model.fit(train)
             found = _rated(kind, model.estimate(test.users.tolist(), test.items.tolist()), test, threshold)
             if ranking:
-                found |= _ranked(model, train, test, k, threshold)
+                found |= _ranked(model, train, test, k, threshold, seed)
             for name, number_ in found.items():
                 measured[kind.name].setdefault(name, []).append(number_)
             if progress is not None:
@@ -174,9 +174,9 @@ def _rated(kind: Kind, estimates: Vector, test: Ratings, threshold: float) -> di
     return found | {"AUC": measures.auc(estimates, test.values >= threshold)}
 
 
-def _ranked(model: Rater, train: Ratings, test: Ratings, k: int, threshold: float) -> dict[str, float]:
+def _ranked(model: Rater, train: Ratings, test: Ratings, k: int, threshold: float, seed: int) -> dict[str, float]:
     """Means over the users, of rankings over all items that they had not rated in training."""
-    pairs = list(_rankings(model, train, test, threshold))
+    pairs = list(_rankings(model, train, test, threshold, seed))
     if not pairs:
         return {f"NDCG@{k}": float("nan"), f"recall@{k}": float("nan")}
     gains = [(measures.ndcg(scores, liked, k), measures.recall(scores, liked, k)) for scores, liked in pairs]
@@ -185,10 +185,11 @@ def _ranked(model: Rater, train: Ratings, test: Ratings, k: int, threshold: floa
 
 
 def _rankings(
-    model: Rater, train: Ratings, test: Ratings, threshold: float
+    model: Rater, train: Ratings, test: Ratings, threshold: float, seed: int
 ) -> Iterator[tuple[Vector, NDArray[np.bool_]]]:
     """For every user who liked something new among the held-out: scores of all unrated items, and which he liked."""
-    items = sorted({*train.items, *test.items})
+    names = sorted({*train.items, *test.items})
+    items = [names[k] for k in np.random.default_rng(seed).permutation(len(names))]  # ids may tell who came first
     rated, liked = _by_user(train, -np.inf), _by_user(test, threshold)
     for user in sorted(liked):
         fresh = [item for item in items if item not in rated.get(user, ())]
