@@ -128,7 +128,8 @@ class FactorLearner(Learner):
         if self.start is None:
             self.mean += (value - self.mean) / self.count
         i = -1 if user is None else self._slot(self.users, user, "user")
-        self._teach(np.array([i]), np.array([self._slot(self.items, item, "item")]), np.array([value]))
+        j = self._slot(self.items, item, "item")
+        self._teach(np.array([i]), np.array([j]), np.array([value]), self.rates)
         return expected
 
     def expected(self, user: str | None, item: str) -> float:
@@ -138,6 +139,9 @@ class FactorLearner(Learner):
 
     def fit(self, users: Sequence[str], items: Sequence[str], values: Vector, epochs: int = 20, seed: int = 0) -> None:
         """Learn a whole history, `epochs` times in an order shuffled by `seed`; for comparisons, outside of any log.
+
+        Biases are learned once, or come from the start; in passes beyond that all of their steps together count as one
+        pass's. Otherwise the first place in every ranking would be some item that few have rated, and rated high.
 
         Args:
             users: Who, one a value.
@@ -150,10 +154,11 @@ class FactorLearner(Learner):
             self.mean = float(np.mean(values))
         i = np.array([self._slot(self.users, user, "user") for user in users])
         j = np.array([self._slot(self.items, item, "item") for item in items])
-        rng = np.random.default_rng(seed)
-        for _ in range(epochs):
+        rng, again = np.random.default_rng(seed), self.rates._replace(first=0.0, last=self.rates.last / max(epochs, 1))
+        for epoch in range(epochs):
             order = rng.permutation(len(values))
-            self._teach(i[order], j[order], values[order])
+            rates = self.rates if self.start is None and epoch == 0 else again
+            self._teach(i[order], j[order], values[order], rates)
 
     def expectations(self, users: Sequence[str], items: Sequence[str]) -> Vector:
         """r̂ of many pairs, (n,)."""
@@ -175,10 +180,9 @@ class FactorLearner(Learner):
         factor_kernels.predict(i, j, self.mean, self.users.values, self.items.values, out)
         return out
 
-    def _teach(self, i: NDArray[np.int64], j: NDArray[np.int64], values: Vector) -> None:
-        factor_kernels.learn(
-            i, j, values, self.mean, self.users.values, self.items.values, self.users.seen, self.items.seen, *self.rates
-        )
+    def _teach(self, i: NDArray[np.int64], j: NDArray[np.int64], values: Vector, rates: Rates) -> None:
+        users, items = self.users, self.items
+        factor_kernels.learn(i, j, values, self.mean, users.values, items.values, users.seen, items.seen, *rates)
 
     def state(self) -> State:
         """Rows, means and the loss so far."""
