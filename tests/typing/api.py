@@ -8,19 +8,24 @@ from typing import assert_type
 import numpy as np
 
 from croupier import (
+    Catalogue,
+    CataloguePolicy,
     ConstantPolicy,
     CroupierError,
     Decision,
     Drift,
     Engine,
+    FactorLearner,
     Features,
     InverseGapPolicy,
     Outcome,
+    Recommendation,
     RiverLearner,
     SoftmaxPolicy,
     Status,
     UniformPolicy,
     Verification,
+    truncated_svd,
     verify,
 )
 from croupier.behaviour.ingestion import Ingested, ingest
@@ -42,6 +47,19 @@ def loop() -> None:
         engine.choose([1.0, 2.0], ("a", "b"), id="mine")
         engine.flush()
         assert_type(engine.state_hash(), str)
+
+
+def recommending() -> None:
+    films = Catalogue(["a", "b", "c"], np.zeros((3, 2)))
+    policy = CataloguePolicy(start=truncated_svd(["u", "v", "w"], ["a", "b", "c"], [0.0, 1.0, 0.5], rank=1, logit=True))
+    with Engine.open("sqlite://", policy=policy, learner=FactorLearner()) as engine:
+        shown = engine.recommend(unit="u", k=2, context={"hour": 9}, actions=films, exclude=["a"])
+        assert_type(shown, Recommendation)
+        assert_type(shown.actions, tuple[str, ...])
+        assert_type(shown.marginals, tuple[float | None, ...])
+        for decision in shown:
+            assert_type(decision, Decision)
+        assert_type(engine.choose({}, films, unit="u"), Decision)
 
 
 def openings() -> None:

@@ -9,12 +9,23 @@ import orjson
 import pytest
 from scipy.stats import binom
 
-from croupier import Conflict, Engine, InputError, SoftmaxPolicy, Status, UniformPolicy, UnknownDecision, verify
+from croupier import (
+    Conflict,
+    Engine,
+    InputError,
+    SoftmaxPolicy,
+    Status,
+    StoreError,
+    UniformPolicy,
+    UnknownDecision,
+    verify,
+)
 from croupier.ids import counted
 from croupier.recommender import Catalogue
 from croupier_policies import Actions, Policy
 from croupier_policies.lists import enumerated
-from croupier_storage import Fact, Kind, open_storage
+from croupier_storage import Fact, Kind, StoreUnavailable, open_storage
+from croupier_storage.sql import SQLStorage
 
 LISTS = 1500
 ITEMS = Catalogue([f"i{k}" for k in range(6)], np.random.default_rng(0).normal(size=(6, 3)))
@@ -158,3 +169,30 @@ def test_what_is_known_of_a_unit_goes_with_it(url: str) -> None:
         assert engine.recommend(k=2, actions=ITEMS, unit="u1").actions
     assert verify(url).sound
     assert isinstance(ITEMS.actions, Actions)
+
+
+def test_a_list_of_which_a_crash_kept_the_first_place_is_completed(url: str) -> None:
+    with taught(url=url) as engine:
+        engine.choose({"x": 1.0}, ITEMS, id="cut/1", unit="u")  # what is left of a list whose other places were lost
+        shown = engine.recommend(k=3, actions=ITEMS, id="cut", context={"x": 1.0}, unit="u")
+        assert len(set(shown.actions)) == 3
+        assert shown.marginals == (None,) * 3, "its places were drawn from more than one state"
+        assert engine.recommend(k=3, actions=ITEMS, id="cut", context={"x": 1.0}, unit="u").actions == shown.actions
+    assert verify(url).sound
+
+
+def test_lists_go_on_while_the_store_is_away(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any) -> None:
+        raise StoreUnavailable("the disk is full; nothing was written. Free some space")
+
+    with Engine.open(url, learner=None, seed=7, durability="commit", on_store_failure="serve", ids=counted()) as engine:
+        assert engine.recommend(k=2, actions=ITEMS)[0].logged
+        with monkeypatch.context() as patch:
+            patch.setattr(SQLStorage, "append", failing)
+            shown = engine.recommend(k=3, actions=ITEMS)
+            assert not any(decision.logged for decision in shown)
+            assert len(set(shown.actions)) == 3
+            assert engine.reward(shown[2].id, 1.0).status is Status.UNLOGGED
+        with pytest.raises(StoreError):
+            engine.close()
+    assert verify(url).decisions == 2
