@@ -124,13 +124,13 @@ class Standing:
         """Whether closing is what teaches: nothing was learned when a reward came."""
         return rule.aggregate != "first" or not self.rewards
 
-    def effective(self, rule: Rewards) -> float | None:
-        """What a rebase learns of the decision: late rewards in place, corrections made, retractions gone."""
+    def effective(self, rule: Rewards, late: bool = True) -> float | None:
+        """What a rebase learns of the decision: late rewards in place unless `late` is off, corrections made."""
         if self.retracted or not self.learnable:
             return None
         if rule.aggregate != "first" and not self.closed:
             return None
-        return self._outcome(self.rewards + self.late, rule)
+        return self._outcome(self.rewards + (self.late if late else ()), rule)
 
     def _outcome(self, values: Sequence[float], rule: Rewards) -> float | None:
         if self.retracted:

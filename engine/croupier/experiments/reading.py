@@ -74,7 +74,7 @@ def outcomes(storage: Storage, rule: Rewards, after: int, upto: int) -> Iterator
             if about.kind == Kind.DEFAULT or (about.kind == Kind.REWARD and rule.aggregate == "first"):
                 came.setdefault(decision, about.at)
         for fact in batch:
-            reward = told[fact.position].effective(rule)
+            reward = told[fact.position].effective(rule, late=False)  # a closed window stays as it is
             known = reward is not None and fact.position in came
             yield Outcome(fact, reward if known and reward is not None else np.nan, came.get(fact.position, np.nan))
 
@@ -95,7 +95,11 @@ def read(storage: Storage, story: Story, segment: str | None = None) -> Told:
     for fact, reward, came in outcomes(storage, rule, story.start.position, story.upto):
         body = orjson.loads(fact.body or b"{}")
         role = role_of(body)
-        if role is None or role.experiment != story.name or fact.unit is None:
+        if role is None or role.experiment != story.name:
+            continue
+        for name, (p, drawn) in body.get("shadows", {}).items():
+            shadows[name].append((fact.at, float(drawn == fact.action), p, fact.propensity or 0.0, reward))
+        if fact.unit is None:
             continue
         shares, policies[role.variant] = story.in_force(fact.as_of or 0), records.get(fact.policy or 0, "")
         row = fact.unit, variants.index(role.variant), fact.at, reward, came, [shares.get(v, 0.0) for v in variants]
@@ -103,8 +107,6 @@ def read(storage: Storage, story: Story, segment: str | None = None) -> Told:
             columns[name].append(value)
         if segment is not None:
             columns["segment"].append(labels.setdefault(_feature(fact, segment), len(labels)))
-        for name, (p, drawn) in body.get("shadows", {}).items():
-            shadows[name].append((fact.at, float(drawn == fact.action), p, fact.propensity or 0.0, reward))
     events = _events(columns, len(variants))
     said = {name: Shadowed(*np.array(rows, dtype=float).reshape(len(rows), 5).T) for name, rows in shadows.items()}
     return Told(_with_past(storage, story, rule, events), list(labels), policies, said)

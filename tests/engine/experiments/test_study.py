@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from croupier import ConstantPolicy, Engine, EvidenceError, Experiment, Rule, Study, UniformPolicy, study
+from croupier import ConstantPolicy, Engine, EvidenceError, Experiment, Rewards, Rule, Study, UniformPolicy, study
 from croupier.cli import app
 from croupier.experiments.commands import moment
 from croupier.experiments.shadowing import agreement
@@ -133,6 +133,23 @@ def test_a_window_that_the_end_cut_short_is_left_out(url: str) -> None:
     assert sum(arm.met for arm in closed.arms) == 50
     assert len(closed.windows) == 40
     assert ended(closed.story) == "Ended: stopped."
+
+
+def test_a_late_reward_changes_no_closed_window(url: str) -> None:
+    now, rule = 0.0, Rewards(window=5.0, default=0.25)
+    with Engine.open(url, policy=UniformPolicy(), seed=7, learner=None, rewards=rule, clock=lambda: now) as engine:
+        engine.start(Experiment("n", {"old": None, "b": UniformPolicy()}, window=20.0))
+        decision = engine.choose({}, ["a"], unit="u")
+        now = 6.0
+        engine.expire()
+        now = 30.0
+        engine.choose({}, ["a"], unit="other")
+        engine.flush()
+        assert study(url).windows.rewards.tolist() == [0.25]
+        assert engine.reward(decision.id, 1.0).status == "late"
+        engine.rebase()
+        engine.flush()
+        assert study(url).windows.rewards.tolist() == [0.25]
 
 
 def test_a_single_look_waits_for_its_time(log: Path) -> None:
