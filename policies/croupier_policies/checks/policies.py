@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,9 +61,25 @@ def _newcomers(event: Event) -> Event:
 
 
 def check_draws_match_probabilities(make: MakePolicy, decisions: int = 1500) -> None:
-    """In bins of p, drawn frequency equals summed probability; with a floor, the mean of 1/(K·p) is 1.
+    """In bins of p, drawn frequency equals summed probability; with a floor, the mean of 1/(K·p) is 1."""
+    for excess in excesses(make, decisions):
+        assert abs(excess.sum) <= excess.allowed, f"{excess.what}: {excess.sum:+.1f}, allowed ±{excess.allowed:.1f}"
 
-    The sums are martingales, so Bernstein's bound holds while the policy learns from its own draws.
+
+class Excess(NamedTuple):
+    """A sum of centred terms, what chance allows it to be in a right policy, the chance of so much, and its bound."""
+
+    what: str
+    sum: float
+    allowed: float
+    p: float
+    level: float
+
+
+def excesses(make: MakePolicy, decisions: int) -> list[Excess]:
+    """What a policy that learns from its own draws draws too often, by bins of p, and the excess of Σ 1/(K·p).
+
+    The sums are martingales, so Bernstein's bound holds while the policy learns.
     """
     policy, probabilities, drawn = make(), [], []
     for t, event in enumerate(events.changing(decisions)):
@@ -71,28 +88,33 @@ def check_draws_match_probabilities(make: MakePolicy, decisions: int = 1500) -> 
         probabilities.append(p)
         drawn.append(k)
         policy.learn(event.context, event.actions, k, float(event.rewards[k]), float(p[k]))
-    _check_bins(probabilities, drawn)
-    if getattr(policy, "epsilon", 0.0) > 0.0:
-        _check_weights(probabilities, drawn, 1.0 / policy.epsilon)  # type: ignore[attr-defined] # just asked
+    found = _bins(probabilities, drawn)
+    floor = getattr(policy, "epsilon", 0.0)
+    return [*found, _weights(probabilities, drawn, 1.0 / floor)] if floor > 0.0 else found
 
 
-def _check_bins(probabilities: list[Vector], drawn: list[int]) -> None:
+def _bins(probabilities: list[Vector], drawn: list[int]) -> list[Excess]:
     p = np.concatenate(probabilities)
     hits = np.concatenate([np.arange(len(q)) == k for q, k in zip(probabilities, drawn, strict=True)])
     place = np.digitize(p, BINS) - 1
+    found = []
     for b in range(len(BINS)):
         inside = place == b
-        excess = float((hits[inside] - p[inside]).sum())
-        allowed = _bernstein(float((p[inside] * (1.0 - p[inside])).sum()), 1.0, CHANCE / len(BINS))
-        assert abs(excess) <= allowed, f"p near {BINS[b]}: {excess:+.1f} draws too many, allowed ±{allowed:.1f}"
+        excess, variance = float((hits[inside] - p[inside]).sum()), float((p[inside] * (1.0 - p[inside])).sum())
+        found.append(_excess(f"draws too many where p is near {BINS[b]}", excess, variance, 1.0, CHANCE / len(BINS)))
+    return found
 
 
-def _check_weights(probabilities: list[Vector], drawn: list[int], largest: float) -> None:
+def _weights(probabilities: list[Vector], drawn: list[int], largest: float) -> Excess:
     weights = [1.0 / (len(p) * p[k]) for p, k in zip(probabilities, drawn, strict=True)]
     variance = sum(float((1.0 / (len(p) ** 2 * p)).sum()) - 1.0 for p in probabilities)
-    allowed = _bernstein(variance, largest, CHANCE)
-    excess = sum(weights) - len(weights)
-    assert abs(excess) <= allowed, f"mean weight {np.mean(weights):.3f}, allowed 1 ± {allowed / len(weights):.3f}"
+    return _excess("sum of the weights 1/(K·p) - 1", sum(weights) - len(weights), variance, largest, CHANCE)
+
+
+def _excess(what: str, excess: float, variance: float, largest: float, chance: float) -> Excess:
+    size = max(abs(excess) - 1e-9, 0.0)  # of rounding there may be so much
+    p = min(1.0, 2.0 * math.exp(-size * size / (2.0 * (variance + largest * size / 3.0)))) if size else 1.0
+    return Excess(what, excess, _bernstein(variance, largest, chance), p, chance)
 
 
 def _bernstein(variance: float, largest: float, chance: float) -> float:
