@@ -27,7 +27,7 @@ def main(
         found = excesses(partial(kind, **ARGUMENTS.get(name, {})), decisions)
         wrong = [excess for excess in found if abs(excess.sum) > excess.allowed]
         failed |= bool(wrong)
-        worst = min(found, key=lambda excess: excess.p / excess.level)
+        worst = min(found, key=lambda excess: excess.p)
         said = "are as likely as it says" if not wrong else f"are not: {wrong}"
         console.print(
             f"{name:14} {decisions:,} draws {said}; least p {worst.p:.2g}, bound {worst.level:.2g} ({worst.what})"

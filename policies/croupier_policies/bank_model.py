@@ -27,7 +27,8 @@ class BankModel(Model):
     (Herbster & Warmuth 1998, "Tracking the best expert", following instead of mixing.)
 
     Args:
-        members: Models, or their names and configurations; by default ridge models that forget at three rates.
+        members: Models, or their names and configurations; by default ridge models that forget at three rates, each
+            without squares and with.
         memory: After how many rewards an error counts half; 0 forgets none.
         lead: How far behind a member may fall, in units of σ².
         device: See `Model`; of members that are not given as models.
@@ -49,7 +50,7 @@ class BankModel(Model):
         super().__init__(device)
         at_least(1, memory=memory or 1.0)
         self.memory, self.lead = float(memory), float(lead)
-        given = members or [{"name": RidgeModel.name, "config": {"half_life": rate}} for rate in HALF_LIVES]
+        given = members or [_ridge(squares, rate) for squares in (False, True) for rate in HALF_LIVES]
         self.members: list[Model] = [registry.made(Model, member, device=device) for member in given]  # type: ignore[type-abstract] # made concrete
         if len({member.device for member in self.members}) > 1:
             raise PolicyError("the members of a bank must be on one device")
@@ -139,6 +140,10 @@ class BankModel(Model):
         for member, known in zip(self.members, state["members"], strict=True):
             member.restore(known)
         self._losses = state["losses"].tolist()
+
+
+def _ridge(squares: bool, half_life: float) -> dict[str, Any]:
+    return {"name": RidgeModel.name, "config": {"squares": squares, "half_life": half_life}}
 
 
 def _forgets_less(one: Model, other: Model) -> bool:
