@@ -29,7 +29,7 @@ def implementations() -> dict[str, type[Configured]]:
     """Every exported policy and learner, by name.
 
     >>> sorted(implementations())[:3]
-    ['bag', 'constant', 'inverse-gap']
+    ['bag', 'catalogue', 'constant']
     """
     return {**exported(Policy), **exported(Learner)}  # type: ignore[type-abstract] # only the concrete are returned
 
