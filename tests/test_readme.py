@@ -24,5 +24,5 @@ def test_the_code_runs_and_the_log_it_writes_answers(tmp_path: Path) -> None:
 
 def test_every_page_it_points_to_is_there() -> None:
     pages = re.findall(r"\]\((docs/[^)]+)\)", README)
-    assert len(pages) == 8
+    assert len(pages) == 9
     assert all((Path(__file__).parent.parent / page).is_file() for page in pages)

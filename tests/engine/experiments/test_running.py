@@ -109,8 +109,9 @@ def test_rewards_of_the_hold_out_reach_no_learner(tmp_path: Path) -> None:
                     engine.reward(decision.id, value)
             if not isinstance(turned(0.0), float):
                 engine.expire()
+            within = engine.state_hash()  # champion, candidate, shadow, learner, and what is held out
             engine.stop()
-            return engine.state_hash(), held
+            return within + engine.state_hash(), held
 
     (as_it_was, held), (turned, _), (none, _) = (
         play("a.db", lambda value: value),
