@@ -1,7 +1,7 @@
 """A simulated shop: users with tastes that drift, items with features, clicks and purchases.
 
-Nothing in here knows how it is recommended to; every recommender meets the same users at the same times, and what a
-user does with an item at a place is decided by numbers that belong to that visit, that item and that place alone.
+Every recommender meets the same users at the same times, and what a user does at a place is decided by numbers that
+belong to that visit and that place alone: whatever differs, the lists have made.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Shop:
         changed: When each user's taste turns into another one; infinity for most, (users,).
     """
 
-    def __init__(self, users: int = 1_000, items: int = 1_000, visits: int = 80_000, days: int = 10, seed: int = 1):
+    def __init__(self, users: int = 1_000, items: int = 1_000, visits: int = 60_000, days: int = 10, seed: int = 1):
         rng = np.random.default_rng(seed)
         self.seed, self.days = seed, days
         self._items = rng.standard_normal((items, DIMS))
@@ -46,8 +46,9 @@ class Shop:
         self._before, self._after = rng.standard_normal((2, users, DIMS))
         self.known: Array = 0.5 * self._before + rng.standard_normal((users, DIMS))
         self._drift = rng.standard_normal((users, DIMS)) * 0.05  # a day: everyone's taste moves a little
-        self.changed: Array = np.where(rng.random(users) < 0.3, days * rng.uniform(0.4, 0.5, users), np.inf)
         activity = rng.gamma(2.0, 1.0, users)
+        turns = (rng.random(users) < 0.6) & (activity > np.median(activity))
+        self.changed: Array = np.where(turns, days * rng.uniform(0.4, 0.5, users), np.inf)
         who = rng.choice(users, visits, p=activity / activity.sum())
         times = np.sort(rng.uniform(0.0, days, visits))
         self.visits = [Visit(k, float(at), int(user)) for k, (at, user) in enumerate(zip(times, who, strict=True))]
@@ -58,23 +59,24 @@ class Shop:
         taste: Array = now[user] + self._drift[user] * at
         return taste
 
-    def chances(self, user: int, at: float) -> Array:
+    def chances(self, visit: Visit, items: Sequence[int]) -> Array:
         """Probability of a click on each item once it is looked at, σ(BASE + quality + PULL·θ·φ/√DIMS), (items,)."""
-        logits = BASE + self._quality + PULL * (self._items @ self.taste(user, at)) / DIMS**0.5
+        here = list(items)
+        logits = BASE + self._quality[here] + PULL * (self._items[here] @ self.taste(visit.user, visit.at)) / DIMS**0.5
         chances: Array = 1.0 / (1.0 + np.exp(-logits))
         return chances
 
     def respond(self, visit: Visit, shown: Sequence[int]) -> tuple[list[bool], list[bool]]:
         """Clicks and purchases, place by place."""
-        chances = self.chances(visit.user, visit.at)
-        clicks, purchases = [], []
-        for place, item in enumerate(shown):
-            look, click, buy = np.random.default_rng((self.seed, visit.number, item, place)).random(3)
-            clicks.append(bool(look < LOOK[place] and click < chances[item]))
-            purchases.append(clicks[-1] and bool(buy < LIKED))
-        return clicks, purchases
+        look, click, buy = np.random.default_rng((self.seed, visit.number)).random((3, len(shown)))
+        clicks = (look < np.array(LOOK)) & (click < self.chances(visit, shown))
+        return clicks.tolist(), (clicks & (buy < LIKED)).tolist()
+
+    def hit(self, visit: Visit, shown: Sequence[int]) -> float:
+        """Probability of at least one click on a list."""
+        return float(1.0 - np.prod(1.0 - np.array(LOOK) * self.chances(visit, shown)))
 
     def best(self, visit: Visit) -> float:
-        """Probability of a click on the best list."""
-        top = np.sort(self.chances(visit.user, visit.at))[::-1][:DEPTH]
-        return float(1.0 - np.prod(1.0 - np.array(LOOK) * top))
+        """Probability of a hit with the best list."""
+        chances = self.chances(visit, range(len(self.features)))
+        return self.hit(visit, np.argsort(-chances)[:DEPTH].tolist())

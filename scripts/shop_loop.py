@@ -1,0 +1,38 @@
+"""The loop of a recommender on the engine: observe, features, recommend, reward, round and round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from croupier import Catalogue, CataloguePolicy, Engine
+from shop import DEPTH, Shop, Visit
+from shop_peers import Recommender
+
+DAY = 86_400.0
+
+
+class Loop(Recommender):
+    """Every list is drawn by the engine; every click is a reward of its place, every purchase an observation."""
+
+    name = "croupier"
+
+    def __init__(self, shop: Shop, url: str, **options: object) -> None:
+        self._now, self._shop = 0.0, shop
+        names = [f"item-{k}" for k in range(len(shop.features))]
+        self._catalogue = Catalogue(names, shop.features)
+        self.engine = Engine.open(url, policy=CataloguePolicy(), learner=None, seed=7, clock=lambda: self._now)
+
+    def show(self, visit: Visit) -> list[int]:
+        """A list drawn without replacement."""
+        self._now = visit.at * DAY
+        self._shown = self.engine.recommend(k=DEPTH, actions=self._catalogue, unit=f"user-{visit.user}")
+        return [int(action[5:]) for action in self._shown.actions]
+
+    def seen(self, visit: Visit, shown: Sequence[int], clicks: Sequence[bool], purchases: Sequence[bool]) -> None:
+        """Said at once, place by place."""
+        for decision, click in zip(self._shown, clicks, strict=True):
+            self.engine.reward(decision.id, float(click))
+
+    def close(self) -> None:
+        """Give the store back."""
+        self.engine.close()
