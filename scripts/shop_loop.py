@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from croupier import Catalogue, CataloguePolicy, Engine
+from croupier import Catalogue, CataloguePolicy, Engine, Features
 from shop import DEPTH, Shop, Visit
 from shop_peers import Recommender
 
@@ -20,7 +20,14 @@ class Loop(Recommender):
         self._now, self._shop = 0.0, shop
         names = [f"item-{k}" for k in range(len(shop.features))]
         self._catalogue = Catalogue(names, shop.features)
-        self.engine = Engine.open(url, policy=CataloguePolicy(), learner=None, seed=7, clock=lambda: self._now)
+        features = Features(
+            kinds=("click", "purchase"), half_lives=(DAY,), vectors={"image": shop.features.shape[1]}, units=len(shop.known)
+        )
+        self.engine = Engine.open(
+            url, policy=CataloguePolicy(), features=features, learner=None, seed=7, clock=lambda: self._now
+        )
+        for name, image in zip(names, shop.features, strict=True):
+            self.engine.observe(None, "stocked", name, image=image)
 
     def show(self, visit: Visit) -> list[int]:
         """A list drawn without replacement."""
@@ -30,8 +37,13 @@ class Loop(Recommender):
 
     def seen(self, visit: Visit, shown: Sequence[int], clicks: Sequence[bool], purchases: Sequence[bool]) -> None:
         """Said at once, place by place."""
-        for decision, click in zip(self._shown, clicks, strict=True):
+        unit = f"user-{visit.user}"
+        for decision, click, purchase in zip(self._shown, clicks, purchases, strict=True):
             self.engine.reward(decision.id, float(click))
+            if click:
+                self.engine.observe(unit, "click", decision.action)
+            if purchase:
+                self.engine.observe(unit, "purchase", decision.action)
 
     def close(self) -> None:
         """Give the store back."""

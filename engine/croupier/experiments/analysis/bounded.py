@@ -47,7 +47,7 @@ def bernstein_sequence(
         raise InputError(f"a variant had a smaller probability than the floor {floor} that was declared")
     bound = largest / floor
     x = (_scored(pair, y) + bound) / (2 * bound)
-    centre, reach, least = _bernstein(x, alpha)
+    centre, reach, least = mean_sequence(x, alpha)
     low, high = (np.clip(end, 0, 1) * 2 * bound - bound for end in (centre - reach, centre + reach))
     sides: Matrix = np.column_stack([1 - pair.treated, pair.treated])
     at, units, value = windows.closes[pair.row], np.cumsum(sides, axis=0), centre * 2 * bound - bound
@@ -58,8 +58,16 @@ def _scored(pair: Pair, y: Vector) -> Vector:
     return y * (pair.treated / pair.p - (1 - pair.treated) / (1 - pair.p))
 
 
-def _bernstein(x: Vector, alpha: float) -> tuple[Vector, Vector, Vector]:
-    """Centre and reach of the interval for the mean of x in 0…1, and the p-value of the mean ½, after each row."""
+def mean_sequence(x: Vector, alpha: float) -> tuple[Vector, Vector, Vector]:
+    """Centre and reach of the interval for the mean of x in 0…1, and the p-value of the mean ½, after each row.
+
+    The rows may depend on those before: what is covered, at all times together with probability at least 1 − α, is
+    the mean of the expectations of each row given the past, weighted by λ; see `bernstein_sequence`.
+
+    Args:
+        x: Rows in order of time, shape (n,), each in 0…1.
+        alpha: α.
+    """
     t = np.arange(1.0, len(x) + 1)
     mean = (0.5 + np.cumsum(x)) / (t + 1)
     before = np.concatenate([[0.5], mean[:-1]])
