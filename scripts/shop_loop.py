@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from croupier import Catalogue, CataloguePolicy, Engine, Features
+from croupier import Catalogue, CataloguePolicy, Drift, Engine, Features, RiverLearner
 from shop import DEPTH, Shop, Visit
 from shop_peers import Recommender
 
@@ -16,15 +16,19 @@ class Loop(Recommender):
 
     name = "croupier"
 
-    def __init__(self, shop: Shop, url: str, **options: object) -> None:
-        self._now, self._shop = 0.0, shop
+    def __init__(self, shop: Shop, url: str, drift: bool = False) -> None:
+        self._now = 0.0
         names = [f"item-{k}" for k in range(len(shop.features))]
         self._catalogue = Catalogue(names, shop.features)
-        features = Features(
-            kinds=("click", "purchase"), half_lives=(DAY,), vectors={"image": shop.features.shape[1]}, units=len(shop.known)
-        )
+        width, users = shop.features.shape[1], len(shop.known)
         self.engine = Engine.open(
-            url, policy=CataloguePolicy(), features=features, learner=None, seed=7, clock=lambda: self._now
+            url,
+            policy=CataloguePolicy(),
+            features=Features(kinds=("click", "purchase"), half_lives=(DAY,), vectors={"image": width}, units=users),
+            learner=RiverLearner.for_range((0.0, 1.0)) if drift else None,
+            drift=Drift() if drift else None,
+            seed=7,
+            clock=lambda: self._now,
         )
         for name, image in zip(names, shop.features, strict=True):
             self.engine.observe(None, "stocked", name, image=image)
