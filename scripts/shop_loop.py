@@ -36,7 +36,9 @@ class Loop(Recommender):
     def show(self, visit: Visit) -> list[int]:
         """A list drawn without replacement."""
         self._now = visit.at * DAY
-        self._shown = self.engine.recommend(k=DEPTH, actions=self._catalogue, unit=f"user-{visit.user}")
+        self._shown = self.engine.recommend(
+            k=DEPTH, actions=self._catalogue, unit=f"user-{visit.user}", id=f"visit-{visit.number}"
+        )
         return [int(action[5:]) for action in self._shown.actions]
 
     def seen(self, visit: Visit, shown: Sequence[int], clicks: Sequence[bool], purchases: Sequence[bool]) -> None:
