@@ -5,6 +5,7 @@
 # make coverage  coverage of the intervals over many simulated logs (make test does some)
 # make calibration  every policy's draws over 100,000 decisions
 # make experiments  the promises about experiments, in full number; one from start to promotion on a real set
+# make case   a shop whose users change their taste: the loop beside a nightly filter and popularity
 # make simulate  the reference simulations;  make bakeoff  classification sets as bandits beside Vowpal Wabbit
 # make test-gpu  the policy suites on a GPU, where there is one
 # make docs   the reference pages, into site/
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash coverage calibration experiments bakeoff simulate docs test-gpu clean
+.PHONY: help demo test lint bench crash coverage calibration experiments case bakeoff simulate docs test-gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -73,6 +74,9 @@ calibration: $(VENV)/test
 experiments: $(VENV)/test
 	$(BIN)/python scripts/experiment.py
 	$(BIN)/python scripts/experiment_proofs.py
+
+case: $(VENV)/test
+	$(BIN)/python scripts/case_study.py
 
 simulate: $(VENV)/test
 	$(BIN)/python scripts/simulate.py
