@@ -56,7 +56,7 @@ def main(
             "random": lambda: Chance(shop),
         }
         played = {name: play(shop, make(), progress, name) for name, make in makers.items()}
-    figures = {name: told(shop, one) for name, one in played.items()}
+    figures: dict[str, Any] = {name: told(shop, one) for name, one in played.items()}
     figures["margin"] = margin(played)
     (folder / "case.json").write_text(json.dumps(figures, indent=1))
     show(figures, played, shop)
@@ -98,7 +98,8 @@ def reaction(shop: Shop, played: Played) -> tuple[float, list[float]]:
 
     The probability of a hit with the list that was shown, known in a simulation, says the same with less noise.
     """
-    before, after, count = [], defaultdict(list), defaultdict(int)
+    before: list[float] = []
+    after, count = defaultdict[int, list[float]](list), defaultdict[int, int](int)
     for visit, chance in zip(shop.visits, played.chances, strict=True):
         change = shop.changed[visit.user]
         if change - 1.0 <= visit.at < change:

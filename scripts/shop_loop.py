@@ -20,11 +20,16 @@ class Loop(Recommender):
         self._now = 0.0
         names = [f"item-{k}" for k in range(len(shop.features))]
         self._catalogue = Catalogue(names, shop.features)
-        width, users = shop.features.shape[1], len(shop.known)
+        features = Features(
+            kinds=("click", "purchase"),
+            half_lives=(DAY / 4, 2 * DAY),  # a taste that turned is seen within days, a steady one over more
+            vectors={"image": shop.features.shape[1]},
+            units=len(shop.known),
+        )
         self.engine = Engine.open(
             url,
             policy=CataloguePolicy(),
-            features=Features(kinds=("click", "purchase"), half_lives=(DAY,), vectors={"image": width}, units=users),
+            features=features,
             learner=RiverLearner.for_range((0.0, 1.0)) if drift else None,
             drift=Drift() if drift else None,
             seed=7,

@@ -39,6 +39,7 @@ class Observing(Core):
             Conflict: The key was used for something else.
             StoreError: The store has failed. What is observed during an outage is not kept.
 
+        >>> from croupier import Engine
         >>> with Engine.open("sqlite://", seed=7, learner=None) as engine:
         ...     engine.observe("user-17", "rate", "film-3", stars=4, at=1.7e9)
         1
