@@ -6,15 +6,12 @@ from collections.abc import Sequence
 
 from croupier import Catalogue, CataloguePolicy, Drift, Engine, Features, RiverLearner
 from shop import DEPTH, Shop, Visit
-from shop_peers import Recommender
 
 DAY = 86_400.0
 
 
-class Loop(Recommender):
+class Loop:
     """Every list is drawn by the engine; every click is a reward of its place, every purchase an observation."""
-
-    name = "croupier"
 
     def __init__(self, shop: Shop, url: str, drift: bool = False) -> None:
         self._now = 0.0
@@ -55,6 +52,9 @@ class Loop(Recommender):
                 self.engine.observe(unit, "click", decision.action)
             if purchase:
                 self.engine.observe(unit, "purchase", decision.action)
+
+    def night(self) -> None:
+        """Nothing waits for it."""
 
     def close(self) -> None:
         """Give the store back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +11,11 @@ from numpy.typing import NDArray
 from shop import DEPTH, Shop, Visit
 
 
-class Recommender:
+class Recommender(Protocol):
     """Shows a list to a visitor, and learns from what comes back."""
-
-    name: str
 
     def show(self, visit: Visit) -> list[int]:
         """DEPTH different items, in order."""
-        raise NotImplementedError
 
     def seen(self, visit: Visit, shown: Sequence[int], clicks: Sequence[bool], purchases: Sequence[bool]) -> None:
         """What the visitor did."""
@@ -29,10 +27,8 @@ class Recommender:
         """The end."""
 
 
-class Chance(Recommender):
-    """Any items."""
-
-    name = "random"
+class Chance:
+    """Any items, whatever comes back."""
 
     def __init__(self, shop: Shop) -> None:
         self._items, self._rng = len(shop.features), np.random.default_rng(11)
@@ -41,11 +37,18 @@ class Chance(Recommender):
         """Drawn evenly."""
         return [int(item) for item in self._rng.choice(self._items, DEPTH, replace=False)]
 
+    def seen(self, visit: Visit, shown: Sequence[int], clicks: Sequence[bool], purchases: Sequence[bool]) -> None:
+        """Nothing is learned."""
 
-class Popularity(Recommender):
+    def night(self) -> None:
+        """Nothing is trained."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Popularity(Chance):
     """The items with the highest share of clicks so far, up to the last visit; one place in ten is explored."""
-
-    name = "popularity"
 
     def __init__(self, shop: Shop) -> None:
         self._clicks = np.full(len(shop.features), 1.0)
@@ -64,7 +67,7 @@ class Popularity(Recommender):
             self._clicks[item] += click
 
 
-class Nightly(Recommender):
+class Nightly(Chance):
     """Implicit alternating least squares over all clicks so far, trained anew every night; popularity before the first.
 
     Confidence 1 + 20·clicks, 16 factors: the best of six settings that were tried here.
@@ -72,7 +75,6 @@ class Nightly(Recommender):
     Source: Hu, Koren & Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
     """
 
-    name = "nightly filter"
     FACTORS, RIDGE, WEIGHT, SWEEPS = 16, 10.0, 20.0, 8
 
     def __init__(self, shop: Shop) -> None:

@@ -10,7 +10,7 @@ from croupier.errors import EvidenceError, InputError, storing
 from croupier.experiments.analysis.guardrails import Guardrail
 from croupier.experiments.pieces import HOLDOUT
 from croupier.experiments.promotion import Action, Evidence, Rule, Ruling
-from croupier.experiments.study import studied
+from croupier.experiments.study import study
 from croupier.live import Live
 
 
@@ -21,7 +21,7 @@ def judge(live: Live, variant: str, rule: Rule, spent: bool, level: float) -> Ru
         raise InputError(f"{variant!r} is no candidate of {running.name!r}; it has {sorted(running.candidates)}")
     with storing():
         live.settled()
-        contrast = (found := studied(live.storage, running.name, level=level, offline=False)).contrast(variant)
+        contrast = (found := study(live.storage, running.name, level=level, offline=False)).contrast(variant)
     declared = [Guardrail(name, margin) for name, margin in running.said["guardrails"].items()]
     evidence = Evidence(
         contrast.difference.last,

@@ -166,9 +166,12 @@ class Live:
     def _said(self, asked: Asked, role: Role | None, drawn: int, u: float) -> dict[str, Any]:
         """What a decision says beside its columns; shadows draw with the same uniform number."""
         said: dict[str, Any] = {} if role is None else role._asdict()
-        said |= {"deferred": True} if asked.deferred else {}
-        said |= {"features": True} if asked.featured else {}
-        said |= {"without": asked.candidates.without} if asked.candidates.without else {}
+        if asked.deferred:
+            said["deferred"] = True
+        if asked.featured:
+            said["features"] = True
+        if asked.candidates.without:
+            said["without"] = asked.candidates.without
         for name, policy in self.fold.shadows():
             p = self.vector(policy, asked)
             said.setdefault("shadows", {})[name] = [float(p[drawn]), asked.candidates.actions.ids[draw(p, u)]]

@@ -20,11 +20,11 @@ from croupier_storage import Kind
 
 def start(live: Live, experiment: Experiment) -> int:
     """Begin an experiment; returns the position of its fact."""
-    _check(live, experiment)
     policies = {name: policy.fresh() for name, policy in experiment.policies.items()}
-    given = live.fold.given
-    live.fold.given = given._replace(others=(*given.others, *policies.values()))
-    with live.rebasing, storing():
+    with live.rebasing, storing():  # nobody else begins one meanwhile
+        _check(live, experiment)
+        given = live.fold.given
+        live.fold.given = given._replace(others=(*given.others, *policies.values()))
         said, taught = orjson.loads(canonical_json(experiment.said())), policies  # in the order of the log
         if experiment.taught:
             said["upto"] = effective = live.settled()
@@ -40,14 +40,13 @@ def start(live: Live, experiment: Experiment) -> int:
 def _check(live: Live, experiment: Experiment) -> None:
     if live.fold.running is not None:
         raise NotNow(f"the experiment {live.fold.running.name!r} is running; a unit is in one at a time: stop it first")
-    with storing():
-        live.settled()
-        for fact in live.storage.facts(kinds=[Kind.EXPERIMENT.value]):
-            if orjson.loads(fact.body or b"{}").get("name") == experiment.name:
-                raise InputError(
-                    f"the log has an experiment {experiment.name!r} already (position {fact.position}); its units "
-                    "would be counted into both: give a new name"
-                )
+    live.settled()
+    for fact in live.storage.facts(kinds=[Kind.EXPERIMENT.value]):
+        if orjson.loads(fact.body or b"{}").get("name") == experiment.name:
+            raise InputError(
+                f"the log has an experiment {experiment.name!r} already (position {fact.position}); its units "
+                "would be counted into both: give a new name"
+            )
     rule = live.configuration.rewards
     if rule.window is not None and (rule.aggregate != "first" or rule.default) and experiment.window <= rule.window:
         raise InputError(

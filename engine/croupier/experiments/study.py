@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ LOOKS = 60
 
 
 def study(
-    url: str,
+    store: str | Storage,
     name: str | None = None,
     *,
     metrics: Sequence[str] = (),
@@ -41,17 +42,19 @@ def study(
     level: float = 0.95,
     until: float | None = None,
     fixed_horizon: float | None = None,
+    offline: bool = True,
 ) -> Study:
     """Analyse an experiment of a log: every effect with a confidence sequence, to be looked at as often as one likes.
 
     Args:
-        url: The store; it is read only, and may be open elsewhere.
+        store: The URL of a store, which is read only and may be open elsewhere; or one that is open here.
         name: Of the experiment; the last one by default.
         metrics: Further ones than the reward, as `Experiment.guardrails` names them.
         segment: A feature of the context; it must be chosen before the outcomes are looked at.
         level: Of the intervals.
         until: The time of the last look; the latest in the log by default, and never after the experiment's end.
         fixed_horizon: Also a test for one look at this time, which must have been set beforehand.
+        offline: Whether to tell what shadows would have earned, too.
 
     Raises:
         EvidenceError: There is no such experiment, or the time of the one look has not come.
@@ -72,32 +75,8 @@ def study(
     >>> found.contrast("b").difference.last.low > 0
     True
     """
-    with storing(), open_storage(url, create=False, read_only=True) as storage:
-        return studied(
-            storage,
-            name,
-            metrics=metrics,
-            segment=segment,
-            level=level,
-            until=until,
-            fixed_horizon=fixed_horizon,
-        )
-
-
-def studied(
-    storage: Storage,
-    name: str | None = None,
-    *,
-    metrics: Sequence[str] = (),
-    segment: str | None = None,
-    level: float = 0.95,
-    until: float | None = None,
-    fixed_horizon: float | None = None,
-    offline: bool = True,
-) -> Study:
-    """`study` of a store that is open; `offline` says whether shadows are also evaluated."""
     checked_level(level)
-    with storing():
+    with storing(), _opened(store) as storage:
         told_of = story(storage, name)
         configuration = Configuration.stored(storage.settings())
         told = read(storage, told_of, segment)
@@ -125,6 +104,15 @@ def studied(
         offline=_offline(told.shadows, configuration.reward_range, level) if offline else None,
         level=level,
     )
+
+
+@contextmanager
+def _opened(store: str | Storage) -> Iterator[Storage]:
+    if isinstance(store, Storage):
+        yield store
+    else:
+        with open_storage(store, create=False, read_only=True) as storage:
+            yield storage
 
 
 def _pairs(story: Story) -> list[tuple[str, str]]:

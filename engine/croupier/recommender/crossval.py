@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from croupier.errors import InputError
 from croupier.recommender import measures
-from croupier.recommender.raters import Rater
+from croupier.recommender.raters import OnlineRater, Rater
 from croupier.recommender.ratings import Ratings
 from croupier_policies import Vector
 
@@ -137,7 +137,7 @@ def along_time(
     if not 0.0 <= warm < 1.0 or len(ratings) - first < stretches:
         raise InputError(f"warm={warm} leaves fewer ratings than the {stretches} stretches asked for")
     history, rest = (ratings.take(rows) for rows in np.split(np.arange(len(ratings)), [first]))
-    online = [kind for kind in models if kind.online]
+    online = [kind for kind in models if issubclass(kind, OnlineRater)]
     measured: dict[str, dict[str, list[float]]] = {kind.name: {} for kind in online}
     for number, kind in enumerate(online):
         model = kind(ratings.low, ratings.high, seed)
@@ -155,7 +155,7 @@ def _telling(progress: Progress | None, before: int, total: int) -> Callable[[in
     return lambda done: None if progress is None else progress(before + done, total)
 
 
-def _learned(model: Rater, rest: Ratings, tell: Callable[[int], None]) -> Vector:
+def _learned(model: OnlineRater, rest: Ratings, tell: Callable[[int], None]) -> Vector:
     estimates = np.empty(len(rest))
     for t, (user, item, value) in enumerate(zip(rest.users, rest.items, rest.values.tolist(), strict=True)):
         estimates[t] = model.learn(user, item, value)

@@ -21,13 +21,11 @@ class Rater(ABC):
     Attributes:
         name: What it is called in tables.
         package: Of whoever made it; it must be installed.
-        online: Whether it learns one rating at a time.
         rates: Whether its estimates are ratings; if not, they only rank.
     """
 
     name: ClassVar[str]
     package: ClassVar[str] = "croupier"
-    online: ClassVar[bool] = True
     rates: ClassVar[bool] = True
 
     @abstractmethod
@@ -42,12 +40,16 @@ class Rater(ABC):
     def estimate(self, users: Sequence[str], items: Sequence[str]) -> Vector:
         """Estimated ratings of pairs, in their own units, within their range."""
 
+
+class OnlineRater(Rater):
+    """A model that also learns one rating at a time."""
+
+    @abstractmethod
     def learn(self, user: str, item: str, value: float) -> float:
         """Estimate one rating, then learn it; the estimate."""
-        raise NotImplementedError
 
 
-class Factors(Rater):
+class Factors(OnlineRater):
     """`FactorLearner`, started from the truncated decomposition of the history it is fitted to, then twenty passes."""
 
     name = "factors"
@@ -83,7 +85,7 @@ class Biases(Factors):
     rank = 0
 
 
-class Mean(Rater):
+class Mean(OnlineRater):
     """The mean of all ratings; the yardstick."""
 
     name = "mean"
@@ -106,7 +108,7 @@ class Mean(Rater):
         return before
 
 
-class Popularity(Rater):
+class Popularity(OnlineRater):
     """How often an item was rated: ranks all users alike."""
 
     name = "popularity"
@@ -134,7 +136,6 @@ class Likes(Rater):
     """The truncated decomposition of who liked what, as it stands: ranks, and estimates no ratings."""
 
     name = "likes"
-    online = False
     rates = False
 
     def __init__(self, low: float, high: float, seed: int) -> None:
@@ -154,7 +155,7 @@ class Likes(Rater):
         return self.model.expectations(users, items)
 
 
-class RiverFactors(Rater):
+class RiverFactors(OnlineRater):
     """River's `reco.BiasedMF` with its own defaults; a history is learned in one pass, as a stream is."""
 
     name = "river BiasedMF"
@@ -188,7 +189,6 @@ class SurpriseSVD(Rater):
 
     name = "surprise SVD"
     package = "surprise"
-    online = False
 
     def __init__(self, low: float, high: float, seed: int) -> None:
         import surprise  # type: ignore[import-not-found,unused-ignore] # an optional peer

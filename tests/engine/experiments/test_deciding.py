@@ -10,7 +10,7 @@ import pytest
 from croupier import ConstantPolicy, Engine, EvidenceError, Experiment, InputError, NotNow, Rule, UniformPolicy, verify
 from croupier.experiments.promotion import Action
 from croupier.experiments.story import story
-from croupier.experiments.study import studied
+from croupier.experiments.study import study
 from croupier.ids import counted
 from croupier_storage import open_storage
 
@@ -66,7 +66,7 @@ def test_a_good_candidate_grows_and_is_promoted_on_the_evidence_that_is_logged(u
         end = story(storage).end
         assert end is not None
         assert b"effect at least" in (end.body or b"")
-        effect = studied(storage).contrast("new").difference
+        effect = study(storage).contrast("new").difference
         assert effect.low[-1] > 0.0
         assert effect.low[-1] < 0.3 < effect.high[-1]
 

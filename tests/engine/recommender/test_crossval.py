@@ -16,7 +16,7 @@ from croupier import Engine, InputError, UniformPolicy
 from croupier.cli import app
 from croupier.recommender import measures
 from croupier.recommender.crossval import along_time, by_folds, splits
-from croupier.recommender.raters import KINDS, Rater, chosen
+from croupier.recommender.raters import KINDS, OnlineRater, chosen
 from croupier.recommender.ratings import Ratings, from_file, from_store, ratings
 from croupier_policies import Vector
 
@@ -77,7 +77,7 @@ def test_models_see_the_other_folds_only_and_factors_rate_best() -> None:
 
 
 def test_progressive_estimates_have_not_seen_their_rating() -> None:
-    class Oracle(Rater):
+    class Oracle(OnlineRater):
         """Knows what it was taught, and nothing else."""
 
         name = "oracle"

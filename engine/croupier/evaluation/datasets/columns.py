@@ -151,7 +151,8 @@ def numbers(column: NDArray[np.generic], name: str) -> Vector:
     """A column as float64, an empty text as NaN. Raises EvidenceError where it holds what is no number."""
     try:
         if column.dtype.kind in "UO":
-            column = np.where((column == "") | (column == None), "nan", column)  # noqa: E711
+            texts = ["nan" if value is None or value == "" else value for value in column.tolist()]
+            return np.array(texts, dtype=np.float64)
         return column.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise EvidenceError(f"the column {name!r} holds what is no number: {error}") from error
