@@ -58,6 +58,7 @@ class BankModel(Model):
         self._losses = [0.0] * len(self.members)
         self._kept = 0.5 ** (1.0 / self.memory) if self.memory else 1.0
         self._slower = [[m for m, other in enumerate(self.members) if _forgets_less(other, it)] for it in self.members]
+        self._adopts = any(self._slower)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, without `device`."""
@@ -102,7 +103,7 @@ class BankModel(Model):
 
     def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any) -> Vector:
         """Every member learns the batch; one event after another where members may adopt each other's knowledge."""
-        if any(self._slower):
+        if self._adopts:
             return super().learn_batch(contexts, actions, indices, rewards)
         expected = [member.learn_batch(contexts, actions, indices, rewards) for member in self.members]
         events = zip(arrays.to_host(rewards).tolist(), np.stack(expected, axis=1).tolist(), strict=True)
@@ -113,7 +114,8 @@ class BankModel(Model):
         leader = self._leader
         for m, mean in enumerate(expected):
             self._losses[m] = self._kept * self._losses[m] + (reward - mean) ** 2
-        self._adopt()
+        if self._adopts:
+            self._adopt()
         return expected[leader]
 
     def discount(self, keep: float, action: str | None = None) -> None:

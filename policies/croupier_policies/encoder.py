@@ -82,7 +82,7 @@ class Encoder:
 
     def admit(self, array: Vector, room: int | None = None) -> Scaler | None:
         """Make place for an array, which the scaler has then to observe; None where it is ignored."""
-        if not self.fits(array, self._limit(room)):
+        if array.shape[0] != self.width and not self.fits(array, self._limit(room)):
             self.ignored += 1
             return None
         if self.width is None:
