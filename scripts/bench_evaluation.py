@@ -102,9 +102,10 @@ def ours(columns: Columns) -> list[tuple[float, float, float]]:
 
 def reduced(log: Feedback) -> Columns:
     """What the estimators need of the tables."""
-    row, target, model = np.arange(len(log.action)), log.target[:, :, 0], log.model[:, :, 0]
+    target, model = log.target[:, :, 0], log.model[:, :, 0]
+    drawn = np.arange(len(target)) * target.shape[1] + log.action  # places in the tables, row by row
     v = np.einsum("ij,ij->i", target, model)
-    return Columns(target[row, log.action] / log.pscore, log.reward, model[row, log.action], v)
+    return Columns(target.ravel().take(drawn) / log.pscore, log.reward, model.ravel().take(drawn), v)
 
 
 def their_bootstrap(log: Feedback, draws: int) -> list[float]:
