@@ -6,17 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from croupier_policies.base import Vector
 from croupier_policies.crossed_arithmetic import CrossedArithmetic
+from croupier_policies.dense import Dense, Slots
 from croupier_policies.exploration import Array, Estimates, Law
 from croupier_policies.noise import Noise
 from croupier_policies.reference import Posterior, Projection
 from croupier_policies.scaler import Encoded, Scaler
-
-Slots = NDArray[np.int64]
 
 
 class Arithmetic(ABC):
@@ -49,25 +45,15 @@ class Arithmetic(ABC):
     def explore(self, law: Law, estimates: Estimates) -> Vector:
         """The law's probabilities, on the host."""
 
-    def choose_dense(
-        self, law: Law, x: Vector, scaler: Scaler, columns: int, posterior: Posterior, noise: Noise, slots: Slots
-    ) -> Vector:
-        """The law's probabilities for an array context that all actions share."""
-        mean, sd = self.scores([scaler.encode(x)], columns, posterior, noise.mean_reward, slots)
-        return self.explore(law, Estimates(mean, sd, noise.sigma, noise.count))
-
-    def learn_dense(
-        self, x: Vector, scaler: Scaler, columns: int, posterior: Posterior, slot: int, reward: float
-    ) -> tuple[float, float, float]:
-        """Count an array context, take one ridge step; xᵀA⁻¹x, θᵀx and θ1ᵀx before it."""
-        scaler.observe(x)
-        return self.ridge_step(scaler.encode(x), columns, posterior, slot, reward)
+    def dense(self, scaler: Scaler, columns: int, posterior: Posterior, noise: Noise) -> Dense:
+        """What is known of array contexts, put together."""
+        return Dense(self, scaler, columns, posterior, noise)
 
     @abstractmethod
     def learn_rows(
         self, X: Vector, scaler: Scaler, columns: int, posterior: Posterior, slots: Slots, rewards: Vector
     ) -> Vector:
-        """`learn_dense` of one array context after another, (B, n); what it returns, (3, B), on the host."""
+        """Count array contexts, (B, n), and take a step for each; what `ridge_step` gives, (3, B), on the host."""
 
     def ridge_step(
         self, row: Encoded, columns: int, posterior: Posterior, slot: int, reward: float

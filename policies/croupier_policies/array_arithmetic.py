@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from croupier_policies import arrays, reference
-from croupier_policies.arithmetic import Arithmetic, Slots
+from croupier_policies.arithmetic import Arithmetic
 from croupier_policies.base import Vector
 from croupier_policies.crossed_arithmetic import ArrayCrossed
+from croupier_policies.dense import Slots
 from croupier_policies.exploration import Array, Estimates, Law
 from croupier_policies.reference import Posterior, Projection
 from croupier_policies.scaler import Encoded, Scaler

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from croupier_policies import dense_kernels, forgetting_kernels, kernels
-from croupier_policies.arithmetic import Arithmetic, Slots
+from croupier_policies import forgetting_kernels, kernels
+from croupier_policies.arithmetic import Arithmetic
 from croupier_policies.base import Vector
+from croupier_policies.bound import Bound
 from croupier_policies.crossed_arithmetic import CompiledCrossed
+from croupier_policies.dense import Dense, Slots
 from croupier_policies.exploration import Array, Estimates, Law
 from croupier_policies.noise import Noise
 from croupier_policies.reference import Posterior, Projection
@@ -60,30 +62,16 @@ class Compiled(Arithmetic):
         law.compiled.law(*estimates, *law.parameters, out)
         return out
 
-    def choose_dense(
-        self, law: Law, x: Vector, scaler: Scaler, columns: int, posterior: Posterior, noise: Noise, slots: Slots
-    ) -> Vector:
-        """All in one kernel where the law has one."""
-        if law.compiled is None:
-            return super().choose_dense(law, x, scaler, columns, posterior, noise, slots)
-        p: Vector = law.compiled.choose(
-            x, *scaler, *posterior, noise.mean_reward, slots, noise.sigma, noise.count, *law.parameters
-        )
-        return p
-
-    def learn_dense(
-        self, x: Vector, scaler: Scaler, columns: int, posterior: Posterior, slot: int, reward: float
-    ) -> tuple[float, float, float]:
-        """All in one kernel."""
-        P, theta, theta1, _ = posterior
-        quadratic, predicted, predicted1 = dense_kernels.learn(x, *scaler, P, theta, theta1, columns, slot, reward)
-        return quadratic, predicted, predicted1
+    def dense(self, scaler: Scaler, columns: int, posterior: Posterior, noise: Noise) -> Dense:
+        """By their addresses."""
+        return Bound(self, scaler, columns, posterior, noise)
 
     def learn_rows(
         self, X: Vector, scaler: Scaler, columns: int, posterior: Posterior, slots: Slots, rewards: Vector
     ) -> Vector:
-        """All in one kernel, event by event: the same bits."""
-        P, theta, theta1, _ = posterior
+        """One after another."""
         out = np.empty((3, X.shape[0]))
-        dense_kernels.learn_rows(X, *scaler, P, theta, theta1, columns, slots, rewards, out)
+        for t, (x, slot, reward) in enumerate(zip(X, slots.tolist(), rewards.tolist(), strict=True)):
+            scaler.observe(x)
+            out[:, t] = self.ridge_step(scaler.encode(x), columns, posterior, slot, reward)
         return out

@@ -47,12 +47,13 @@ class Encoder:
 
     def _set_arrays(self, width: int | None, start: int, rows: int, mean: Vector, m2: Vector) -> None:
         self.width, self._start = width, start  # of an array, once one was observed; the first of its columns
-        self.rows, self._mean, self._m2 = rows, mean, m2  # arrays observed, and their moments
+        self._rows = np.array([rows], dtype=np.int64)  # arrays observed
+        self._mean, self._m2 = mean, m2  # their moments
         waves = self._waves.count
         own = np.arange(start, start + self._per_number * mean.shape[0])
         self._dense = np.concatenate([np.arange(1 + waves), own]) if width is not None else np.zeros(1, np.int64)
         self._matrix = self._waves.matrix(start, mean.shape[0]) if width is not None else np.zeros((1, 0))
-        self._scaler = Scaler(mean, m2, rows, self._matrix, self._dense)
+        self._scaler = Scaler(mean, m2, self._rows, self._matrix, self._dense)
 
     def encode(self, row: Row) -> Encoded:
         """The vector of a row under the statistics so far. Raises PolicyError for an array that does not fit."""
@@ -89,8 +90,6 @@ class Encoder:
             width = array.shape[0]
             self._set_arrays(width, self.size, 0, np.zeros(width), np.zeros(width))
             self.size += self._per_number * width
-        self.rows += 1
-        self._scaler = Scaler(self._mean, self._m2, self.rows, self._matrix, self._dense)
         return self._scaler
 
     def fits(self, array: Vector, limit: int) -> bool:
@@ -163,7 +162,7 @@ class Encoder:
             "strings": [[name, value, column] for (name, value), column in self._strings.items()],
             "width": self.width,
             "start": self._start,
-            "rows": self.rows,
+            "rows": int(self._rows[0]),
             "mean": self._mean.copy(),
             "m2": self._m2.copy(),
         }

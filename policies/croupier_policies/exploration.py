@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from croupier_policies import dense_kernels, law_kernels, laws
+from croupier_policies import bound_kernels, law_kernels, laws
 from croupier_policies.errors import PolicyError
 
 Array = Any  # of whichever namespace
@@ -26,7 +26,7 @@ class Compiled(NamedTuple):
     """Kernels of a law, called with its `parameters`."""
 
     law: Callable[..., Any]
-    choose: Callable[..., Any]  # encoding, scores and law in one
+    choose: Callable[..., Any]  # encoding, scores and law in one, of `bound_kernels`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class Softmax(Law):
     """
 
     name: ClassVar[str] = "softmax"
-    compiled: ClassVar[Compiled | None] = Compiled(law_kernels.softmax, dense_kernels.choose_softmax)
+    compiled: ClassVar[Compiled | None] = Compiled(law_kernels.softmax, bound_kernels.choose_softmax)
     alpha: float = 0.75
     v: float = 0.1
 
@@ -112,7 +112,7 @@ class InverseGap(Law):
     """
 
     name: ClassVar[str] = "inverse-gap"
-    compiled: ClassVar[Compiled | None] = Compiled(law_kernels.inverse_gap, dense_kernels.choose_inverse_gap)
+    compiled: ClassVar[Compiled | None] = Compiled(law_kernels.inverse_gap, bound_kernels.choose_inverse_gap)
     alpha: float = 0.5
     gamma: float = 15.0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any, ClassVar
 
 import numpy as np
@@ -91,9 +90,7 @@ class HybridModel(Model):
         steps = gain, gain * (reward - predicted), gain * (1.0 - predicted1)
         self.maths.update(held.columns, held.posterior, slot, one.px, *steps)
         self.maths.crossed.update(crossed.shared, two.px, *steps)
-        mean = centre + predicted - centre * predicted1
-        noise.add(reward, mean, quadratic)
-        return mean
+        return noise.learn(reward, quadratic, predicted, predicted1)
 
     def _observe(self, context: Row, features: Row | None, room: int) -> bool:
         """Count both rows, or neither where there is no room for one."""
@@ -124,7 +121,7 @@ class HybridModel(Model):
             "features": self._features.state(),
             "posteriors": self._posteriors.state(),
             "crossed": self._crossed.state(),
-            "noise": asdict(self._noise),
+            "noise": self._noise.state(),
             "ignored": self.ignored,
         }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -51,7 +50,7 @@ class PerActionModel(Model):
         return {
             "encoder": self._encoder.state(),
             "posteriors": self._posteriors.state(),
-            "noise": asdict(self._noise),
+            "noise": self._noise.state(),
             "ignored": self.ignored,
         }
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from croupier_policies import arrays
-from croupier_policies.base import Actions, Row, Vector
+from croupier_policies.base import Actions, Row, State, Vector
+from croupier_policies.dense import Dense
 from croupier_policies.exploration import Estimates, Law
 from croupier_policies.model import at_least
 from croupier_policies.per_action import PerActionModel
@@ -51,6 +52,7 @@ class RidgeModel(PerActionModel):
         super().__init__(squares, waves, seed, max_columns, max_bytes, device)
         at_least(0, half_life=half_life)
         self.half_life = float(half_life)
+        self._dense: Dense | None = None  # once an array was learned, until something of it moves
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, without `device`."""
@@ -72,22 +74,38 @@ class RidgeModel(PerActionModel):
         """The law's probabilities; an array that all actions share takes a shorter way to the same bits."""
         if actions.rows is not None or not isinstance(context, np.ndarray):
             return super().choose(context, actions, law)
-        held = self._posteriors
-        slots, scaler = self._slots_of(actions, (context,)), self._encoder.scaler(context)
-        return self.maths.choose_dense(law, context, scaler, held.columns, held.posterior, self._noise, slots)
+        slots, dense = self._slots_of(actions, (context,)), self._dense
+        if dense is None or context.shape[0] != self._encoder.width:
+            dense = self._put_together(context)
+        return dense.choose(law, context, slots)
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """Count the row into the encoding, then take one step of the drawn action's posterior.
 
         What there is no room for any more is left out, and counted as ignored: an action, an array, or new columns.
         """
-        seen = self._step(joined_one(context, actions, index), actions.ids[index], reward)
-        if seen is None:
+        row, action = joined_one(context, actions, index), actions.ids[index]
+        if isinstance(row, np.ndarray):
+            expected = self._learn_array(row, action, reward)
+        else:
+            expected = self._learn_fields(row, action, reward)
+        if expected is None:
             return self._noise.mean_reward
-        mean = self._count(reward, True, *seen)
         if self.half_life:
             self._forget()
-        return mean
+        return expected
+
+    def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any) -> Vector:
+        """The same; in few calls where no action has features and nothing is forgotten in between."""
+        if actions.rows is not None or self.half_life:
+            return super().learn_batch(contexts, actions, indices, rewards)
+        rows, r = arrays.to_host(contexts), arrays.to_host(rewards)
+        slots = np.array(
+            [self._admit(x, actions.ids[k]) for x, k in zip(rows, np.asarray(indices).tolist(), strict=True)]
+        )
+        if self._dense is None:
+            return np.full(len(r), self._noise.mean_reward)  # there was room for none
+        return self._dense.learn_rows(rows, slots, r)
 
     def discount(self, keep: float, action: str | None = None) -> None:
         """A ← keep·A + (1 - keep)·I and Aθ, Aθ1 ← keep times, of one action or of all; then also the noise."""
@@ -95,47 +113,39 @@ class RidgeModel(PerActionModel):
         if action is None:
             self._noise.discount(keep)
 
-    def _step(self, row: Row, action: str, reward: float) -> tuple[float, float, float] | None:
-        held, encoder = self._posteriors, self._encoder
-        if (room := self._has_room(action)) is None:
-            return None
-        if isinstance(row, np.ndarray):
-            if (scaler := encoder.admit(row, room)) is None:
-                return None
-            slot = held.admit(action, encoder.size)
-            return self.maths.learn_dense(row, scaler, held.columns, held.posterior, slot, reward)
-        encoder.observe(row, room)
-        slot = held.admit(action, encoder.size)
-        return self.maths.ridge_step(encoder.encode(row), held.columns, held.posterior, slot, reward)
+    def restore(self, state: State) -> None:
+        """Take over a `state()`."""
+        super().restore(state)
+        self._dense = None
 
-    def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any) -> Vector:
-        """The same; in few calls where no action has features and nothing is forgotten in between."""
-        if actions.rows is not None or self.half_life:
-            return super().learn_batch(contexts, actions, indices, rewards)
-        rows, r = arrays.to_host(contexts), arrays.to_host(rewards)
-        slots = np.array([self._admit(x, actions.ids[k]) for x, k in zip(rows, np.asarray(indices), strict=True)])
-        taken, held, seen = slots >= 0, self._posteriors, np.zeros((3, len(r)))
-        if taken.any():
-            scaler = self._encoder.scaler(rows[0])
-            seen[:, taken] = self.maths.learn_rows(
-                rows[taken], scaler, held.columns, held.posterior, slots[taken], r[taken]
-            )
-        return np.array([self._count(*event) for event in zip(r.tolist(), taken.tolist(), *seen.tolist(), strict=True)])
+    def _learn_array(self, array: Vector, action: str, reward: float) -> float | None:
+        slot = self._admit(array, action)
+        return None if slot < 0 or self._dense is None else self._dense.learn(array, slot, reward)
 
     def _admit(self, array: Vector, action: str) -> int:
-        """The slot in which an array context is to be learned; -1 where there is no room for it."""
+        """The slot in which an array is to be learned; -1 where there is no room for it."""
+        held = self._posteriors
+        if self._dense is not None and array.shape[0] == self._encoder.width and action in held.slots:
+            return held.slots[action]
         room = self._has_room(action)
         if room is None or self._encoder.admit(array, room) is None:
             return -1
-        return self._posteriors.admit(action, self._encoder.size)
+        slot = held.admit(action, self._encoder.size)
+        self._dense = self._put_together(array)
+        return slot
 
-    def _count(self, reward: float, taken: bool, quadratic: float, predicted: float, predicted1: float) -> float:
-        """What was expected of a reward; the noise learns from it."""
-        centre = self._noise.mean_reward
-        mean = centre + predicted - centre * predicted1
-        if taken:
-            self._noise.add(reward, mean, quadratic)
-        return mean
+    def _put_together(self, array: Vector) -> Dense:
+        held = self._posteriors
+        return self.maths.dense(self._encoder.scaler(array), held.columns, held.posterior, self._noise)
+
+    def _learn_fields(self, row: Row, action: str, reward: float) -> float | None:
+        held, encoder, self._dense = self._posteriors, self._encoder, None
+        if (room := self._has_room(action)) is None:
+            return None
+        encoder.observe(row, room)
+        slot = held.admit(action, encoder.size)
+        seen = self.maths.ridge_step(encoder.encode(row), held.columns, held.posterior, slot, reward)
+        return self._noise.learn(reward, *seen)
 
     def _forget(self) -> None:
         every = max(1, round(self.half_life / STEPS))

@@ -33,14 +33,14 @@ class Scaler(NamedTuple):
 
     mean: Vector  # (n,)
     m2: Vector  # (n,)
-    rows: int
+    rows: NDArray[np.int64]  # (1,), how many were counted
     waves: Vector  # (n + 1, F)
     cols: NDArray[np.int64]
 
     def encode(self, x: Vector) -> Encoded:
         """The row of an array."""
         vals = np.empty(self.cols.shape[0])
-        dense_kernels.encode(x, self.mean, self.m2, self.rows, self.waves, vals)
+        dense_kernels.encode(x, self.mean, self.m2, self.rows[0], self.waves, vals)
         return Encoded(self.cols, vals, 0.0)
 
     def encode_rows(self, X: Vector, columns: int) -> Vector:
@@ -54,7 +54,7 @@ class Scaler(NamedTuple):
         mean, m2, waves = (xp.asarray(part) for part in (self.mean, self.m2, self.waves))
         squares = self.cols.shape[0] > waves.shape[1] + mean.shape[0] + 1
         X = xp.asarray(X, dtype=xp.float64)
-        encoded = reference.encode_dense(xp, X, mean, m2, self.rows, waves, squares)
+        encoded = reference.encode_dense(xp, X, mean, m2, int(self.rows[0]), waves, squares)
         first, rest = 1 + waves.shape[1], self.cols.shape[0] - 1 - waves.shape[1]
         start = int(self.cols[first]) if rest else first
         dense = xp.zeros((X.shape[0], columns), dtype=xp.float64)
@@ -63,14 +63,14 @@ class Scaler(NamedTuple):
         return dense
 
     def observe_rows(self, X: Vector, columns: int) -> Vector:
-        """Count arrays one after another, (B, n), the last of them number `rows`; the row of each, (B, columns)."""
+        """Count arrays one after another, (B, n); the row of each, (B, columns)."""
         vals, dense = np.empty((X.shape[0], self.cols.shape[0])), np.zeros((X.shape[0], columns))
         dense_kernels.observe_rows(X, self.mean, self.m2, self.rows, self.waves, vals)
         dense[:, self.cols] = vals
         return dense
 
     def observe(self, x: Vector) -> None:
-        """Count an array, the last of `rows`, into the moments."""
+        """Count an array into the moments."""
         dense_kernels.observe(x, self.mean, self.m2, self.rows)
 
 

@@ -1,5 +1,9 @@
 """Array contexts: the fused kernels give the same bits as the steps one by one, whatever the numbers."""
 
+import copy
+import pickle
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,8 +19,7 @@ from croupier_policies.encoder import Encoder
 class OneByOne(Compiled):
     """The same kernels without the fused ones."""
 
-    choose_dense = Arithmetic.choose_dense
-    learn_dense = Arithmetic.learn_dense
+    dense = Arithmetic.dense
 
 
 @pytest.mark.parametrize("law", [Softmax(), InverseGap()], ids=lambda law: law.name)
@@ -44,6 +47,18 @@ def test_read_only_contexts_have_the_same_bits() -> None:
         one.learn(x, actions, 0, 0.5, 0.5)
         other.learn(y, actions, 0, 0.5, 0.5)
     assert same(one.state(), other.state())
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda policy: pickle.loads(pickle.dumps(policy))])  # noqa: S301 # our own bytes
+def test_a_copy_learns_apart_from_its_original(copied: Callable[[LinearPolicy], LinearPolicy]) -> None:
+    x, actions = np.array([1.0, 2.0]), Actions(("a", "b"))
+    policy = LinearPolicy()
+    policy.learn(x, actions, 0, 1.0, 0.5)
+    before, other = policy.state(), copied(policy)
+    other.learn(x + 1.0, actions, 0, 0.0, 0.5)
+    assert same(policy.state(), before)
+    policy.learn(x + 1.0, actions, 0, 0.0, 0.5)
+    assert same(policy.state(), other.state())
 
 
 def test_the_largest_numbers_are_clipped_before_they_are_counted() -> None:
