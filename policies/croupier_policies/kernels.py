@@ -76,11 +76,27 @@ def _sum_some(w, entries, P, out):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def _means(cols, vals, theta, theta1, mean_reward, out):  # type: ignore[no-untyped-def] # compiled
-    """Add Σ x_i·(θ_i - r̄·θ1_i) to `out`, (LANES,)."""
+    """Add Σ x_i·(θ_i - r̄·θ1_i) to `out`, (LANES,), four columns at a time."""
     lanes = theta.shape[1]
-    for i in range(cols.shape[0]):
+    fours = cols.shape[0] // 4 * 4
+    for i in range(0, fours, 4):
+        a, b, c, d = cols[i], cols[i + 1], cols[i + 2], cols[i + 3]
+        for k in range(lanes):
+            one = vals[i] * (theta[a, k] - mean_reward * theta1[a, k])
+            two = vals[i + 1] * (theta[b, k] - mean_reward * theta1[b, k])
+            three = vals[i + 2] * (theta[c, k] - mean_reward * theta1[c, k])
+            four = vals[i + 3] * (theta[d, k] - mean_reward * theta1[d, k])
+            out[k] += (one + two) + (three + four)
+    for i in range(fours, cols.shape[0]):
         for k in range(lanes):
             out[k] += vals[i] * (theta[cols[i], k] - mean_reward * theta1[cols[i], k])
+
+
+@jit
+def _roots(spare, out):  # type: ignore[no-untyped-def] # compiled
+    """√(max(out, 0) + spare) in place."""
+    for k in range(out.shape[0]):
+        out[k] = math.sqrt(max(out[k], 0.0) + spare)
 
 
 @jit
@@ -93,7 +109,7 @@ def scores(cols, vals, unseen, P, theta, theta1, prior, mean_reward, slots, out_
     length = unseen
     for i in range(cols.shape[0]):
         length += vals[i] * vals[i]
-    quadratic = np.zeros((P.shape[0], LANES))
+    sd = np.zeros((P.shape[0], LANES))
     mean = np.zeros((P.shape[0], LANES))
     visited = np.zeros(P.shape[0], dtype=np.uint8)
     n = cols.shape[0]
@@ -103,21 +119,20 @@ def scores(cols, vals, unseen, P, theta, theta1, prior, mean_reward, slots, out_
     if not first:
         _places(cols, entries)
     for k in range(slots.shape[0]):
-        if slots[k] < 0:
-            out_mean[k] = mean_reward
-            out_sd[k] = math.sqrt(prior * length)
-            continue
-        g = slots[k] // LANES
-        lane = slots[k] % LANES
-        if visited[g] == 0:
+        g = slots[k] // LANES  # -1 for a slot of -1
+        if g >= 0 and visited[g] == 0:
             visited[g] = 1
             if first:
-                _sum_first(weights, P[g], quadratic[g])
+                _sum_first(weights, P[g], sd[g])
             else:
-                _sum_some(weights, entries, P[g], quadratic[g])
+                _sum_some(weights, entries, P[g], sd[g])
+            _roots(prior * unseen, sd[g])
             _means(cols, vals, theta[g], theta1[g], mean_reward, mean[g])
-        out_mean[k] = mean_reward + mean[g, lane]
-        out_sd[k] = math.sqrt(max(quadratic[g, lane], 0.0) + prior * unseen)
+    means, sds, longest = mean.reshape(-1), sd.reshape(-1), math.sqrt(prior * length)
+    for k in range(slots.shape[0]):
+        known = slots[k] >= 0
+        out_mean[k] = mean_reward + means[slots[k]] if known else mean_reward
+        out_sd[k] = sds[slots[k]] if known else longest
 
 
 @jit
