@@ -53,11 +53,7 @@ test: lint
 	$(BIN)/python -m pytest --durations=10
 
 bench: $(VENV)/test
-	$(BIN)/python scripts/bench.py
-	$(BIN)/python scripts/bench_kernels.py
-	$(BIN)/python scripts/bench_store.py
-	$(BIN)/python scripts/bench_catalogue.py
-	$(BIN)/python scripts/bench_evaluation.py
+	for part in loop kernels store catalogue evaluation; do $(BIN)/python scripts/bench.py $$part || exit 1; done
 
 crash: $(VENV)/test
 	$(BIN)/python scripts/crashtest.py --runs 250

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import machine
+from bench_loop import machine
 from croupier import Engine
 from croupier.recommender import Catalogue
 from croupier_policies import CataloguePolicy
@@ -163,7 +163,3 @@ def bench(
     if json_file is not None:
         settings = {"features": features, "rounds": rounds, "rank": RANK}
         json_file.write_text(json.dumps({"machine": machine(), "settings": settings, "results": results}, indent=2))
-
-
-if __name__ == "__main__":
-    typer.run(bench)

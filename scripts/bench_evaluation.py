@@ -1,6 +1,6 @@
 """Estimators, intervals and bootstrap beside the plain formulas of the Open Bandit Pipeline, in the same run.
 
-`python scripts/bench_evaluation.py` makes a million logged rows of ten actions and times five estimators:
+`python scripts/bench.py evaluation` makes a million logged rows of ten actions and times five estimators:
 
 * points: the pipeline's formulas, which take the target's whole probability table and the reward model's, (n, K) each;
 * ours: points and normal intervals, from the columns that a log gives, (n,) each, and the table where they need it;
@@ -198,7 +198,7 @@ def main(
     repeats: Annotated[int, typer.Option(help="Of each timing, whose median counts.")] = 5,
     streaming: Annotated[int, typer.Option("--stream", help="Rows to stream from Parquet; 0 for none.")] = 10_000_000,
 ) -> None:
-    """Time them beside each other, and print the ratios."""
+    """Time the estimators and their intervals beside the peer's way."""
     log = made(rows, actions)
     agreed = np.allclose(theirs(log), [value for value, *_ in ours(reduced(log))], rtol=1e-9)
     columns = reduced(log)
@@ -229,7 +229,3 @@ def _tally(columns: Columns, kind: str) -> None:
     tally.add(columns, np.zeros(len(columns.w)), 100.0)
     for each in tally.estimators:
         tally.intervals(each, 0.95)
-
-
-if __name__ == "__main__":
-    typer.run(main)

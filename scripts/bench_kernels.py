@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench import FEATURES, Events, happen, machine
+from bench_loop import FEATURES, Events, happen, machine
 from bench_peers import VowpalWabbitReused
 from croupier_policies import Actions, SoftmaxPolicy, Vector, draw
 
@@ -220,7 +220,3 @@ def main(
     if json_file is not None:
         settings = {"features": FEATURES, "rounds": rounds, "events": events}
         json_file.write_text(json.dumps({"machine": machine(), "settings": settings, "us": found}, indent=2))
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -1,4 +1,4 @@
-"""The contenders of `bench`: Croupier and the libraries beside it, each behind the same four calls.
+"""The contenders of `bench_loop`: Croupier and the libraries beside it, each behind the same four calls.
 
 A new contender is one class and one line in `CONTENDERS`. What the others leave to the application is done here the
 fastest way we know: drawing from the probabilities, building the label, keeping a context until its reward comes.

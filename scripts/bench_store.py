@@ -118,7 +118,7 @@ def main(
     postgres: Annotated[bool, typer.Option(help="Start a PostgreSQL and measure it too.")] = True,
     to: Annotated[Path | None, typer.Option("--json", help="Write the numbers there.")] = None,
 ) -> None:
-    """Measure and print."""
+    """Time writing, folding and opening a log."""
     found: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "pairs_per_second": {}}
     with ExitStack() as stack, Progress(console=console, transient=True) as progress:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -155,7 +155,3 @@ def show(found: dict[str, Any]) -> None:
     large = found["seconds_to_open"]
     table.add_row(f"opening {large['events']:,} events, snapshot at 95 %", f"{large['seconds']:.2f} s")
     console.print(table)
-
-
-if __name__ == "__main__":
-    typer.run(main)

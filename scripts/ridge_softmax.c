@@ -1,5 +1,5 @@
 /* The default policy for array contexts and a fixed set of actions, as a C programmer would write it for speed:
- * two ridge models (numbers; numbers and squares), the better of which is asked, under softmax. What `bench_kernels.py`
+ * two ridge models (numbers; numbers and squares), the better of which is asked, under softmax. What `bench.py kernels`
  * measures the library against. Symbols and constants are those of docs/policies.md. */
 #include <math.h>
 #include <stdlib.h>

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 import bench
+import bench_loop
 import bench_peers
 
 
@@ -20,9 +20,9 @@ def _numbers(value: object) -> list[float]:
 
 
 def test_a_quick_run_measures_every_contender_that_is_installed(tmp_path: Path) -> None:
-    app = typer.Typer()
-    app.command()(bench.bench)
-    found = CliRunner().invoke(app, ["--quick", "--json", str(tmp_path / "bench.json")], catch_exceptions=False)
+    found = CliRunner().invoke(
+        bench.app, ["loop", "--quick", "--json", str(tmp_path / "bench.json")], catch_exceptions=False
+    )
     assert found.exit_code == 0
     written = json.loads((tmp_path / "bench.json").read_text())
     here, missing = bench_peers.installed()
@@ -37,7 +37,7 @@ def test_a_quick_run_measures_every_contender_that_is_installed(tmp_path: Path) 
 
 
 def test_every_contender_sees_the_same_events() -> None:
-    first, again, other = (bench.happen(3, 5, number) for number in (1, 1, 2))
+    first, again, other = (bench_loop.happen(3, 5, number) for number in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first.contexts, other.contexts)
 
@@ -47,7 +47,7 @@ def test_reusing_examples_gives_vowpal_wabbit_the_probabilities_that_text_gives_
     actions = ["a0", "a1", "a2"]
     text = bench_peers.VowpalWabbitText(actions, tmp_path)
     reused = bench_peers.VowpalWabbitReused(actions, tmp_path)
-    contexts, clicks = bench.happen(3, 200, 0)
+    contexts, clicks = bench_loop.happen(3, 200, 0)
     seen = set()
     for i, row in enumerate(contexts.round(3).tolist()):  # the text has six digits
         probabilities = text.predict(row)
