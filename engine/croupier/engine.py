@@ -19,7 +19,7 @@ from croupier.facade.trying import Trying
 from croupier.fold import Progress
 from croupier.ids import IdSource, time_ordered
 from croupier.inputs import Candidates, Context, addressed, moment, reward_value, text
-from croupier.live import Asked, Options
+from croupier.loop import Asked, Options
 from croupier.opening import Settings, in_force
 from croupier.outage import Outage, begin
 from croupier.parts import Given, Parts

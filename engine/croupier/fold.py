@@ -7,8 +7,8 @@ state(p) = fold(learn, state(q), facts q+1 … p).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import orjson
@@ -17,15 +17,13 @@ from croupier.behaviour.part import Behaviour
 from croupier.configuration import Configuration
 from croupier.errors import CorruptStore, InputError
 from croupier.experiments.running import Role, Running, followed, pupils
-from croupier.log import BEHAVIOUR, Decided, Log, batches, until
+from croupier.log import BEHAVIOUR, Decided, Log, batches
 from croupier.parts import Given, Parts
-from croupier.recent import Recent
-from croupier.rewards import Standing
+from croupier.rebasing import teach
 from croupier.snapshots import restore_at
+from croupier.stories import Known, Stories
 from croupier_policies import Actions, Policy, Row, State
 from croupier_storage import CorruptSnapshot, Fact, Kind, hash_state
-
-REMEMBERED = 1 << 16  # decisions kept at hand for what will be said about them; older ones are read from the store
 
 Visit = Callable[[Fact, Decided], None]
 Progress = Callable[[int, int], None]
@@ -34,13 +32,6 @@ Learned = Callable[[Fact, Decided, float], None]
 
 class ReplayWarning(UserWarning):
     """State had to be rebuilt from the log because a snapshot could not give it back."""
-
-
-class Known(NamedTuple):
-    """A decision and its story so far."""
-
-    decided: Decided
-    standing: Standing
 
 
 class Fold:
@@ -71,34 +62,23 @@ class Fold:
         self.shape: int | None = None  # numbers in an array context, -1 for mappings, as the first decision had it
         self.rewards = 0  # learned
         self._learned = learned
-        self._known: Recent[int, Known] = Recent(REMEMBERED)
+        self._stories = Stories(log, configuration.rewards)
 
     def decide(self, fact: Fact, decided: Decided) -> None:
         """Fold in a decision: remember it for its reward. Nothing is learned from a choice."""
         self._follow(fact)
-        if self.shape is None:
-            self.shape = shape(decided.context)
-        self._known.put(fact.position, Known(decided, Standing.of(fact)))
+        self.shaped(decided.context)
+        self._stories.put(fact, decided)
         self.position = max(self.position, fact.position)
+
+    def shaped(self, context: Row) -> None:
+        """The first context says of which shape all are."""
+        if self.shape is None:
+            self.shape = shape(context)
 
     def known(self, decision: int) -> Known:
         """The decision at a position and its story up to here, from memory or from the log."""
-        held = self._known.get(decision)
-        if held is None:
-            self._read([decision])
-            held = self._known.get(decision)
-        if held is None:
-            raise CorruptStore(f"a fact names position {decision} as its decision, and no decision is there")
-        return held
-
-    def _read(self, decisions: Collection[int]) -> None:
-        """Bring decisions to hand, with their stories up to this position."""
-        for fact, decided in self.log.decisions_at(decisions):
-            self._known.put(fact.position, Known(decided, Standing.of(fact)))
-        for about in self.log.storage.about(*decisions):
-            known = self._known.get(about.decision or 0)
-            if known is not None and about.position <= self.position:
-                known.standing.apply(about, self.configuration.rewards)
+        return self._stories.known(decision, self.position)
 
     def apply(self, fact: Fact) -> None:
         """Fold in any fact that is no decision."""
@@ -111,14 +91,15 @@ class Fold:
             elif fact.kind in BEHAVIOUR:
                 self.behaviour.apply(fact, self._policies())
         else:
-            known = self._known.get(fact.decision) or self.known(fact.decision)
+            known = self._stories.at_hand(fact.decision) or self.known(fact.decision)
             reward = known.standing.apply(fact, self.configuration.rewards)
             if reward is not None:
-                self._known.pop(fact.decision)  # little more will be said of it, and that can be looked up
-                self._learn(fact, known.decided, reward, known.standing.unit)
+                self._stories.drop(fact.decision)  # little more will be said of it, and that can be looked up
+                self.learn(fact, known.decided, reward, known.standing.unit)
         self.position = max(self.position, fact.position)
 
-    def _learn(self, fact: Fact, decided: Decided, reward: float, unit: str | None) -> None:
+    def learn(self, fact: Fact, decided: Decided, reward: float, unit: str | None) -> None:
+        """Teach the reward of a decision to whoever learns from it."""
         scaled = self.configuration.scaled(reward)
         context, actions, drawn, propensity, role = decided
         taught = pupils(self.parts, self.running, role)
@@ -158,15 +139,8 @@ class Fold:
         """
         last = self.log.storage.head() if upto is None else upto
         for batch in batches(self.log.events(self.position, last), self.log.batch):
-            self._read(
-                {
-                    fact.decision
-                    for fact, _ in batch
-                    if fact.decision is not None
-                    and fact.decision <= self.position
-                    and not self._known.get(fact.decision)
-                }
-            )
+            about = {fact.decision for fact, _ in batch if fact.decision is not None}
+            self._stories.read({decision for decision in about if decision <= self.position}, self.position)
             for fact, decided in batch:
                 if decided is None:
                     self.apply(fact)
@@ -218,14 +192,6 @@ class Fold:
         """The policies that are asked beside whoever decides."""
         return [] if self.running is None else [(name, self.running.policies[name]) for name in self.running.shadows]
 
-    def _in_force(self, upto: int) -> tuple[Running | None, int]:
-        """The experiment in force at a position, its policies untaught, and the position of its start."""
-        running, start = None, 0
-        for fact in self.log.storage.facts(0, upto, kinds=(Kind.EXPERIMENT.value, Kind.PROMOTION.value)):
-            before, running = running, followed(running, fact, self.given)
-            start = start if running is before else fact.position
-        return running, start
-
     def rebased(
         self,
         effective: int,
@@ -235,34 +201,10 @@ class Fold:
         progress: Progress | None = None,
         behaviour: Behaviour | None = None,
     ) -> Fold:
-        """A fold at `upto` that learned what is effective at `effective`, and after it whatever followed.
-
-        Up to `effective` every decision is learned once, in order of position, from its outcome as it stands there:
-        late rewards in place, corrections made, retractions gone. The order in which rewards arrived does not matter.
-        """
+        """A fold at `upto` that learned what is effective at `effective`, and after it whatever followed."""
         new = Fold(self.given, self.configuration, log or self.log, parts=parts)
-        new.running, start = new._in_force(effective)
         new.behaviour = (behaviour or self.behaviour).fresh()
-        behaved = until(new.log.storage.facts(0, effective, kinds=BEHAVIOUR))
-        rule = self.configuration.rewards
-        for batch in batches(new.log.standings(effective, rule), new.log.batch):
-            outcomes = [standing.effective(rule) for _, standing in batch]
-            for (fact, decided), outcome in zip(new.log.decoded(fact for fact, _ in batch), outcomes, strict=True):
-                for earlier in behaved(fact.position):
-                    new.apply(earlier)
-                if new.shape is None:
-                    new.shape = shape(decided.context)
-                if new.running is not None and fact.position > start:
-                    new.running.freeze(new.parts.policy)
-                if outcome is not None:
-                    new._learn(fact, decided, outcome, fact.unit)
-            if progress is not None:
-                progress(batch[-1][0].position, effective)
-        if new.running is not None:
-            new.running.freeze(new.parts.policy)
-        for last in behaved(effective + 1):
-            new.apply(last)
-        new.position = effective
+        teach(new, effective, progress)
         new.run(upto)
         return new
 
@@ -286,7 +228,7 @@ class Fold:
 
     def forget(self) -> None:
         """Drop what is at hand of decisions; it will be read again."""
-        self._known.clear()
+        self._stories.clear()
         self.log.forget()
 
     def check_shape(self, context: Row) -> None:

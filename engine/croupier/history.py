@@ -6,8 +6,8 @@ from collections.abc import Collection
 from typing import TypeAlias
 
 from croupier.errors import Conflict, UnknownDecision, storing
-from croupier.fold import REMEMBERED
 from croupier.recent import Recent
+from croupier.stories import REMEMBERED
 from croupier.writer import Writer
 from croupier_storage import Fact, Kind, Storage
 

@@ -9,7 +9,8 @@ import orjson
 
 from croupier.decision import Decision
 from croupier.errors import EngineClosed, StoreError, storing
-from croupier.live import Asked, Live, Options
+from croupier.live import Live
+from croupier.loop import Asked, Options
 from croupier.opening import Settings, restore
 from croupier.recent import Recent
 from croupier_storage import Kind, Storage, StorageError

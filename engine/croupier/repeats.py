@@ -9,7 +9,7 @@ from croupier.behaviour.proof import featured
 from croupier.decision import Decision
 from croupier.encoding import decode_row, encode_row
 from croupier.errors import Conflict
-from croupier.live import Asked
+from croupier.loop import Asked
 from croupier_storage import Fact
 
 

@@ -11,7 +11,8 @@ from croupier.configuration import canonical_json
 from croupier.decision import Decision
 from croupier.encoding import EncodedActions
 from croupier.errors import InputError
-from croupier.live import Asked, Live, Made
+from croupier.live import Live
+from croupier.loop import Asked, Made
 from croupier.outage import Outage
 from croupier.repeats import repeated
 from croupier_policies.lists import DEPTH, list_marginals
