@@ -5,7 +5,7 @@
 # make coverage  coverage of the intervals over many simulated logs (make test does some)
 # make calibration  every policy's draws over 100,000 decisions
 # make experiments  the promises about experiments, in full number; one from start to promotion on a real set
-# make case   a shop whose users change their taste: the loop beside a nightly filter and popularity
+# make case   a shop whose users change their taste, and real events: the loop beside a nightly filter and popularity
 # make simulate  the reference simulations;  make bakeoff  classification sets as bandits beside Vowpal Wabbit
 # make test-gpu  the policy suites on a GPU, where there is one
 # make docs   the reference pages, into site/
@@ -73,6 +73,7 @@ experiments: $(VENV)/test
 
 case: $(VENV)/test
 	$(BIN)/python scripts/case_study.py
+	$(BIN)/python scripts/case_events.py
 
 simulate: $(VENV)/test
 	$(BIN)/python scripts/simulate.py

@@ -21,12 +21,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from croupier.experiments.analysis.bounded import mean_sequence
-from shop import Shop
+from peers import Chance, Nightly, Popularity, Recommender
+from shop import DEPTH, Shop, Visit
 from shop_loop import Loop
-from shop_peers import Chance, Nightly, Popularity, Recommender
 
 console = Console(highlight=False, width=110)
 WITHIN, SHARE = 30, 0.9  # visits after a change of taste by which this share of the old hit rate is to be regained
+EXPLORE = 0.1  # of the places of those that learn from what they show, and are no bandits
 BLOCK = 5  # visits in a point of the curve
 
 
@@ -49,11 +50,11 @@ def main(
     folder.mkdir(exist_ok=True)
     shop = Shop(users, items, visits, seed=seed)
     with tempfile.TemporaryDirectory() as store, Progress(console=console, transient=True) as progress:
-        makers: dict[str, Callable[[], Recommender]] = {
+        makers: dict[str, Callable[[], Recommender[Visit]]] = {
             "croupier": lambda: Loop(shop, f"sqlite:///{store}/shop.db"),
-            "nightly filter": lambda: Nightly(shop),
-            "popularity": lambda: Popularity(shop),
-            "random": lambda: Chance(shop),
+            "nightly filter": lambda: Nightly(users, items, DEPTH, EXPLORE),
+            "popularity": lambda: Popularity(items, DEPTH, EXPLORE),
+            "random": lambda: Chance(items, DEPTH),
         }
         played = {name: play(shop, make(), progress, name) for name, make in makers.items()}
     figures: dict[str, Any] = {name: told(shop, one) for name, one in played.items()}
@@ -63,7 +64,7 @@ def main(
     console.print(f"\nThe picture: {picture(figures, folder / 'case.png')}; the figures: {folder / 'case.json'}")
 
 
-def play(shop: Shop, recommender: Recommender, progress: Progress, name: str) -> Played:
+def play(shop: Shop, recommender: Recommender[Visit], progress: Progress, name: str) -> Played:
     """Every visit in order; a night after every day."""
     rows, day = [], 0
     task = progress.add_task(name, total=len(shop.visits))

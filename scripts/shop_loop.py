@@ -14,7 +14,7 @@ class Loop:
     """Every list is drawn by the engine; every click is a reward of its place, every purchase an observation."""
 
     def __init__(self, shop: Shop, url: str, drift: bool = False) -> None:
-        self._now = 0.0
+        self._now, self.stocked = 0.0, len(shop.features)
         names = [f"item-{k}" for k in range(len(shop.features))]
         self._catalogue = Catalogue(names, shop.features)
         features = Features(
