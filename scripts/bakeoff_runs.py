@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bakeoff_sets import Set
-from croupier_policies import Actions, LinearPolicy, Policy, RidgeModel, Softmax, VWPolicy, draw, registry, uniform
+from croupier_policies import Actions, InverseGap, LinearPolicy, Policy, RidgeModel, VWPolicy, draw, registry, uniform
 
 BASE = "--cb_explore_adf --cb_type mtr -q sa"
 EXPLORERS = {  # Vowpal Wabbit's, with the settings of its own bake-off where that has one
@@ -64,8 +64,8 @@ def contenders(tuned: bool) -> dict[str, Contender]:
 
 
 def _waves() -> Policy:
-    """The law of the default on a ridge model with 64 random Fourier features."""
-    return LinearPolicy(model=RidgeModel(waves=64), law=Softmax(epsilon=0.005))
+    """Inverse-gap weighting on a ridge model with 64 random Fourier features."""
+    return LinearPolicy(model=RidgeModel(waves=64), law=InverseGap(epsilon=0.005))
 
 
 def _vw(command: str) -> Callable[[], Policy]:

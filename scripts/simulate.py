@@ -51,6 +51,10 @@ HYBRID: dict[str, Make] = {
     "hybrid": lambda: LinearPolicy(model=HybridModel()),
     "hybrid, inverse-gap": lambda: LinearPolicy(model=HybridModel(), law=InverseGap(alpha=0.25)),
 }
+PER_ACTION: dict[str, Make] = {  # what many actions earn that do not learn from one another
+    "per-action ridge": lambda: LinearPolicy(model=RidgeModel(squares=False)),
+    "per-action ridge, squares": lambda: LinearPolicy(model=RidgeModel()),
+}
 NO_FLOOR: dict[str, Make] = {
     "softmax, ε = 0": lambda: SoftmaxPolicy(epsilon=0.0),
     "inverse-gap, ε = 0": lambda: InverseGapPolicy(epsilon=0.0),
@@ -112,7 +116,7 @@ def all_simulations(scale: float, peers: bool = False) -> list[Simulation]:
             _late,
         ),
         Simulation(f"many(100, {short})", lambda seed: simulations.many(100, short, seed), DEFAULTS | HYBRID),
-        Simulation(f"many(1000, {middle})", lambda seed: simulations.many(1000, middle, seed), HYBRID),
+        Simulation(f"many(1000, {middle})", lambda seed: simulations.many(1000, middle, seed), HYBRID | PER_ACTION),
     ]
 
 
