@@ -6,11 +6,14 @@ from math import isqrt
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from croupier_policies import arrays
+from croupier_policies.arithmetic import Arithmetic
 from croupier_policies.base import State
 from croupier_policies.crossed_arithmetic import Shared
 from croupier_policies.errors import TooLarge
+from croupier_policies.reference import Posterior
 
 
 class Crossed:
@@ -57,6 +60,17 @@ class Crossed:
         w, w1 = (xp.zeros((dx, dz), dtype=xp.float64) for _ in range(2))
         self.shared = Shared(xp.asarray(blocks), w, w1)
 
+    def discount(self, factor: float, maths: Arithmetic) -> None:
+        """Forget toward the prior, as an action with dx·dz columns does (`reference.discount`)."""
+        xp, (dx, dz) = self.xp, self.shape
+        packed, blocks = (xp.asarray(places) for places in _places(dx, dz))
+        P = xp.take(xp.reshape(self.shared.Q, (-1,)), packed, axis=0)
+        P, w, w1 = (xp.reshape(array, (1, -1, 1)) for array in (P, self.shared.w, self.shared.w1))
+        one = Posterior(P, w, w1, prior=1.0)
+        maths.discount(dx * dz, one, (0,), factor)
+        Q = xp.reshape(xp.take(xp.reshape(one.P, (-1,)), blocks, axis=0), (-1, dz, dz))
+        self.shared = Shared(Q, *(xp.reshape(array, (dx, dz)) for array in (one.theta, one.theta1)))
+
     def state(self) -> State:
         """All of it."""
         return {name: arrays.to_host(array).copy() for name, array in self.shared._asdict().items()}
@@ -64,3 +78,14 @@ class Crossed:
     def restore(self, state: State) -> None:
         """Take over a `state()`."""
         self.shared = Shared(*(self.xp.asarray(state[name].copy()) for name in Shared._fields))
+
+
+def _places(dx: int, dz: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the blocks have each entry of Q's packed lower triangle, and where that has each of the blocks'."""
+    rows, cols = np.tril_indices(dx * dz)
+    (i, k), (j, m) = divmod(rows, dz), divmod(cols, dz)
+    packed = ((i * (i + 1) // 2 + j) * dz + k) * dz + m
+    i, j = (each[:, None, None] for each in np.tril_indices(dx))
+    a, b = i * dz + np.arange(dz)[:, None], j * dz + np.arange(dz)
+    high, low = np.maximum(a, b), np.minimum(a, b)
+    return packed, (high * (high + 1) // 2 + low).reshape(-1)

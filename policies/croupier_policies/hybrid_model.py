@@ -92,6 +92,13 @@ class HybridModel(Model):
         self.maths.crossed.update(crossed.shared, two.px, *steps)
         return noise.learn(reward, quadratic, predicted, predicted1)
 
+    def discount(self, keep: float, action: str | None = None) -> None:
+        """Both parts go back toward their priors, and the noise; where an action is named, only what is its own."""
+        self._posteriors.discount(keep, action)
+        if action is None:
+            self._crossed.discount(keep, self.maths)
+            self._noise.discount(keep)
+
     def _observe(self, context: Row, features: Row | None, room: int) -> bool:
         """Count both rows, or neither where there is no room for one."""
         dx = min(room, self._crossed.columns_for(self._features.size))

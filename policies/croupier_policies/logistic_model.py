@@ -79,3 +79,9 @@ class LogisticModel(PerActionModel):
         self.maths.update(held.columns, held.posterior, slot, px, weight * gain, gain * (reward - mean), 0.0)
         self._noise.add(reward, mean, weight * quadratic)
         return mean
+
+    def discount(self, keep: float, action: str | None = None) -> None:
+        """A ← keep·A + (1 - keep)·I and Aθ ← keep times, of one action or of all; then also the noise."""
+        self._posteriors.discount(keep, action)
+        if action is None:
+            self._noise.discount(keep)

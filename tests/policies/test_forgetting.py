@@ -2,9 +2,21 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import simulations
-from croupier_policies import Actions, BankModel, LinearPolicy, Model, PolicyError, RidgeModel, SoftmaxPolicy, devices
+from croupier_policies import (
+    Actions,
+    BankModel,
+    HybridModel,
+    LinearPolicy,
+    LogisticModel,
+    Model,
+    PolicyError,
+    RidgeModel,
+    SoftmaxPolicy,
+    devices,
+)
 from croupier_policies.posteriors import Posteriors
 from croupier_policies.scaler import Encoded
 
@@ -98,8 +110,9 @@ def test_where_nothing_changes_the_bank_gives_up_little() -> None:
     assert lift(BankModel(), stream, 0) > lift(SoftmaxPolicy().model, stream, 0) - 0.05
 
 
-def test_a_policy_forgets_one_action_or_all_as_far_as_it_is_told() -> None:
-    both, policy = Actions(("a", "b")), LinearPolicy()
+@pytest.mark.parametrize("model", [RidgeModel(), LogisticModel(), HybridModel(own=1.0)], ids=lambda model: model.name)
+def test_a_policy_forgets_one_action_or_all_as_far_as_it_is_told(model: Model) -> None:
+    both, policy = Actions(("a", "b")), LinearPolicy(model=model.fresh())
     for t in range(50):
         policy.learn({"x": float(t % 5)}, both, t % 2, 0.9, 0.5)
     before = policy.estimates({"x": 2.0}, both)
@@ -108,5 +121,33 @@ def test_a_policy_forgets_one_action_or_all_as_far_as_it_is_told() -> None:
     assert one.sd[0] > 1.5 * before.sd[0]
     assert (one.sd[1], one.mean[1]) == (before.sd[1], before.mean[1])
     policy.discount(0.1)
-    assert policy.estimates({"x": 2.0}, both).sd[1] > 1.5 * before.sd[1]
+    every = policy.estimates({"x": 2.0}, both)
+    assert every.sigma * every.sd[1] > 1.5 * before.sigma * before.sd[1]
     policy.discount(0.1, "never seen")
+
+
+@pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"])
+def test_what_actions_share_is_forgotten_by_the_textbook_too(device: str) -> None:
+    rng, model, keep = np.random.default_rng(0), HybridModel(device=device), 0.3
+    actions = Actions(("a", "b", "c"), tuple(rng.normal(size=(3, 2))))
+    for t in range(60):
+        model.learn(rng.normal(size=3), actions, t % 3, float(rng.random()))
+    before, w = _shared(model)
+    model.discount(keep)
+    A = np.linalg.inv(before)  # noqa: N806
+    expected = np.linalg.inv(keep * A + (1.0 - keep) * np.eye(len(A)))
+    found, forgotten = _shared(model)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(forgotten, keep * expected @ A @ w, rtol=1e-9, atol=1e-12)
+
+
+def _shared(model: HybridModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Q of all products, and w and w1 as columns."""
+    crossed = model.state()["crossed"]
+    dx, dz = crossed["w"].shape
+    dense = np.empty((dx, dz, dx, dz))
+    for i in range(dx):
+        for j in range(i + 1):
+            block = crossed["Q"][i * (i + 1) // 2 + j]
+            dense[i, :, j, :], dense[j, :, i, :] = block, block.T
+    return dense.reshape(dx * dz, dx * dz), np.stack([crossed[name].ravel() for name in ("w", "w1")], axis=1)
