@@ -1,4 +1,4 @@
-"""The logged propensity is the probability of the draw: over 100,000 decisions, among actions that change."""
+"""The logged propensity is how likely the draw was: over 100,000 decisions, among changing actions, some excluded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def test_what_is_logged_is_how_often_it_is_drawn() -> None:
     with Engine.open("sqlite://", seed=11, learner=None, ids=counted()) as engine:
         for n in range(N):
             actions = rng.sample([f"a{n // 20_000 + k}" for k in range(7)], rng.randrange(2, 6))
-            decision = engine.choose({"x": rng.gauss(0, 1), "s": str(n % 3)}, actions)
+            barred = actions[2:3] if n % 2 else []
+            decision = engine.choose({"x": rng.gauss(0, 1), "s": str(n % 3)}, actions, exclude=barred)
+            assert set(decision.propensities) == set(actions) - set(barred)
             p = np.array(list(decision.propensities.values()))
             drawn = np.array([a == decision.action for a in decision.propensities])
             place = np.digitize(p, BINS) - 1
