@@ -82,9 +82,14 @@ def play(shop: Shop, recommender: Recommender[Visit], progress: Progress, name: 
 
 
 def told(shop: Shop, played: Played) -> dict[str, Any]:
-    """Rates over all, before and after the changes of taste, and how soon the old rate was regained."""
+    """Rates over all, before and after the changes of taste, and by which visit the old rate was regained to stay.
+
+    A block of visits counts by its last one, so that all of it lies within what is said.
+    """
     before, curve = reaction(shop, played)
-    regained = next((BLOCK * k for k, rate in enumerate(curve) if rate >= SHARE * before), None)
+    low = [k for k, rate in enumerate(curve) if rate < SHARE * before]
+    first = low[-1] + 1 if low else 0
+    regained = BLOCK * (first + 1) if first < len(curve) else None
     return {
         "hit rate": float(played.hits.mean()),
         "purchases": float(played.purchases.mean()),
@@ -122,11 +127,11 @@ def show(figures: dict[str, Any], played: dict[str, Played], shop: Shop) -> None
     """The table, and what it says."""
     table = Table("recommender", *(f"{head}" for head in ("hit rate", "purchases", "before", "right after")))
     table.add_column(f"after {WITHIN} visits")
-    table.add_column(f"{SHARE:.0%} regained after")
+    table.add_column(f"{SHARE:.0%} regained by")
     for name in played:
         row = figures[name]
         late = row["curve"][WITHIN // BLOCK - 1] if len(row["curve"]) >= WITHIN // BLOCK else float("nan")
-        regained = {None: "never", 0: "lost less"}.get(row["regained"], f"{row['regained']} visits")
+        regained = {None: "never", BLOCK: "lost less"}.get(row["regained"], f"visit {row['regained']}")
         rates = [f"{row[key]:.3f}" for key in ("hit rate", "purchases", "before")]
         table.add_row(name, *rates, f"{row['curve'][0]:.3f}", f"{late:.3f}", regained)
     sizes = f"{len(shop.visits):,} visits of {len(shop.known):,} users, {len(shop.features):,} items"

@@ -19,7 +19,8 @@ class Loop:
         self._catalogue = Catalogue(names, shop.features)
         features = Features(
             kinds=("click", "purchase"),
-            half_lives=(DAY / 4, 2 * DAY),  # a taste that turned is seen within days, a steady one over more
+            half_lives=(DAY / 4, 2 * DAY),  # a steady taste is seen over days
+            session_gap=DAY / 3,  # a dozen visits or so: a session long enough to say that a taste has turned
             vectors={"image": shop.features.shape[1]},
             units=len(shop.known),
         )
