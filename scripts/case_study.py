@@ -82,21 +82,22 @@ def play(shop: Shop, recommender: Recommender[Visit], progress: Progress, name: 
 
 
 def told(shop: Shop, played: Played) -> dict[str, Any]:
-    """Rates over all, before and after the changes of taste, and by which visit the old rate was regained to stay.
-
-    A block of visits counts by its last one, so that all of it lies within what is said.
-    """
+    """Rates over all, before and after the changes of taste, and how soon the old rate was regained."""
     before, curve = reaction(shop, played)
-    low = [k for k, rate in enumerate(curve) if rate < SHARE * before]
-    first = low[-1] + 1 if low else 0
-    regained = BLOCK * (first + 1) if first < len(curve) else None
     return {
         "hit rate": float(played.hits.mean()),
         "purchases": float(played.purchases.mean()),
         "before": before,
         "curve": curve,
-        "regained": regained,
+        "regained": regained(before, curve),
     }
+
+
+def regained(before: float, curve: list[float]) -> int | None:
+    """The visit by which SHARE of the old rate was there to stay: the last one of the first block of those."""
+    low = [k for k, rate in enumerate(curve) if rate < SHARE * before]
+    first = low[-1] + 1 if low else 0
+    return BLOCK * (first + 1) if first < len(curve) else None
 
 
 def reaction(shop: Shop, played: Played) -> tuple[float, list[float]]:
@@ -131,9 +132,9 @@ def show(figures: dict[str, Any], played: dict[str, Played], shop: Shop) -> None
     for name in played:
         row = figures[name]
         late = row["curve"][WITHIN // BLOCK - 1] if len(row["curve"]) >= WITHIN // BLOCK else float("nan")
-        regained = {None: "never", BLOCK: "lost less"}.get(row["regained"], f"visit {row['regained']}")
+        when = {None: "never", BLOCK: "lost less"}.get(row["regained"], f"visit {row['regained']}")
         rates = [f"{row[key]:.3f}" for key in ("hit rate", "purchases", "before")]
-        table.add_row(name, *rates, f"{row['curve'][0]:.3f}", f"{late:.3f}", regained)
+        table.add_row(name, *rates, f"{row['curve'][0]:.3f}", f"{late:.3f}", when)
     sizes = f"{len(shop.visits):,} visits of {len(shop.known):,} users, {len(shop.features):,} items"
     console.print(f"\n[bold]{sizes}[/bold]")
     console.print(table)

@@ -20,3 +20,12 @@ def test_the_loop_beats_the_nightly_filter_and_regains_what_a_change_of_taste_co
     assert curves[0][5] > curves[0][0] + 0.2
     assert curves[0][5] > curves[1][5]
     assert (tmp_path / "case.png").stat().st_size > 10_000
+
+
+def test_what_is_regained_stays_and_counts_by_the_last_visit_of_its_block() -> None:
+    import case_study
+
+    assert case_study.BLOCK == 5
+    assert case_study.regained(1.0, [0.5, 0.95, 0.8, 0.9, 0.92]) == 20
+    assert case_study.regained(1.0, [0.95, 0.9]) == 5
+    assert case_study.regained(1.0, [0.95, 0.8]) is None
