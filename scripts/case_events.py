@@ -197,7 +197,7 @@ def picture(figures: dict[str, Any], title: str, k: int, file: Path) -> Path:
         axes.plot(days, list(row["by day"].values()), marker="o", markersize=3, label=name)
     axes.set(ylabel=f"hit rate@{k}", ylim=(0, 1), title=title)
     axes.tick_params("x", rotation=30)
-    axes.legend(frameon=False)
+    fig.legend(frameon=False, loc="outside lower center", ncols=5)
     fig.savefig(file, dpi=120)
     plt.close(fig)
     return file

@@ -162,7 +162,7 @@ def picture(figures: dict[str, Any], file: Path) -> Path:
     axes.axvline(0, color="grey", linewidth=0.8)
     axes.set(xlabel="visits of a user after the change of taste", ylabel="hit rate", ylim=(0, 1))
     axes.set_title("Users who turn to another taste, and who follows them (dotted: nine tenths of before)")
-    axes.legend(frameon=False, loc="lower right")
+    fig.legend(frameon=False, loc="outside lower center", ncols=4)
     fig.savefig(file, dpi=120)
     plt.close(fig)
     return file
