@@ -12,6 +12,7 @@ import pytest
 from rich.progress import Progress
 
 import case_events
+from croupier import verify
 from events import OTTO, RETAIL, Basket, Stream, read
 from events_loop import Ranked, Whole
 from peers import Chance, Nightly, Popularity, Recommender
@@ -128,3 +129,4 @@ def test_the_first_day_of_a_real_shop(tmp_path: Path) -> None:
         chance = Chance(len(stream.items), 10)
         ours, theirs = (case_events.play(stream, one, 10, progress, "") for one in (loop, chance))
     assert ours.measures[:, 1].mean() > 2 * theirs.measures[:, 1].mean()
+    assert verify(f"sqlite:///{tmp_path}/day.db").sound
