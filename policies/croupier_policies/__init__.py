@@ -4,6 +4,7 @@ from croupier_policies.bag import BagPolicy
 from croupier_policies.bank_model import BankModel
 from croupier_policies.base import Actions, Configured, Learner, Odds, Policy, Row, State, Vector
 from croupier_policies.catalogue_policy import CataloguePolicy
+from croupier_policies.ensemble import EnsemblePolicy
 from croupier_policies.errors import DeviceMissing, PolicyError, TooLarge
 from croupier_policies.exploration import Estimates, InverseGap, Law, Softmax
 from croupier_policies.factors import FactorLearner
@@ -32,6 +33,7 @@ __all__ = [
     "Configured",
     "ConstantPolicy",
     "DeviceMissing",
+    "EnsemblePolicy",
     "EpsilonGreedy",
     "Estimates",
     "FactorLearner",

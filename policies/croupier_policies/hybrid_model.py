@@ -27,6 +27,9 @@ class HybridModel(Model):
         own: The prior variance of the per-action part. In units of σ² clicks differ by little: on 100 and on 1000
             actions .03 earned more than .1.
         squares: Whether a number's square is a feature beside it, in contexts and actions: at sixteen times the cost.
+        waves: How many random Fourier features of the context to add; see `PerActionModel`.
+        seed: What the waves are drawn from.
+        half_life: See `Model`.
         max_columns: The most columns an encoded context may have, and an action.
         max_bytes: The most memory, half of it for the shared part: 4·(dx·dz)², and half for the actions' own: 4·K·dx².
         device: See `Model`.
@@ -42,22 +45,27 @@ class HybridModel(Model):
         *,
         own: float = 0.03,
         squares: bool = False,
+        waves: int = 0,
+        seed: int = 0,
+        half_life: float = 0.0,
         max_columns: int = 512,
         max_bytes: int = 2**30,
         device: str = "cpu",
     ) -> None:
-        super().__init__(device)
+        super().__init__(device, half_life)
         at_least(1e-9, own=own)
         self.own, self.squares, self.max_columns, self.max_bytes = float(own), squares, max_columns, max_bytes
-        self.ignored = 0
-        self._contexts, self._features = Encoder(max_columns, squares), Encoder(max_columns, squares)
-        self._posteriors = Posteriors(self.maths, max_bytes // 2, own)
+        self.waves, self.seed, self.ignored = waves, seed, 0
+        self._contexts, self._features = Encoder(max_columns, squares, waves, seed), Encoder(max_columns, squares)
+        self._posteriors = Posteriors(self.maths, max_bytes // 2, own, self._contexts.size)
         self._crossed = Crossed(self.maths.xp, max_bytes // 2)
+        self._crossed.grow(self._contexts.size, self._features.size)
         self._candidates = Candidates()
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, without `device`."""
-        return {name: getattr(self, name) for name in ("own", "squares", "max_columns", "max_bytes")}
+        names = ("own", "squares", "waves", "seed", "half_life", "max_columns", "max_bytes")
+        return {name: getattr(self, name) for name in names}
 
     def estimates(self, context: Row, actions: Actions) -> Estimates:
         """Both parts' means and variances added."""
@@ -90,7 +98,9 @@ class HybridModel(Model):
         steps = gain, gain * (reward - predicted), gain * (1.0 - predicted1)
         self.maths.update(held.columns, held.posterior, slot, one.px, *steps)
         self.maths.crossed.update(crossed.shared, two.px, *steps)
-        return noise.learn(reward, quadratic, predicted, predicted1)
+        expected = noise.learn(reward, quadratic, predicted, predicted1)
+        self._fade()
+        return expected
 
     def discount(self, keep: float, action: str | None = None) -> None:
         """Both parts go back toward their priors, and the noise; where an action is named, only what is its own."""

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from croupier_policies import arrays, registry
-from croupier_policies.base import Actions, Policy, Row, State, Vector
-from croupier_policies.exploration import Estimates, Law, Softmax
+from croupier_policies.base import Actions, Row, Vector
+from croupier_policies.exploration import Law, Softmax
 from croupier_policies.model import Model
+from croupier_policies.model_policy import ModelPolicy
 from croupier_policies.ridge_model import RidgeModel
 
 Described = Mapping[str, Any]  # {"name": …, "config": …}
 
 
-class LinearPolicy(Policy):
+class LinearPolicy(ModelPolicy):
     """Any reward model of this package with any exploration law.
 
     Args:
@@ -47,15 +48,6 @@ class LinearPolicy(Policy):
         """A new one that has learned nothing, on the same device."""
         return type(self)(model=self.model.fresh(), law=self.law)
 
-    @property
-    def arithmetic(self) -> str:
-        """What its bits depend on."""
-        return self.model.arithmetic
-
-    def estimates(self, context: Row, actions: Actions) -> Estimates:
-        """What the model says of each action."""
-        return self.model.estimates(context, actions)
-
     def probabilities(self, context: Row, actions: Actions) -> Vector:
         """π over the actions, (K,)."""
         return self.model.choose(context, actions, self.law)
@@ -69,33 +61,3 @@ class LinearPolicy(Policy):
         return arrays.to_host(
             self.law.probabilities(self.model.maths.xp, self.model.estimates_batch(contexts, actions))
         )
-
-    def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
-        """Fold the reward into the model."""
-        self.model.learn(context, actions, index, reward)
-
-    def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any, propensities: Any) -> None:
-        """Fold in rewarded decisions over array contexts, (B, n), in their order; the rest are of shape (B,).
-
-        On the compiled device it is what `learn` makes of them one after another, bit for bit. On the others the ridge
-        model learns all rows of an action in one step, which differs by rounding, about 1e-9: for warm starts and
-        studies, not for a log that `learn` has to reproduce.
-
-        >>> policy = LinearPolicy()
-        >>> policy.learn_batch([[1.0], [2.0]], Actions(("a", "b")), [0, 1], [1.0, 0.0], [0.5, 0.5])
-        >>> policy.model.state()["noise"]["count"]
-        2
-        """
-        self.model.learn_batch(contexts, actions, indices, rewards)
-
-    def discount(self, keep: float, action: str | None = None) -> None:
-        """Let the model forget."""
-        self.model.discount(keep, action)
-
-    def state(self) -> State:
-        """The model's; a law knows nothing."""
-        return self.model.state()
-
-    def restore(self, state: State) -> None:
-        """Take over a `state()`."""
-        self.model.restore(state)

@@ -22,6 +22,7 @@ class LogisticModel(PerActionModel):
         squares: See `PerActionModel`.
         waves: See `PerActionModel`.
         seed: See `PerActionModel`.
+        half_life: See `Model`.
         max_columns: See `PerActionModel`.
         max_bytes: See `PerActionModel`.
         device: See `Model`.
@@ -31,18 +32,6 @@ class LogisticModel(PerActionModel):
     """
 
     name: ClassVar[str] = "logistic"
-
-    def __init__(
-        self,
-        *,
-        squares: bool = True,
-        waves: int = 0,
-        seed: int = 0,
-        max_columns: int = 512,
-        max_bytes: int = 2**30,
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(squares, waves, seed, max_columns, max_bytes, device)
 
     def estimates(self, context: Row, actions: Actions) -> Estimates:
         """Mean and sd, (K,) each."""
@@ -78,10 +67,5 @@ class LogisticModel(PerActionModel):
         gain = 1.0 / (1.0 + weight * quadratic)
         self.maths.update(held.columns, held.posterior, slot, px, weight * gain, gain * (reward - mean), 0.0)
         self._noise.add(reward, mean, weight * quadratic)
+        self._fade()
         return mean
-
-    def discount(self, keep: float, action: str | None = None) -> None:
-        """A ← keep·A + (1 - keep)·I and Aθ ← keep times, of one action or of all; then also the noise."""
-        self._posteriors.discount(keep, action)
-        if action is None:
-            self._noise.discount(keep)

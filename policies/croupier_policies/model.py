@@ -14,6 +14,8 @@ from croupier_policies.errors import PolicyError
 from croupier_policies.exploration import Estimates, Law
 from croupier_policies.noise import Noise
 
+STEPS = 16  # in a half-life: forgetting costs d³ an action, so it is done now and then, and by as much more
+
 
 class Model(Configured):
     """Estimates the reward of every candidate with a standard deviation, and learns from rewards between 0 and 1.
@@ -22,10 +24,12 @@ class Model(Configured):
 
     Args:
         device: "cpu" (compiled), "numpy" (the reference formulas) or "cuda" (the same on a GPU).
+        half_life: After how many rewards evidence counts half; 0 forgets nothing.
     """
 
-    def __init__(self, device: str) -> None:
-        self.device = device
+    def __init__(self, device: str, half_life: float = 0.0) -> None:
+        at_least(0, half_life=half_life)
+        self.device, self.half_life = device, float(half_life)
         self.maths = for_device(device)
         self._noise = Noise()
 
@@ -44,6 +48,12 @@ class Model(Configured):
 
     def discount(self, keep: float, action: str | None = None) -> None:
         """See `Policy.discount`."""
+
+    def _fade(self) -> None:
+        """What a half-life asks for after a reward."""
+        every = max(1, round(self.half_life / STEPS))
+        if self.half_life and self._noise.count % every == 0:
+            self.discount(0.5 ** (every / self.half_life))
 
     def choose(self, context: Row, actions: Actions, law: Law) -> Vector:
         """The law's probabilities for the estimates, (K,), on the host."""

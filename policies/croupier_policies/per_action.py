@@ -28,13 +28,24 @@ class PerActionModel(Model):
         squares: Whether a number's square is a feature beside it. What is linear anyway is learned sooner without.
         waves: How many random Fourier features to add; 64 suit what is far from linear.
         seed: What the waves are drawn from.
+        half_life: See `Model`.
         max_columns: The most columns an encoded row may have.
         max_bytes: The most memory the posteriors may take; they take about 4·K·d² bytes.
         device: See `Model`.
     """
 
-    def __init__(self, squares: bool, waves: int, seed: int, max_columns: int, max_bytes: int, device: str) -> None:
-        super().__init__(device)
+    def __init__(
+        self,
+        *,
+        squares: bool = True,
+        waves: int = 0,
+        seed: int = 0,
+        half_life: float = 0.0,
+        max_columns: int = 512,
+        max_bytes: int = 2**30,
+        device: str = "cpu",
+    ) -> None:
+        super().__init__(device, half_life)
         self.squares, self.waves, self.seed = squares, waves, seed
         self.max_columns, self.max_bytes = max_columns, max_bytes
         self.ignored = 0
@@ -43,7 +54,14 @@ class PerActionModel(Model):
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, without `device`."""
-        return {name: getattr(self, name) for name in ("squares", "waves", "seed", "max_columns", "max_bytes")}
+        names = ("squares", "waves", "seed", "half_life", "max_columns", "max_bytes")
+        return {name: getattr(self, name) for name in names}
+
+    def discount(self, keep: float, action: str | None = None) -> None:
+        """A ← keep·A + (1 - keep)·I and Aθ, Aθ1 ← keep times, of one action or of all; then also the noise."""
+        self._posteriors.discount(keep, action)
+        if action is None:
+            self._noise.discount(keep)
 
     def state(self) -> State:
         """Encoding, posteriors and noise."""

@@ -10,11 +10,8 @@ from croupier_policies import arrays
 from croupier_policies.base import Actions, Row, State, Vector
 from croupier_policies.dense import Dense
 from croupier_policies.exploration import Estimates, Law
-from croupier_policies.model import at_least
 from croupier_policies.per_action import PerActionModel
 from croupier_policies.rows import joined_one
-
-STEPS = 16  # in a half-life: forgetting costs d³ an action, so it is done now and then, and by as much more
 
 
 class RidgeModel(PerActionModel):
@@ -27,7 +24,7 @@ class RidgeModel(PerActionModel):
         squares: See `PerActionModel`.
         waves: See `PerActionModel`.
         seed: See `PerActionModel`.
-        half_life: After how many rewards evidence counts half; 0 forgets nothing.
+        half_life: See `Model`.
         max_columns: See `PerActionModel`.
         max_bytes: See `PerActionModel`.
         device: See `Model`.
@@ -38,25 +35,7 @@ class RidgeModel(PerActionModel):
 
     name: ClassVar[str] = "ridge"
 
-    def __init__(
-        self,
-        *,
-        squares: bool = True,
-        waves: int = 0,
-        seed: int = 0,
-        half_life: float = 0.0,
-        max_columns: int = 512,
-        max_bytes: int = 2**30,
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(squares, waves, seed, max_columns, max_bytes, device)
-        at_least(0, half_life=half_life)
-        self.half_life = float(half_life)
-        self._dense: Dense | None = None  # once an array was learned, until something of it moves
-
-    def config(self) -> dict[str, Any]:
-        """The constructor's arguments, without `device`."""
-        return super().config() | {"half_life": self.half_life}
+    _dense: Dense | None = None  # once an array was learned, until something of it moves
 
     def estimates(self, context: Row, actions: Actions) -> Estimates:
         """Posterior mean and sd, (K,) each."""
@@ -91,8 +70,7 @@ class RidgeModel(PerActionModel):
             expected = self._learn_fields(row, action, reward)
         if expected is None:
             return self._noise.mean_reward
-        if self.half_life:
-            self._forget()
+        self._fade()
         return expected
 
     def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any) -> Vector:
@@ -106,12 +84,6 @@ class RidgeModel(PerActionModel):
         if self._dense is None:
             return np.full(len(r), self._noise.mean_reward)  # there was room for none
         return self._dense.learn_rows(rows, slots, r)
-
-    def discount(self, keep: float, action: str | None = None) -> None:
-        """A ← keep·A + (1 - keep)·I and Aθ, Aθ1 ← keep times, of one action or of all; then also the noise."""
-        self._posteriors.discount(keep, action)
-        if action is None:
-            self._noise.discount(keep)
 
     def restore(self, state: State) -> None:
         """Take over a `state()`."""
@@ -146,10 +118,3 @@ class RidgeModel(PerActionModel):
         slot = held.admit(action, encoder.size)
         seen = self.maths.ridge_step(encoder.encode(row), held.columns, held.posterior, slot, reward)
         return self._noise.learn(reward, *seen)
-
-    def _forget(self) -> None:
-        every = max(1, round(self.half_life / STEPS))
-        if self._noise.count % every == 0:
-            factor = 0.5 ** (every / self.half_life)
-            self._posteriors.discount(factor)
-            self._noise.discount(factor)

@@ -8,8 +8,10 @@ import pytest
 
 from croupier_policies import (
     DeviceMissing,
+    HybridModel,
     Law,
     LinearPolicy,
+    LogisticModel,
     Model,
     RidgeModel,
     Softmax,
@@ -47,6 +49,8 @@ VARIANTS: dict[str, Callable[[str], Model]] = {
     "ridge without squares": lambda device: RidgeModel(squares=False, device=device),
     "bank of unlike ridges": lambda device: SoftmaxPolicy(device=device).model,
     "forgetting ridge": lambda device: RidgeModel(half_life=400.0, device=device),
+    "forgetting logistic": lambda device: LogisticModel(half_life=400.0, device=device),
+    "forgetting hybrid with waves": lambda device: HybridModel(waves=6, half_life=400.0, device=device),
 }
 
 policy_checks = pytest.mark.parametrize("check", checks.POLICY_CHECKS, ids=lambda check: check.__name__)
