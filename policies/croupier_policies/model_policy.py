@@ -34,6 +34,7 @@ class ModelPolicy(Policy):
         model learns all rows of an action in one step, which differs by rounding, about 1e-9: for warm starts and
         studies, not for a log that `learn` has to reproduce.
 
+        >>> from croupier_policies import LinearPolicy
         >>> policy = LinearPolicy()
         >>> policy.learn_batch([[1.0], [2.0]], Actions(("a", "b")), [0, 1], [1.0, 0.0], [0.5, 0.5])
         >>> policy.model.state()["noise"]["count"]
