@@ -52,9 +52,11 @@ class Stories:
     def read(self, decisions: Collection[int], upto: int) -> None:
         """Bring decisions to hand, with their stories up to a position; those at hand already stay as they are."""
         away = {decision for decision in decisions if self._held.get(decision) is None}
+        if not away:
+            return
         for fact, decided in self._log.decisions_at(away):
             self.put(fact, decided)
-        for about in self._log.storage.about(*away) if away else ():
+        for about in self._log.storage.about(*away):
             known = self._held.get(about.decision or 0)
             if known is not None and about.position <= upto:
                 known.standing.apply(about, self._rule)

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from croupier_policies.base import Vector
 from croupier_policies.crossed_arithmetic import CrossedArithmetic
 from croupier_policies.dense import Dense, Slots
@@ -49,11 +51,15 @@ class Arithmetic(ABC):
         """What is known of array contexts, put together."""
         return Dense(self, scaler, columns, posterior, noise)
 
-    @abstractmethod
     def learn_rows(
         self, X: Vector, scaler: Scaler, columns: int, posterior: Posterior, slots: Slots, rewards: Vector
     ) -> Vector:
         """Count array contexts, (B, n), and take a step for each; what `ridge_step` gives, (3, B), on the host."""
+        out = np.empty((3, X.shape[0]))
+        for t, (x, slot, reward) in enumerate(zip(X, slots.tolist(), rewards.tolist(), strict=True)):
+            scaler.observe(x)
+            out[:, t] = self.ridge_step(scaler.encode(x), columns, posterior, slot, reward)
+        return out
 
     def ridge_step(
         self, row: Encoded, columns: int, posterior: Posterior, slot: int, reward: float

@@ -37,7 +37,8 @@ class Bound(Dense):
 
     def learn(self, x: Vector, slot: int, reward: float) -> float:
         """In one kernel."""
-        return bound_kernels.learn(self.table, x, slot, reward)  # type: ignore[no-any-return]
+        expected: float = bound_kernels.learn(self.table, x, slot, reward)
+        return expected
 
     def learn_rows(self, X: Vector, slots: Slots, rewards: Vector) -> Vector:
         """In one kernel, event by event."""

@@ -65,13 +65,3 @@ class Compiled(Arithmetic):
     def dense(self, scaler: Scaler, columns: int, posterior: Posterior, noise: Noise) -> Dense:
         """By their addresses."""
         return Bound(self, scaler, columns, posterior, noise)
-
-    def learn_rows(
-        self, X: Vector, scaler: Scaler, columns: int, posterior: Posterior, slots: Slots, rewards: Vector
-    ) -> Vector:
-        """One after another."""
-        out = np.empty((3, X.shape[0]))
-        for t, (x, slot, reward) in enumerate(zip(X, slots.tolist(), rewards.tolist(), strict=True)):
-            scaler.observe(x)
-            out[:, t] = self.ridge_step(scaler.encode(x), columns, posterior, slot, reward)
-        return out

@@ -51,8 +51,10 @@ class Model(Configured):
 
     def _fade(self) -> None:
         """What a half-life asks for after a reward."""
+        if not self.half_life:
+            return
         every = max(1, round(self.half_life / STEPS))
-        if self.half_life and self._noise.count % every == 0:
+        if self._noise.count % every == 0:
             self.discount(0.5 ** (every / self.half_life))
 
     def choose(self, context: Row, actions: Actions, law: Law) -> Vector:

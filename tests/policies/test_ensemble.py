@@ -41,4 +41,4 @@ def test_without_spread_it_is_greedy() -> None:
 )
 def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(PolicyError):
-        EnsemblePolicy(**wrong)  # type: ignore[arg-type]
+        EnsemblePolicy(**wrong)  # type: ignore[arg-type] # they are wrong on purpose

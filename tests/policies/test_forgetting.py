@@ -28,15 +28,15 @@ ONE = Actions(("a",))
 def test_the_discounted_posterior_is_the_textbook_one(device: str, prior: float) -> None:
     rng, d, factor = np.random.default_rng(0), 4, 0.9
     held = Posteriors(devices.for_device(device), 2**20, prior)
-    A, b, b1 = np.eye(d) / prior, np.zeros(d), np.zeros(d)  # noqa: N806
+    A, b, b1 = np.eye(d) / prior, np.zeros(d), np.zeros(d)  # noqa: N806 # a matrix keeps its capital
     for t in range(60):
         x, reward = rng.normal(size=d), float(rng.random())
         slot = held.admit("a", d)
         held.maths.ridge_step(Encoded(np.arange(d), x, 0.0), d, held.posterior, slot, reward)
-        A, b, b1 = A + np.outer(x, x), b + reward * x, b1 + x  # noqa: N806
+        A, b, b1 = A + np.outer(x, x), b + reward * x, b1 + x  # noqa: N806 # a matrix keeps its capital
         if t % 7 == 6:
             held.discount(factor)
-            A, b, b1 = factor * A + (1.0 - factor) * np.eye(d) / prior, factor * b, factor * b1  # noqa: N806
+            A, b, b1 = factor * A + (1.0 - factor) * np.eye(d) / prior, factor * b, factor * b1  # noqa: N806 # a matrix keeps its capital
     state = held.state()
     np.testing.assert_allclose(state["P"][0, :, 0], np.linalg.inv(A)[np.tril_indices(d)], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(state["theta"][0, :, 0], np.linalg.solve(A, b), rtol=1e-9, atol=1e-12)
@@ -134,7 +134,7 @@ def test_what_actions_share_is_forgotten_by_the_textbook_too(device: str) -> Non
         model.learn(rng.normal(size=3), actions, t % 3, float(rng.random()))
     before, w = _shared(model)
     model.discount(keep)
-    A = np.linalg.inv(before)  # noqa: N806
+    A = np.linalg.inv(before)  # noqa: N806 # a matrix keeps its capital
     expected = np.linalg.inv(keep * A + (1.0 - keep) * np.eye(len(A)))
     found, forgotten = _shared(model)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
