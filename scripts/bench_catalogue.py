@@ -23,7 +23,7 @@ from rich.table import Table
 
 from bench_loop import machine
 from croupier import Engine
-from croupier.recommender import Catalogue
+from croupier.ratings import Catalogue
 from croupier_policies import CataloguePolicy
 
 SEED = 7

@@ -32,13 +32,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from croupier import reports
 from croupier.evaluation import Columns, Moments, Setting, normal_fixed_sample
 from croupier.evaluation.datasets import evaluate_dataset, from_path
 from croupier.evaluation.datasets.tables import arrow
-from croupier.evaluation.estimators import named
+from croupier.evaluation.estimators.basic import named
+from croupier.evaluation.evidence.accumulator import Tally, moments
 from croupier.evaluation.intervals import INTERVALS
 from croupier.evaluation.intervals.bootstrap import Bootstrap
-from croupier.evaluation.tally import Tally, moments
 from croupier_policies import Vector
 
 BATCH = 1 << 18  # rows made and written at a time
@@ -152,7 +153,7 @@ def streamed(file: Path, actions: int) -> tuple[float, float, float]:
     """Seconds for the whole evaluation, and the peak memory of this process in MB before and after it."""
     log = from_path(file, candidates=actions)
     before, start = peak(), time.perf_counter()
-    evaluate_dataset(log, ["uniform", "column:pi"], floor=1 / actions).to_json()
+    reports.as_json(evaluate_dataset(log, ["uniform", "column:pi"], floor=1 / actions))
     return time.perf_counter() - start, before, peak()
 
 

@@ -21,11 +21,11 @@ from rich.table import Table
 
 from crashtest import new_database, started_postgres
 from croupier import Engine
-from croupier.encoding import encode_actions, encode_row
-from croupier.fold import Fold
-from croupier.ids import time_ordered
-from croupier.log import Log
-from croupier.parts import Given
+from croupier.log.encoding import encode_actions, encode_row
+from croupier.log.ids import time_ordered
+from croupier.log.reader import Log
+from croupier.state.components import ObjectPool
+from croupier.state.fold import Fold
 from croupier_storage import Fact, Storage, decision_fact, open_storage, reward_fact
 
 GROUPS = (10, 100, 1000, 10_000)
@@ -77,9 +77,9 @@ def fill(url: str, count: int, report: Any) -> None:
 
 def folded(storage: Storage, after: Fold | None = None) -> Fold:
     """A fold at the head of a store."""
-    from croupier.configuration import Configuration
+    from croupier.log.configuration import Configuration
 
-    fold = after or Fold(Given(), Configuration.stored(storage.settings()), Log(storage))
+    fold = after or Fold(ObjectPool(), Configuration.stored(storage.settings()), Log(storage))
     fold.run()
     return fold
 

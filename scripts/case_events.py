@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from croupier.experiments.analysis.bounded import mean_sequence
-from croupier.recommender.measures import ndcg, recall
+from croupier.ratings.metrics import ndcg, recall
+from croupier.studies.statistics.bounded import mean_sequence
 from events import OTTO, RETAIL, Basket, Stream, read
 from events_loop import Ranked, Whole
 from peers import Chance, Nightly, Popularity, Recommender

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from croupier.experiments.analysis.bounded import mean_sequence
+from croupier.studies.statistics.bounded import mean_sequence
 from peers import Chance, Nightly, Popularity, Recommender
 from shop import DEPTH, Shop, Visit
 from shop_loop import Loop

@@ -2,7 +2,7 @@
 
 import typer
 
-from croupier.evaluation.commands import compare_command
+from croupier.cli.evaluation import compare_command
 
 if __name__ == "__main__":
     typer.run(compare_command)

@@ -17,7 +17,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from croupier import Comparison
+from croupier import Comparison, reports
 from croupier.evaluation.datasets import Arrays, compare_dataset, evaluate_dataset, from_obp
 
 
@@ -55,7 +55,7 @@ def main(
     console.print(evaluate_dataset(log(folder), ["column:bts", "uniform", "logged"], floor=1 / 80))
     console.print(found)
     if html is not None:
-        html.write_text(found.to_html(), encoding="utf-8")
+        html.write_text(reports.as_html(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

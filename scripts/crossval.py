@@ -2,7 +2,7 @@
 
 import typer
 
-from croupier.recommender.commands import crossval_command
+from croupier.cli.ratings import crossval_command
 
 if __name__ == "__main__":
     typer.run(crossval_command)

@@ -17,8 +17,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from croupier import Engine, SoftmaxPolicy, compare, evaluate, verify
-from croupier.progress import bar
+from croupier import Engine, SoftmaxPolicy, compare, evaluate, reports, verify
+from croupier.cli.progress import bar
 
 console = Console(highlight=False, width=110)
 Stream = list[tuple[dict[str, float], str]]
@@ -104,11 +104,11 @@ def judge(url: str, constant: str) -> None:
     targets = ["logged", "policy:inverse-gap", "uniform", f"constant:{constant}"]
     with bar("reading the log", console) as progress:
         evaluation = evaluate(url, targets, progress=progress)
-    console.print(evaluation.table())
+    console.print(reports.as_text(evaluation))
     say("4  Side by side", "Differences on the same decisions, which are more exact than two separate intervals.")
     with bar("reading the log", console) as progress:
         comparison = compare(url, targets[:3], progress=progress)
-    console.print(comparison.table())
+    console.print(reports.as_text(comparison))
 
 
 def curve(right: list[bool], stream: Stream, names: list[str], file: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import typer
 
-from croupier.evaluation.commands import evaluate_command
+from croupier.cli.evaluation import evaluate_command
 
 if __name__ == "__main__":
     typer.run(evaluate_command)

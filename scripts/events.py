@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from rich.progress import Progress
 
 from croupier import Engine
-from croupier.behaviour.ingestion import Ingested, ingest
-from croupier.behaviour.observation import Observation, decode
+from croupier.ingestion import Ingested, ingest
+from croupier.state.features.observation import Observation, decode
 from croupier_storage import Kind, open_storage
 
 DAY = 86_400.0

@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sklearn import datasets
 
-from croupier import Engine, Experiment, InverseGapPolicy, Rule, SoftmaxPolicy, study, verify
-from croupier.experiments.promotion import Action, Ruling
-from croupier.ids import counted
+from croupier import Engine, Experiment, InverseGapPolicy, Rule, SoftmaxPolicy, reports, study, verify
+from croupier.log.ids import counted
+from croupier.studies.promotion import Action, Ruling
 
 DAY = 86_400.0
 SETS = {"digits": datasets.load_digits, "wine": datasets.load_wine, "breast-cancer": datasets.load_breast_cancer}
@@ -90,14 +90,14 @@ def play(shop: Shop, all_: list[Visit], share: float, bar: Progress) -> Ruling |
         right = sum(map(shop.serve, today)) / max(len(today), 1)
         shop.now = day * DAY
         if day == ALONE:
-            shop.engine.start(trial(share))
-        elif shop.engine.experiment:
-            ruling = shop.engine.review("cautious", RULE)
+            shop.engine.experiments.start(trial(share))
+        elif shop.engine.experiments.shares:
+            ruling = shop.engine.experiments.advance("cautious", RULE)
             if ruling.action is not Action.WAIT:
                 bar.console.print(f"  day {day:>2}  {ruling.action.value:<8} {'; '.join(ruling.reasons)}")
         elif day > ALONE and (left := left - 1) <= 0:
             break
-        met = shop.engine.experiment.get("cautious", float(day > ALONE))
+        met = shop.engine.experiments.shares.get("cautious", float(day > ALONE))
         bar.update(task, completed=day, told=f"{met:.0%} meet the candidate; right today {right:.0%}")
     bar.update(task, total=day, completed=day, told=f"right on the last day {right:.0%}")
     return ruling
@@ -129,7 +129,7 @@ def main(
     console.print("[bold]2  What the log says of it[/bold]")
     found = study(f"sqlite:///{file}")
     console.print(found)
-    page.write_text(found.to_html(), encoding="utf-8")
+    page.write_text(reports.as_html(found), encoding="utf-8")
     console.print("[bold]3  The log proves itself[/bold]")
     proof = verify(f"sqlite:///{file}")
     console.print(f"verify: {proof.summary()}")
@@ -145,7 +145,7 @@ def trial(share: float) -> Experiment:
         window=DAY,
         weights={"explorer": 1 - share, "cautious": share},
         holdout=0.05,
-        taught=True,
+        warm_start=True,
         guardrails={"rate:stars": 0.5},
         shadows={"inverse gap": InverseGapPolicy()},
     )

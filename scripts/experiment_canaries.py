@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from croupier.experiments.analysis.effects import estimates
-from croupier.experiments.analysis.guardrails import Guardrail
-from croupier.experiments.analysis.mismatch import sample_ratio
-from croupier.experiments.analysis.sequences import asymptotic_sequence
-from croupier.experiments.analysis.windows import Matrix, Windows
-from croupier.experiments.promotion import Action, Evidence, Rule
+from croupier.studies.promotion import Action, Evidence, Rule
+from croupier.studies.statistics.effects import estimates
+from croupier.studies.statistics.guardrails import Guardrail
+from croupier.studies.statistics.mismatch import sample_ratio
+from croupier.studies.statistics.sequences import asymptotic_sequence
+from croupier.studies.statistics.windows import Matrix, Windows
 from experiment_simulations import two
 
 

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 import experiment_simulations as sim
-from croupier.experiments.assignment import Split, points
-from croupier.experiments.pieces import HOLDOUT
-from croupier.experiments.promotion import Action
+from croupier.state.experiment.assignment import Split, points
+from croupier.state.experiment.buckets import HOLDOUT
+from croupier.studies.promotion import Action
 from experiment_canaries import Canary, canary
 
 T = TypeVar("T")

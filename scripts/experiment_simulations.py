@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from croupier.experiments.analysis.effects import Effect, Path, estimates
-from croupier.experiments.analysis.exposure import Events, closed_windows
-from croupier.experiments.analysis.mismatch import sample_ratio
-from croupier.experiments.analysis.planner import Prospect, units_for
-from croupier.experiments.analysis.sequences import LEAST, asymptotic_sequence
-from croupier.experiments.analysis.windows import Matrix, Windows
+from croupier.studies.statistics.effects import Effect, Path, estimates
+from croupier.studies.statistics.exposure import Events, closed_windows
+from croupier.studies.statistics.mismatch import sample_ratio
+from croupier.studies.statistics.planner import Prospect, units_for
+from croupier.studies.statistics.sequences import LEAST, asymptotic_sequence
+from croupier.studies.statistics.windows import Matrix, Windows
 from croupier_policies import Vector
 
 DAYS, WINDOW, UNITS = 30.0, 7.0, 3_000

@@ -21,11 +21,11 @@ from rich.progress import track
 from rich.table import Table
 
 from croupier.evaluation import ESTIMATORS, RULES, Columns, Rules, Setting, Tally, judge, normal_fixed_sample
-from croupier.evaluation.estimators import named
+from croupier.evaluation.estimators.basic import named
 from croupier.evaluation.evaluate import estimated
 from croupier.evaluation.intervals import INTERVALS, methods
-from croupier.evaluation.log import Rows
 from croupier.evaluation.pairs import Pair
+from croupier.evaluation.passes.rows import Rows
 from croupier_policies import Actions, Policy, SoftmaxPolicy, Vector, draw
 
 SEGMENTS, ACTIONS, LOOKS = 4, 3, 20

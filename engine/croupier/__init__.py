@@ -1,8 +1,5 @@
 """An embedded engine that learns from feedback in real time, and can prove what it learned."""
 
-from croupier.behaviour import Drift, Features
-from croupier.catalogue import Catalogue
-from croupier.decision import Decision, Outcome, Status
 from croupier.engine import Engine
 from croupier.errors import (
     ConfigurationDiffers,
@@ -10,26 +7,37 @@ from croupier.errors import (
     CorruptSnapshot,
     CorruptStore,
     CroupierError,
+    DecisionDeferred,
+    DecisionNotDeferred,
+    DecisionNotRewarded,
+    DecisionRewarded,
     EngineClosed,
     EvidenceError,
+    ExperimentRunning,
     InputError,
-    NotNow,
+    NoExperiment,
+    NoFeatures,
+    NoPromotion,
     PolicyFailed,
     SchemaMismatch,
+    StateError,
     StoreError,
     StoreInUse,
     StoreUnavailable,
     UnknownDecision,
 )
 from croupier.evaluation import Comparison, Evaluation, compare, evaluate
-from croupier.experiments import Experiment
-from croupier.experiments.promotion import Rule
-from croupier.experiments.results import Study
-from croupier.experiments.study import study
-from croupier.fold import ReplayWarning
-from croupier.recommender import Recommendation
-from croupier.rewards import Rewards
-from croupier.verify import Verification, verify
+from croupier.log.catalogue import Catalogue
+from croupier.log.decision import Decision, Outcome, Status
+from croupier.log.rewards import Rewards
+from croupier.ratings import Recommendation
+from croupier.state.features import Drift, Features
+from croupier.state.fold import ReplayWarning
+from croupier.state.verify import Verification, verify
+from croupier.studies import Experiment
+from croupier.studies.promotion import Rule
+from croupier.studies.results import Study
+from croupier.studies.study import study
 from croupier_policies import (
     BagPolicy,
     CataloguePolicy,
@@ -58,19 +66,26 @@ __all__ = [
     "CorruptStore",
     "CroupierError",
     "Decision",
+    "DecisionDeferred",
+    "DecisionNotDeferred",
+    "DecisionNotRewarded",
+    "DecisionRewarded",
     "Drift",
     "Engine",
     "EngineClosed",
     "Evaluation",
     "EvidenceError",
     "Experiment",
+    "ExperimentRunning",
     "FactorLearner",
     "Features",
     "InputError",
     "InverseGapPolicy",
     "LinearPolicy",
     "LoggedPolicy",
-    "NotNow",
+    "NoExperiment",
+    "NoFeatures",
+    "NoPromotion",
     "Outcome",
     "PolicyFailed",
     "Recommendation",
@@ -81,6 +96,7 @@ __all__ = [
     "Rule",
     "SchemaMismatch",
     "SoftmaxPolicy",
+    "StateError",
     "Status",
     "StoreError",
     "StoreInUse",

@@ -1,6 +1,6 @@
 """`python -m croupier`: the command line."""
 
-from croupier.cli import app
+from croupier.cli.app import app
 
 if __name__ == "__main__":
     app(prog_name="croupier")

@@ -5,27 +5,48 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal, Self
 
-from croupier import encoding
-from croupier.behaviour import Drift, Features
-from croupier.behaviour.part import Behaviour
-from croupier.decision import Decision, Outcome, Status
-from croupier.errors import InputError, NotNow, StoreError, storing
-from croupier.facade.keeping import Keeping
-from croupier.facade.observing import Observing
-from croupier.facade.telling import Telling
-from croupier.facade.trying import Trying
-from croupier.fold import Progress
-from croupier.ids import IdSource, time_ordered
-from croupier.inputs import Candidates, Context, addressed, moment, reward_value, text
-from croupier.loop import Asked, Options
-from croupier.opening import Settings, in_force
-from croupier.outage import Outage, begin
-from croupier.parts import Given, Parts
-from croupier.recommender import Recommendation, lists
-from croupier.repeats import repeated
-from croupier.rewards import FIRST, Rewards, Standing
+from croupier.engine_experiments import Experiments
+from croupier.engine_snapshots import Snapshots
+from croupier.errors import (
+    DecisionDeferred,
+    DecisionNotDeferred,
+    DecisionNotRewarded,
+    DecisionRewarded,
+    InputError,
+    StateError,
+    StoreError,
+    storing,
+)
+from croupier.log import encoding
+from croupier.log.decision import Decision, Outcome, Status
+from croupier.log.ids import IdSource, time_ordered
+from croupier.log.rewards import FIRST, Rewards, RewardState
+from croupier.log.validation import (
+    Candidates,
+    CandidateSets,
+    Context,
+    reward_value,
+    text,
+    timestamp,
+    with_unit_field,
+)
+from croupier.runtime import lists
+from croupier.runtime.background import Background, Ticker
+from croupier.runtime.idempotency import same_decision
+from croupier.runtime.lists import Recommendation
+from croupier.runtime.loop import Loop
+from croupier.runtime.opening import Settings, components_in_force
+from croupier.runtime.outage import Outage, open_loop
+from croupier.runtime.request import DecisionRequest, LoopOptions
+from croupier.state.components import Components, ObjectPool
+from croupier.state.features import observation
+from croupier.state.features.drift import Drift
+from croupier.state.features.features import Features
+from croupier.state.features.state import FeatureState
+from croupier.state.fold import Progress
+from croupier.state.verify import Verification, verify
 from croupier_policies import Learner, Policy, RiverLearner, SoftmaxPolicy
 from croupier_storage import Kind, Storage, open_storage, reward_fact
 
@@ -34,11 +55,24 @@ class _Default(Enum):
     LEARNER = "the default learner"
 
 
-class Engine(Observing, Telling, Keeping, Trying):
-    """Chooses actions, learns from their rewards, and logs every fact of it. Open one with `Engine.open`.
+class Engine:
+    """Chooses actions, learns from their rewards, and logs every fact. Open one with `Engine.open`.
 
-    Safe under threads. One engine at a time holds a store.
+    Thread-safe. A store is held by one engine at a time.
+
+    Attributes:
+        experiments: Policies compared on live units: start, stop, promotion.
+        snapshots: The states that the store keeps.
     """
+
+    def __init__(self, loop: Loop, outage: Outage | None, ids: IdSource, rebase_after: int | None) -> None:
+        self._loop, self._outage, self._ids = loop, outage, ids
+        self._clock = loop.options.clock
+        self._candidates = CandidateSets()
+        self._rebase_after, self._corrections, self._background = rebase_after, 0, Background()
+        window = loop.configuration.rewards.window
+        self._ticker = None if window is None else Ticker(min(window / 10, 1.0), self._tick)
+        self.experiments, self.snapshots = Experiments(self._ready), Snapshots(self._ready)
 
     @classmethod
     def open(
@@ -66,36 +100,35 @@ class Engine(Observing, Telling, Keeping, Trying):
         clock: Callable[[], float] = time.time,
         progress: Progress | None = None,
     ) -> Engine:
-        """Open a store, or begin a new one, and restore the state that its log describes.
+        """Open a store, or create one, and restore the state that its log describes.
 
         Args:
             url: `sqlite:///file`, `sqlite://` for one in memory, `postgresql+psycopg://…`.
-            policy: Who decides. Its configuration must be the store's; by default it is the store's own, and
-                `SoftmaxPolicy()` for a new one.
+            policy: The policy that decides. Its configuration must be the store's; by default the store's own, and
+                `SoftmaxPolicy()` for a new store.
             learner: The reward model beside it, None for none; by default the store's own, and a `RiverLearner` for a
                 new one.
-            seed: From which every draw is derived, 0 ≤ seed < 2⁶⁴; by default the store's, random for a new one.
-            reward_range: The least and the greatest possible reward.
+            seed: The seed of every draw, 0 ≤ seed < 2⁶⁴; by default the store's, random for a new one.
+            reward_range: The smallest and the largest possible reward.
             rewards: Window, default and aggregation of rewards.
-            features: What is kept of the units' behaviour and shown to the policy; by default the store's own, and
-                nothing for a new one.
-            drift: Detectors of changes in how well the learner foresees rewards, likewise.
-            replay: Accept another policy, learner or features than the store's: they are taught the whole log, and go
-                on.
+            features: Which features of the units' behaviour are computed and shown to the policy; by default the
+                store's own, and none for a new store.
+            drift: Detectors of changes in the learner's prediction error; by default as for `features`.
+            replay: Accept another policy, learner or features than the store's: they learn the whole log first.
             durability: "commit" returns from a call when its fact is on disk; "group" at once, and a crash may lose the
                 last few milliseconds. `flush` waits for everything so far.
-            on_store_failure: "raise" lets calls fail while the store does; "serve" goes on choosing from memory. Such
+            on_store_failure: "raise" lets calls fail while the store does; "serve" keeps choosing from memory. Such
                 decisions are marked and never learned, and logging resumes by itself.
-            snapshot_every: Facts between two snapshots.
+            snapshot_every: Number of facts between two snapshots.
             snapshot_seconds: Also after so many seconds, at the next fact.
-            snapshots_kept: How many snapshots stay, beside pinned ones.
-            rebase_after: Rebase by itself, in the background, after so many corrections.
-            queue: Facts that may wait for the writer before calls wait for it too: the most that a crash can lose.
-            migrate: Bring a store of an older schema to this one.
-            policies: Objects at hand for variants that a running experiment has and that are none of Croupier's own.
-            ids: Where decision ids come from; time-ordered UUIDs by default.
-            clock: Seconds since 1970; what `at` is when it is not given.
-            progress: Called with (position, head) now and then, while the log is folded.
+            snapshots_kept: How many snapshots are kept, besides pinned ones.
+            rebase_after: Rebase in the background after so many corrections.
+            queue: Number of facts that may wait for the writer before calls block: the most that a crash can lose.
+            migrate: Upgrade a store of an older schema.
+            policies: Policies of a running experiment's variants that are not Croupier's own.
+            ids: The source of decision ids; time-ordered UUIDs by default.
+            clock: Returns seconds since 1970; the default of `at`.
+            progress: Called with (position, head) while the log is folded.
 
         Raises:
             StoreInUse: Another engine has the store open.
@@ -112,18 +145,22 @@ class Engine(Observing, Telling, Keeping, Trying):
         if on_store_failure not in ("raise", "serve"):
             raise InputError(f'on_store_failure is "raise" or "serve", not {on_store_failure!r}')
         durable = durability == "commit"
-        options = Options(durable, snapshot_every, snapshot_seconds, snapshots_kept, queue, clock)
+        options = LoopOptions(durable, snapshot_every, snapshot_seconds, snapshots_kept, queue, clock)
         with storing():
             storage = open_storage(url, durability=durability, migrate=migrate)
-        parts = _parts(storage, policy, learner, reward_range)
-        behaviour, others = Behaviour(features, drift), tuple(policies)
-        if drift is not None and parts.learner is None:
+        components = _components(storage, policy, learner, reward_range)
+        feature_state, others = FeatureState(features, drift), tuple(policies)
+        if drift is not None and components.learner is None:
             storage.close()
-            raise InputError("drift is watched on the learner's errors, and there is no learner; give one, or no drift")
-        settings = Settings(parts, seed, reward_range, rewards, replay, progress or _silent, behaviour, others)
-        live = begin(storage, settings, options)
+            raise InputError(
+                "drift is detected on the learner's errors, and there is no learner; give one, or no drift"
+            )
+        settings = Settings(
+            components, seed, reward_range, rewards, replay, progress or _no_progress, feature_state, others
+        )
+        loop = open_loop(storage, settings, options)
         outage = Outage(settings) if on_store_failure == "serve" else None
-        return cls(live, outage, ids or time_ordered(clock), rebase_after)
+        return cls(loop, outage, ids or time_ordered(clock), rebase_after)
 
     def choose(
         self,
@@ -139,35 +176,35 @@ class Engine(Observing, Telling, Keeping, Trying):
         """Choose one of the actions for this context, and log the decision.
 
         Args:
-            context: What is known: named numbers, strings and booleans (None is left out), or a 1-D array. Where the
-                store has `features`, those of the unit are put beside it, and it may be None.
+            context: Named numbers, strings and booleans (None is left out), or a 1-D array. Where the store has
+                `features`, those of the unit are added, and it may be None.
             actions: The candidates: ids, ids with features of their own, or a `Catalogue`.
             unit: Whose decision it is: a user, a session, a device.
-            id: The decision's name; a new one by default. An id in the log with the same input gives the same decision.
+            id: The decision's id; a new one by default. An id in the log with the same input returns the same decision.
             exclude: Candidates that may not be chosen now.
-            deferred: It is not yet known whether the action will be shown; `activate` says that it was.
+            deferred: Whether it is still unknown if the action will be shown; `activate` reports that it was.
             at: When, in seconds since 1970; the clock's time by default.
 
         Raises:
-            InputError: The input cannot be what was meant.
-            Conflict: The id is in the log, with other input.
-            PolicyFailed: The policy gave no distribution; nothing was logged.
+            InputError: Invalid argument.
+            Conflict: The id is in the log with different input.
+            PolicyFailed: The policy returned no probability vector; nothing was logged.
             StoreError: The store has failed.
         """
-        asked = self._asked(context, actions, unit, id, exclude, deferred, at)
+        request = self._request(context, actions, unit, id, exclude, deferred, at)
         try:
-            live = self._ready()
-            with live.lock:
-                live.check()
-                if id is not None and (earlier := live.history.decision(id)):
-                    return repeated(earlier, asked, live.fold.behaviour)
-                made = live.decide(asked)
-            live.settle(made.fact.position)
+            loop = self._ready()
+            with loop.lock:
+                loop.check()
+                if id is not None and (earlier := loop.index.decision(id)):
+                    return same_decision(earlier, request, loop.fold.feature_state)
+                drawn = loop.decide(request)
+            loop.after_append(drawn.fact.position)
         except StoreError as error:
             if self._outage is None:
                 raise
-            return self._outage.serve(self._live, asked, error)
-        return Decision(made.fact, asked.candidates.actions.ids, made.vector)
+            return self._outage.serve(self._loop, request, error)
+        return Decision(drawn.fact, request.candidates.actions.ids, drawn.vector)
 
     def recommend(
         self,
@@ -182,24 +219,24 @@ class Engine(Observing, Telling, Keeping, Trying):
     ) -> Recommendation:
         """Draw an ordered list of k actions without replacement, and log it: one decision a place.
 
-        The action at each place is drawn from what is left by the places before, so that each propensity is exactly
+        The action at each place is drawn from what the earlier places left, so that each propensity is exactly
         the probability of that draw, given those before it. The decision at place s has the id `ID/s`, and is rewarded
         under it. For k ≤ 3 the exact probability of finding the action at that place, whatever stands before, is
         logged beside; see `Recommendation.marginals`.
 
         Args:
-            k: How many places.
+            k: Number of places.
             actions: The candidates, at least k of them; thousands of them as a `Catalogue`.
             context: What is known, as for `choose`; nothing by default.
             unit: Whose list it is; a policy that learns of every unit finds it in the context.
-            id: The list's name; a new one by default. An id in the log with the same input gives the same list.
+            id: The list's id; a new one by default. An id in the log with the same input returns the same list.
             exclude: Candidates that may not be in the list.
             at: When, in seconds since 1970; the clock's time by default.
 
         Raises:
-            InputError: The input cannot be what was meant.
-            Conflict: The id is in the log, with other input.
-            PolicyFailed: The policy gave no distribution; nothing was logged.
+            InputError: Invalid argument.
+            Conflict: The id is in the log with different input.
+            PolicyFailed: The policy returned no probability vector; nothing was logged.
             StoreError: The store has failed.
 
         >>> with Engine.open("sqlite://", seed=7, learner=None) as engine:
@@ -207,22 +244,22 @@ class Engine(Observing, Telling, Keeping, Trying):
         ...     engine.reward(shown[1].id, 1.0).status, len(set(shown.actions))
         (<Status.APPLIED: 'applied'>, 2)
         """
-        asked = self._asked({} if context is None else context, actions, unit, id, exclude, False, at)
-        lists.check_places(k, len(asked.candidates.actions))
+        request = self._request({} if context is None else context, actions, unit, id, exclude, False, at)
+        lists.check_places(k, len(request.candidates.actions))
         try:
-            live = self._ready()
-            with live.lock:
-                live.check()
-                shown = lists.recommend(live, asked, k, known=id is not None)
-            live.settle(live.position)
+            loop = self._ready()
+            with loop.lock:
+                loop.check()
+                shown = lists.recommend(loop, request, k, known=id is not None)
+            loop.after_append(loop.position)
         except StoreError as error:
             if self._outage is None:
                 raise
-            return lists.serve(self._outage, self._live, asked, k, error)
+            return lists.serve(self._outage, self._loop, request, k, error)
         return shown
 
     def reward(self, decision_id: str, value: float, *, key: str | None = None, at: float | None = None) -> Outcome:
-        """Say what a decision earned; what can be learned from it now is learned at once.
+        """Report the reward of a decision; what can be learned from it now is learned at once.
 
         Args:
             decision_id: The `id` of the decision.
@@ -233,31 +270,236 @@ class Engine(Observing, Telling, Keeping, Trying):
         Raises:
             InputError: A boolean, NaN, infinity or a value outside the range.
             UnknownDecision: No decision of this id is in the log.
-            NotNow: The decision was deferred and has not been activated.
+            DecisionDeferred: The decision was deferred and has not been activated.
             Conflict: The key was used for another decision or value.
             PolicyFailed: The policy or learner could not learn it; the engine must be opened again.
             StoreError: The store has failed.
         """
-        reward = reward_value(value, *self._live.configuration.reward_range)
-        key, when = text(key, "key"), moment(at, self._clock)
-        if self._outage is not None and self._outage.made(decision_id):
+        reward = reward_value(value, *self._loop.configuration.reward_range)
+        key, when = text(key, "key"), timestamp(at, self._clock)
+        if self._outage is not None and self._outage.served(decision_id):
             return Outcome(Status.UNLOGGED, decision_id, 0)
-        live = self._ready()
-        with live.lock:
-            live.check()
-            live.expire(when)
-            position, (_, standing) = live.known(decision_id)
-            if key is not None and (earlier := live.history.keyed(key, (Kind.REWARD, position, reward, None, None))):
+        loop = self._ready()
+        with loop.lock:
+            loop.check()
+            loop.expire(when)
+            position, (_, state) = loop.find(decision_id)
+            if key is not None and (earlier := loop.index.keyed(key, (Kind.REWARD, position, reward, None, None))):
                 return Outcome(Status.DUPLICATE, decision_id, earlier.position)
-            status = _status(standing, live.configuration.rewards, decision_id)
+            status = _reward_status(state, loop.configuration.rewards, decision_id)
             if status is Status.DUPLICATE:
-                return Outcome(status, decision_id, standing.answered)
-            fact = live.add(reward_fact(live.position + 1, when, position, reward, key))
-            live.history.keep_key(fact)
-        live.settle(fact.position)
+                return Outcome(status, decision_id, state.answered)
+            fact = loop.append_fact(reward_fact(loop.position + 1, when, position, reward, key))
+            loop.index.keep_key(fact)
+        loop.after_append(fact.position)
         return Outcome(status, decision_id, fact.position)
 
-    def _asked(
+    def activate(self, decision_id: str, *, at: float | None = None) -> None:
+        """Report that the action of a deferred decision was shown. Without it, its rewards are refused.
+
+        Raises:
+            DecisionNotDeferred: It was not deferred, is active already, or its window has closed.
+        """
+        self._append_about(Kind.ACTIVATION, decision_id, at, _not_deferred)
+
+    def action_taken(self, decision_id: str, action: str, *, at: float | None = None) -> None:
+        """Report that another action was shown than the one drawn: its rewards are logged, but never learned.
+
+        Raises:
+            DecisionRewarded: It has a reward already, or this was reported before.
+        """
+        taken = text(action, "action")
+        if taken is None:
+            raise InputError("action is None; give the id of the action that was shown")
+        self._append_about(Kind.TAKEN, decision_id, at, _already_rewarded, action=taken)
+
+    def correct(self, decision_id: str, value: float, *, at: float | None = None) -> None:
+        """Correct the reward of a decision; the correction takes effect at the next `rebase`.
+
+        Raises:
+            DecisionNotRewarded: There is no reward or default to correct.
+        """
+        reward = reward_value(value, *self._loop.configuration.reward_range)
+        self._append_about(Kind.CORRECTION, decision_id, at, _not_rewarded, reward=reward)
+        self._corrected()
+
+    def retract(self, decision_id: str, *, at: float | None = None) -> None:
+        """Withdraw the reward of a decision; the retraction takes effect at the next `rebase`.
+
+        Raises:
+            DecisionNotRewarded: There is no reward or default to retract.
+        """
+        self._append_about(Kind.RETRACTION, decision_id, at, _not_rewarded)
+        self._corrected()
+
+    def expire(self, at: float | None = None) -> int:
+        """Close the reward windows that have ended by then; a running engine does so by itself. Returns how many."""
+        when = timestamp(at, self._clock)
+        loop = self._ready()
+        with loop.lock:
+            loop.check()
+            closed = loop.expire(when)
+        loop.after_append(loop.position)
+        return closed
+
+    def rebase(self) -> int:
+        """Relearn the log from its effective facts, in order of decisions; returns the position of the fact.
+
+        Corrections and retractions take effect, late rewards count. The engine keeps serving meanwhile.
+        """
+        loop = self._ready()
+        position = loop.rebase(Kind.REBASE)
+        loop.after_append(position)
+        return position
+
+    def forget(self, unit: str) -> int:
+        """Erase a unit: its facts become tombstones, snapshots with it are deleted, the state is relearned without it.
+
+        Decisions made in between can no longer be recomputed; `verify` counts them. Returns the number of tombstones.
+        """
+        name = text(unit, "unit")
+        if name is None:
+            raise InputError("unit is None; give the unit to be forgotten")
+        loop = self._ready()
+        erased = loop.forget(name)
+        loop.after_append(loop.position)
+        return erased
+
+    def observe(
+        self,
+        unit: str | None,
+        kind: str,
+        item: str | None = None,
+        *,
+        key: str | None = None,
+        at: float | None = None,
+        **attributes: Any,
+    ) -> int:
+        """Log an observation of a unit: a view, a click, a purchase, a rating. Returns the position of the fact.
+
+        Args:
+            unit: The unit observed; None for an observation of an item alone.
+            kind: The kind of event.
+            item: The item concerned.
+            key: Makes the call idempotent: one key, one observation.
+            at: When, in seconds since 1970; the clock's time by default. Observations may arrive late and out of order.
+            attributes: Further attributes: numbers, strings, booleans, 1-D arrays (None is left out).
+
+        Raises:
+            InputError: Invalid argument.
+            Conflict: The key was used with different content.
+            StoreError: The store has failed. Observations during an outage are not kept.
+
+        >>> with Engine.open("sqlite://", seed=7, learner=None) as engine:
+        ...     engine.observe("user-17", "rate", "film-3", stars=4, at=1.7e9)
+        1
+        """
+        body = observation.encode(kind, item, attributes)
+        unit, key, when = text(unit, "unit"), text(key, "key"), timestamp(at, self._clock)
+        loop = self._ready()
+        with loop.lock:
+            loop.check()
+            loop.fold.feature_state.check(body)
+            if key is not None and (earlier := loop.index.keyed(key, (Kind.OBSERVATION, None, None, unit, body))):
+                return earlier.position
+            fact = loop.append(Kind.OBSERVATION, when, unit=unit, key=key, body=body)
+            loop.index.keep_key(fact)
+        loop.after_append(fact.position)
+        return fact.position
+
+    def used_keys(self, keys: Collection[str]) -> set[str]:
+        """Which of these keys are already used by rewards or observations in the log, in one look-up."""
+        loop = self._ready()
+        with loop.lock:
+            loop.check()
+            return loop.index.look_up(keys)
+
+    def unit_features(self, unit: str | None, *, at: float | None = None) -> dict[str, float | str]:
+        """The features of a unit at a time, φ(h, c), as a policy is shown them; None stands for an unknown unit.
+
+        Raises:
+            NoFeatures: The store has no features.
+        """
+        when, loop = timestamp(at, self._clock), self._ready()
+        with loop.lock:
+            return loop.fold.feature_state.required.unit(unit, when)
+
+    def item_features(self, items: Collection[str], *, at: float | None = None) -> dict[str, dict[str, float | str]]:
+        """The features of items at a time, as candidates for `choose`.
+
+        Raises:
+            NoFeatures: The store has no features.
+        """
+        when, loop = timestamp(at, self._clock), self._ready()
+        with loop.lock:
+            features = loop.fold.feature_state.required
+            return {item: features.item(item, when) for item in items}
+
+    def flush(self) -> None:
+        """Wait until every fact so far is on disk."""
+        self._loop.check()
+        self._loop.flush()
+
+    def verify(self, *, policies: Collection[Policy] = (), progress: Progress | None = None) -> Verification:
+        """Fold the store's log again and compare everything that it says; see `croupier.verify`."""
+        self.flush()
+        parts, pool = self._loop.fold.components, self._loop.fold.pool
+        return verify(
+            self._loop.storage,
+            policy=parts.policy.fresh(),
+            learner=None if parts.learner is None else parts.learner.fresh(),
+            policies=(*pool.others, *policies),
+            progress=progress,
+        )
+
+    def close(self) -> None:
+        """Write what is queued, keep a snapshot, and release the store. May be called twice."""
+        if self._ticker is not None:
+            self._ticker.close()
+        self._background.close()
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def position(self) -> int:
+        """The position of the last fact."""
+        return self._loop.position
+
+    @property
+    def rewards_learned(self) -> int:
+        """How many rewards the present state has learned."""
+        return self._loop.fold.rewards
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that decides. Query it, but do not teach it: what it learns outside the log cannot be verified."""
+        return self._loop.fold.components.policy
+
+    @property
+    def learner(self) -> Learner | None:
+        """The reward model beside the policy; do not teach it either."""
+        return self._loop.fold.components.learner
+
+    def state_hash(self) -> str:
+        """The hash of the present state: equal for equal logs, bit for bit."""
+        with self._loop.lock:
+            return self._loop.fold.hash()
+
+    def _ready(self) -> Loop:
+        """The loop, resumed if an outage has ended, with room in its queue."""
+        if self._outage is not None:
+            self._outage.resume(self._loop)
+        if not self._loop.gate.is_set():
+            self._loop.gate.wait()
+        self._loop.writer.make_room()
+        return self._loop
+
+    def _request(
         self,
         context: Context | None,
         actions: Candidates,
@@ -266,54 +508,111 @@ class Engine(Observing, Telling, Keeping, Trying):
         exclude: Collection[str],
         deferred: bool,
         at: float | None,
-    ) -> Asked:
-        """The question, checked and encoded. Raises InputError."""
-        if context is None and self._live.fold.behaviour.features is None:
-            raise InputError("the context is None, and the store has no features to take its place; give what is known")
-        unit, id, when = text(unit, "unit"), text(id, "id"), moment(at, self._clock)
-        given = addressed({} if context is None else context, unit, self.policy.unit_field)
+    ) -> DecisionRequest:
+        """The arguments of a choice, validated and encoded. Raises InputError."""
+        if context is None and self._loop.fold.feature_state.features is None:
+            raise InputError("the context is None, and the store has no features to replace it; give a context")
+        unit, id, when = text(unit, "unit"), text(id, "id"), timestamp(at, self._clock)
+        given = with_unit_field({} if context is None else context, unit, self.policy.unit_field)
         row = encoding.canonical(given, "context")
         body = encoding.encode_row(row, "context")
         candidates = self._candidates.encoded(actions, exclude)
-        return Asked(id or self._ids(), row, body, candidates, unit, when, deferred)
+        return DecisionRequest(id or self._ids(), row, body, candidates, unit, when, deferred)
+
+    def _append_about(
+        self,
+        kind: Kind,
+        decision_id: str,
+        at: float | None,
+        refusal: Callable[[RewardState, str], StateError | None],
+        **fields: str | float,
+    ) -> None:
+        """Append a fact about a decision, unless its state refuses it."""
+        when = timestamp(at, self._clock)
+        loop = self._ready()
+        with loop.lock:
+            loop.check()
+            loop.expire(when)
+            position, (_, state) = loop.find(decision_id)
+            if (refused := refusal(state, decision_id)) is not None:
+                raise refused
+            fact = loop.append(kind, when, position, **fields)
+        loop.after_append(fact.position)
+
+    def _corrected(self) -> None:
+        self._corrections += 1
+        if self._rebase_after is not None and self._corrections >= self._rebase_after:
+            self._corrections = 0
+            self._background.run(self.rebase)
+
+    def _tick(self) -> None:
+        if not self._loop.closed:
+            self.expire()
 
 
-def _parts(
+def _not_deferred(state: RewardState, id: str) -> StateError | None:
+    if state.activated or state.closed:
+        return DecisionNotDeferred(
+            f"decision {id} does not wait for activation: it was not deferred, is active already, or its window has "
+            "closed; activate a deferred decision once, within its window"
+        )
+    return None
+
+
+def _already_rewarded(state: RewardState, id: str) -> StateError | None:
+    if state.taken is not None or state.answered:
+        return DecisionRewarded(
+            f"decision {id} has a reward already, or another action was reported for it: the reward may have been "
+            "learned as that of the drawn action; report the action before the reward, or retract the reward"
+        )
+    return None
+
+
+def _not_rewarded(state: RewardState, id: str) -> StateError | None:
+    if not (state.answered or state.closed):
+        return DecisionNotRewarded(f"decision {id} has no reward or default yet; use `reward` for its first one")
+    return None
+
+
+def _components(
     storage: Storage,
     policy: Policy | None,
     learner: Learner | Literal[_Default.LEARNER] | None,
     reward_range: tuple[float, float],
-) -> Parts:
-    """Policy and learner as given; those of the log, or the defaults for a new one, where none were."""
+) -> Components:
+    """Policy and learner as given; where not given, those of the log, or the defaults of a new one."""
     stored = None
     try:
         if policy is None or learner is _Default.LEARNER:
             with storing():
-                stored = in_force(storage)
+                stored = components_in_force(storage)
         if policy is None:
-            policy = SoftmaxPolicy() if stored is None else Given().policy_of(stored["policy"])
+            policy = SoftmaxPolicy() if stored is None else ObjectPool().policy_of(stored["policy"])
         if learner is _Default.LEARNER:
-            learner = RiverLearner.for_range(reward_range) if stored is None else Given().learner_of(stored["learner"])
+            if stored is None:
+                learner = RiverLearner.for_range(reward_range)
+            else:
+                learner = ObjectPool().learner_of(stored["learner"])
     except BaseException:
         storage.close()
         raise
-    return Parts(policy, learner)
+    return Components(policy, learner)
 
 
-def _silent(position: int, head: int) -> None:
-    """No progress is shown."""
+def _no_progress(position: int, head: int) -> None:
+    """Progress is not shown."""
 
 
-def _status(standing: Standing, rule: Rewards, id: str) -> Status:
-    """What becomes of a reward that comes now."""
-    if not standing.activated:
-        raise NotNow(
+def _reward_status(state: RewardState, rule: Rewards, id: str) -> Status:
+    """The status of a reward that arrives now."""
+    if not state.activated:
+        raise DecisionDeferred(
             f"decision {id} was deferred and not activated: what was never shown cannot be rewarded; activate it"
         )
-    if rule.aggregate == "first" and standing.answered:
+    if rule.aggregate == "first" and state.answered:
         return Status.DUPLICATE
-    if standing.taken is not None:
+    if state.taken is not None:
         return Status.KEPT
-    if standing.closed:
+    if state.closed:
         return Status.LATE
     return Status.APPLIED if rule.aggregate == "first" else Status.PENDING

@@ -1,4 +1,4 @@
-"""Every error this library raises on purpose, as one tree under `CroupierError`."""
+"""Every error that this library raises on purpose, as one tree under `CroupierError`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import croupier_storage as storage
 
 
 class CroupierError(Exception):
-    """The root: `except CroupierError` catches whatever Croupier refuses or could not do."""
+    """The root: `except CroupierError` catches every error of this library."""
 
 
 class InputError(CroupierError, ValueError):
-    """An argument cannot be what was meant; nothing was logged and nothing learned."""
+    """Invalid argument; nothing was logged and nothing was learned."""
 
 
 class UnknownDecision(CroupierError, LookupError):
@@ -21,11 +21,43 @@ class UnknownDecision(CroupierError, LookupError):
 
 
 class Conflict(CroupierError, ValueError):
-    """An id or key is in the log already, with other content."""
+    """The id or key is already in the log with different content."""
 
 
-class NotNow(CroupierError):
-    """The decision is not in a state in which this can be said of it."""
+class StateError(CroupierError):
+    """The call does not fit the present state of a decision, of the experiment or of the store."""
+
+
+class DecisionDeferred(StateError):
+    """The decision was deferred and has not been activated, so it has no reward yet."""
+
+
+class DecisionNotDeferred(StateError):
+    """The decision does not wait for activation: it was not deferred, is active already, or its window has closed."""
+
+
+class DecisionRewarded(StateError):
+    """The decision has a reward already, or another action has been recorded for it."""
+
+
+class DecisionNotRewarded(StateError):
+    """The decision has no reward or default that could be corrected or retracted."""
+
+
+class ExperimentRunning(StateError):
+    """An experiment is running, and a unit is in one at a time."""
+
+
+class NoExperiment(StateError):
+    """No experiment is running."""
+
+
+class NoPromotion(StateError):
+    """The log has no promotion to roll back."""
+
+
+class NoFeatures(StateError):
+    """The store was opened without features of its units."""
 
 
 class ConfigurationDiffers(CroupierError):
@@ -33,7 +65,7 @@ class ConfigurationDiffers(CroupierError):
 
 
 class PolicyFailed(CroupierError):
-    """A policy or learner broke its contract; the message names the decision, which was not made."""
+    """A policy or learner broke its contract; the message names the decision and what to do."""
 
 
 class EngineClosed(CroupierError):
@@ -41,27 +73,27 @@ class EngineClosed(CroupierError):
 
 
 class EvidenceError(CroupierError, ValueError):
-    """The log cannot answer the question that was asked of it."""
+    """The log does not contain the evidence that was asked for."""
 
 
 class StoreError(CroupierError):
-    """The store could not do its part; its own error is the `__cause__`."""
+    """A store operation failed; the underlying error is the `__cause__`."""
 
 
 class StoreUnavailable(StoreError):
-    """It cannot be reached, is read-only, locked or full."""
+    """The store cannot be reached, or is read-only, locked or full."""
 
 
 class StoreInUse(StoreError):
-    """Another engine has it open."""
+    """Another engine has the store open."""
 
 
 class SchemaMismatch(StoreError):
-    """It was written by a newer release, or is no store of ours."""
+    """The store was written by a newer release, or is not a Croupier store."""
 
 
 class CorruptStore(StoreError):
-    """It holds what cannot have been written by this library."""
+    """The store contains data that this library cannot have written."""
 
 
 class CorruptSnapshot(CorruptStore):
@@ -79,13 +111,13 @@ _TREE: list[tuple[type[storage.StorageError], type[StoreError]]] = [
 
 
 def as_ours(error: storage.StorageError) -> StoreError:
-    """The error of this tree that says the same."""
+    """The corresponding error of this tree."""
     return next(ours for theirs, ours in _TREE if isinstance(error, theirs))(str(error))
 
 
 @contextmanager
 def storing() -> Iterator[None]:
-    """The one seam at which a storage error becomes an error of this tree."""
+    """Translate storage errors to errors of this tree; the only place where that happens."""
     try:
         yield
     except storage.StorageError as error:

@@ -7,11 +7,11 @@ from typing import NamedTuple, TypeVar
 
 import orjson
 
-from croupier.configuration import Configuration
 from croupier.engine import Engine
 from croupier.errors import EvidenceError, storing
-from croupier.opening import in_force
-from croupier.parts import Given, Parts
+from croupier.log.configuration import Configuration
+from croupier.runtime.opening import components_in_force
+from croupier.state.components import Components, ObjectPool
 from croupier_policies import Configured, Learner, Policy, PolicyError
 from croupier_policies.registry import build
 from croupier_storage import open_storage
@@ -48,7 +48,7 @@ def replay(
         StoreError: The store cannot be opened.
     """
     stored = _stored(url)
-    parts = Parts(
+    parts = Components(
         stored.policy if policy is None else _made(policy, Policy),  # type: ignore[type-abstract] # compared with, never made
         stored.learner if learner is None else None if learner == "none" else _made(learner, Learner),  # type: ignore[type-abstract] # likewise
     )
@@ -63,7 +63,7 @@ def present(url: str) -> Engine:
     return _open(url, _stored(url), None)
 
 
-def _open(url: str, parts: Parts, progress: Callable[[int, int], None] | None) -> Engine:
+def _open(url: str, parts: Components, progress: Callable[[int, int], None] | None) -> Engine:
     with storing(), open_storage(url, create=False, read_only=True) as storage:
         configuration = Configuration.stored(storage.settings())
     return Engine.open(
@@ -77,13 +77,13 @@ def _open(url: str, parts: Parts, progress: Callable[[int, int], None] | None) -
     )
 
 
-def _stored(url: str) -> Parts:
+def _stored(url: str) -> Components:
     """The policy and learner that a store goes on with."""
     with storing(), open_storage(url, create=False, read_only=True) as storage:
-        description = in_force(storage)
+        description = components_in_force(storage)
         if description is None:
             raise EvidenceError(f"{url} holds no log yet; let an engine begin one")
-        return Given().parts(description)
+        return ObjectPool().components(description)
 
 
 def _made(spec: str | P, kind: type[P]) -> P:

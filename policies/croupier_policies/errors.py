@@ -1,15 +1,23 @@
-"""What a policy refuses."""
+"""The errors of policies and learners, under `PolicyError`."""
 
 from __future__ import annotations
 
 
 class PolicyError(ValueError):
-    """A policy or learner was given something it cannot work with; its state is as it was."""
+    """Invalid input for a policy or learner; its state is unchanged."""
 
 
 class TooLarge(PolicyError):
-    """The model would outgrow its memory limit."""
+    """The model would exceed its memory limit."""
 
 
 class DeviceMissing(PolicyError):
-    """The asked-for device or its library is not here."""
+    """The requested device or its library is not available."""
+
+
+class NotStorable(PolicyError):
+    """The model holds an object outside the allow-list: it is restored by replay, not from a snapshot."""
+
+
+class ForgedState(PolicyError):
+    """The data does not describe a model of the allow-list; nothing was built from it."""

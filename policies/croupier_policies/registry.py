@@ -1,37 +1,63 @@
-"""Finding what this package exports by the name and configuration under which a log knows it."""
+"""Policies, learners, models and laws by the name under which a log knows them."""
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Mapping
-from inspect import isabstract
 from typing import Any, TypeVar
 
-import croupier_policies
 from croupier_policies.base import Configured, Learner, Policy
 from croupier_policies.errors import PolicyError
 
 T = TypeVar("T")
+C = TypeVar("C", bound=type)
+
+_CLASSES: list[type] = []
 
 
-def exported(kind: type[T]) -> dict[str, type[T]]:
-    """Every exported implementation of a contract, by name: exporting one is all it takes to be found.
+def register(cls: C) -> C:
+    """Register a class under its `name`, so that a log, the command line and the conformance suites find it.
+
+    Raises:
+        PolicyError: Another class of the same contract has the name.
+
+    >>> from croupier_policies import UniformPolicy
+    >>> register(UniformPolicy) is UniformPolicy
+    True
+    """
+    for other in _CLASSES:
+        if other is not cls and _name(other) == _name(cls) and _bases(other) & _bases(cls):
+            raise PolicyError(f"{cls.__name__} and {other.__name__} are both named {_name(cls)!r}; rename one of them")
+    if cls not in _CLASSES:
+        _CLASSES.append(cls)
+    return cls
+
+
+def _name(cls: type) -> str:
+    return cls.name  # type: ignore[attr-defined,no-any-return] # every contract has names
+
+
+def _bases(cls: type) -> set[type]:
+    return set(cls.__mro__) - {object, ABC}
+
+
+def registered(kind: type[T]) -> dict[str, type[T]]:
+    """Every registered implementation of a contract, by name.
 
     >>> from croupier_policies import Law
-    >>> sorted(exported(Law))[:3]
+    >>> sorted(registered(Law))[:3]
     ['boltzmann', 'epsilon-greedy', 'inverse-gap']
     """
-    things = (getattr(croupier_policies, name) for name in croupier_policies.__all__)
-    found = (c for c in things if isinstance(c, type) and issubclass(c, kind) and not isabstract(c))
-    return {c.name: c for c in found}  # type: ignore[attr-defined] # every contract has names
+    return {_name(cls): cls for cls in sorted(_CLASSES, key=_name) if issubclass(cls, kind)}
 
 
 def implementations() -> dict[str, type[Configured]]:
-    """Every exported policy and learner, by name.
+    """Every registered policy and learner, by name.
 
     >>> sorted(implementations())[:3]
     ['bag', 'catalogue', 'constant']
     """
-    return {**exported(Policy), **exported(Learner)}  # type: ignore[type-abstract] # only the concrete are returned
+    return {**registered(Policy), **registered(Learner)}  # type: ignore[type-abstract] # only compared with
 
 
 def build(name: str, config: dict[str, Any]) -> Configured:
@@ -40,7 +66,7 @@ def build(name: str, config: dict[str, Any]) -> Configured:
     >>> build("constant", {"action": "a"}).config()
     {'action': 'a', 'epsilon': 0.0}
     """
-    return _known(implementations(), name)(**config)
+    return _find(implementations(), name)(**config)
 
 
 def made(kind: type[T], given: T | Mapping[str, Any], **where: Any) -> T:
@@ -51,12 +77,12 @@ def made(kind: type[T], given: T | Mapping[str, Any], **where: Any) -> T:
     UpperBound(epsilon=0.01, alpha=1.0)
     """
     if isinstance(given, Mapping):
-        return _known(exported(kind), given["name"])(**given["config"], **where)
+        return _find(registered(kind), given["name"])(**given["config"], **where)
     return given
 
 
-def _known(known: dict[str, type[T]], name: str) -> type[T]:
+def _find(known: dict[str, type[T]], name: str) -> type[T]:
     if name not in known:
         names = ", ".join(sorted(known))
-        raise PolicyError(f"{name!r} is none of those exported ({names}); pass the object itself")
+        raise PolicyError(f"{name!r} is not registered (known: {names}); pass the object itself, or register its class")
     return known[name]

@@ -1,8 +1,8 @@
 """Facts and snapshots in SQL: the log of Croupier, and what proves that it was not damaged."""
 
 from croupier_storage.base import Storage
-from croupier_storage.canonical import State
-from croupier_storage.codec import decode_state, encode_state, hash_state
+from croupier_storage.encoding.canonical import State
+from croupier_storage.encoding.codec import decode_state, encode_state, hash_state
 from croupier_storage.errors import (
     CorruptSnapshot,
     CorruptStore,

@@ -13,14 +13,7 @@ from threading import RLock
 from croupier_storage.base import Storage
 from croupier_storage.errors import InvalidFact, PositionTaken, StorageError
 from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo, tombstone
-from croupier_storage.rows import (
-    plain_bytes,
-    plain_float,
-    plain_policy,
-    plain_snapshot,
-    plain_text,
-    plain_values,
-)
+from croupier_storage.sql.rows import plain_bytes, plain_float, plain_policy, plain_snapshot, plain_text, plain_values
 
 
 class MemoryStorage(Storage):

@@ -11,7 +11,7 @@ from croupier_storage.base import Storage
 from croupier_storage.errors import StorageError
 from croupier_storage.memory import MemoryStorage
 from croupier_storage.options import Options
-from croupier_storage.sqlite import open_file, open_memory
+from croupier_storage.sql.sqlite import open_file, open_memory
 
 _FORMS = "write sqlite:///file, sqlite:// or postgresql+psycopg://user@host/database"
 
@@ -98,6 +98,6 @@ def _open_postgres(url: URL, options: Options) -> Storage:
         raise StorageError(
             "PostgreSQL needs its driver, which is not installed: pip install 'croupier[postgres]'"
         ) from error
-    from croupier_storage.postgres_opening import open_server  # an import of the package must not need it
+    from croupier_storage.sql.postgres_opening import open_server  # an import of the package must not need it
 
     return open_server(url, options)

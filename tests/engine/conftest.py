@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from croupier import Engine
-from croupier.ids import counted
+from croupier.log.ids import counted
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 import croupier
 from croupier import CroupierError, Engine, InverseGapPolicy, RiverLearner, SoftmaxPolicy
-from croupier.ids import counted
+from croupier.log.ids import counted
 from croupier_storage import open_storage
 
 NAN, INFINITY = float("nan"), float("inf")

@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from croupier import Engine
-from croupier.ids import counted
+from croupier.log.ids import counted
 
 N = 100_000
 BINS = np.array([0.0, 0.003, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 1.0])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from croupier import Conflict, Engine, EngineClosed, EvidenceError, InverseGapPolicy, Status, UniformPolicy, verify
-from croupier.ids import counted
+from croupier.log.ids import counted
 from croupier_policies import Actions, Policy, Row, Vector
 from croupier_storage import Kind, open_storage
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from croupier import Engine, InputError, UnknownDecision, verify
-from croupier.ids import counted
+from croupier.log.ids import counted
 from croupier_storage import Kind, open_storage
 
 WHO = "somebody@example.com"
@@ -66,13 +66,13 @@ def test_the_state_is_that_of_a_log_in_which_the_unit_never_was(tmp_path: Path) 
 def test_an_erasure_cut_short_is_finished_when_the_store_is_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from croupier.live import Live
+    from croupier.runtime.loop import Loop
 
     url = f"sqlite:///{tmp_path / 'store.db'}"
     with opened(url) as engine:
         play(engine, with_them=True)
         with monkeypatch.context() as patched:
-            patched.setattr(Live, "rebase", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+            patched.setattr(Loop, "rebase", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 engine.forget(WHO)
     with opened(url) as engine:

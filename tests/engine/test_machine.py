@@ -26,10 +26,10 @@ from croupier import (
     Rewards,
     SoftmaxPolicy,
     UniformPolicy,
-    trials,
     verify,
 )
-from croupier.ids import counted
+from croupier.log.ids import counted
+from croupier.runtime import experiment_ops
 
 rules = st.sampled_from(
     [
@@ -133,7 +133,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def snapshot(self) -> None:
-        self.both(lambda engine: engine.snapshot())
+        self.both(lambda engine: engine.snapshots.take())
 
     @rule(unit=st.sampled_from(["u", "w"]))
     def forget(self, unit: str) -> None:
@@ -141,7 +141,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(back=st.integers(0, 20))
     def roll_back(self, back: int) -> None:
-        self.both(lambda engine: engine.roll_back(max(0, engine.position - back)))
+        self.both(lambda engine: engine.snapshots.roll_back(max(0, engine.position - back)))
 
     @rule(
         learns=st.sampled_from(["own", "all"]),
@@ -161,18 +161,18 @@ class Life(RuleBasedStateMachine):
             taught=taught,
             shadows=shadows,
         )
-        self.both(lambda engine: engine.start(experiment))
+        self.both(lambda engine: engine.experiments.start(experiment))
 
     @rule(old=st.integers(0, 2), new=st.integers(0, 2))
     def weigh(self, old: int, new: int) -> None:
-        self.both(lambda engine: engine.weigh({"old": old, "new": new}))
+        self.both(lambda engine: engine.experiments.set_weights({"old": old, "new": new}))
 
     @rule(variant=st.sampled_from([None, "old", "new"]))
     def conclude(self, variant: str | None) -> None:
         if variant is None:
-            self.both(lambda engine: engine.stop())
+            self.both(lambda engine: engine.experiments.stop())
         else:
-            self.both(lambda engine: trials.promote(engine._live, variant, {}))
+            self.both(lambda engine: experiment_ops.promote(engine._loop, variant, {}))
 
     @rule()
     def reopen(self) -> None:

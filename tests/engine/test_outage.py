@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-import croupier.outage
+import croupier.runtime.outage
 from croupier import Engine, Status, StoreError, verify
-from croupier.ids import counted
+from croupier.log.ids import counted
 from croupier_storage import Kind, StoreUnavailable, open_storage
-from croupier_storage.sql import SQLStorage
+from croupier_storage.sql.storage import SQLStorage
 
 
 class Fault:
@@ -30,7 +30,7 @@ class Fault:
             append(storage, facts, action_sets)
 
         monkeypatch.setattr(SQLStorage, "append", failing)
-        monkeypatch.setattr(croupier.outage, "RETRY", 0.05)
+        monkeypatch.setattr(croupier.runtime.outage, "RETRY", 0.05)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_served_decisions_are_marked_never_learned_and_logging_resumes(url: str,
 def test_a_disk_that_fills_is_an_error_that_says_so(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     engine = Engine.open(url, learner=None, durability="commit")
-    storage: Any = engine._live.storage
+    storage: Any = engine._loop.storage
 
     @event.listens_for(storage._engine, "connect")
     def limit(connection: sqlite3.Connection, _: object) -> None:
@@ -126,7 +126,7 @@ class Refusal:
     """SQLite's own: full, read-only, or locked by another connection."""
 
     def __init__(self, engine: Engine, file: Path, fault: str) -> None:
-        storage: Any = engine._live.storage
+        storage: Any = engine._loop.storage
         self.statement, self.whole = FAULTS[fault]
         self.other = sqlite3.connect(file, isolation_level=None)
         if fault == "locked":
@@ -140,7 +140,7 @@ class Refusal:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_sqlite_refuses_is_served_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    monkeypatch.setattr(croupier.outage, "RETRY", 0.05)
+    monkeypatch.setattr(croupier.runtime.outage, "RETRY", 0.05)
     file = tmp_path / "store.db"
     with Engine.open(f"sqlite:///{file}", learner=None, durability="commit", on_store_failure="serve") as engine:
         pair(engine)

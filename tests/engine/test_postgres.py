@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-import croupier.outage
+import croupier.runtime.outage
 from croupier import Engine, StoreError, StoreInUse, verify
-from croupier.ids import counted
+from croupier.log.ids import counted
 
 
 def pairs(engine: Engine, count: int) -> None:
@@ -56,7 +56,7 @@ def test_a_server_that_stops_is_a_clear_error_and_nothing_half_written(postgres:
 def test_a_server_that_stops_is_served_through(
     postgres: Any, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(croupier.outage, "RETRY", 0.05)
+    monkeypatch.setattr(croupier.runtime.outage, "RETRY", 0.05)
     with Engine.open(postgres_url, seed=3, learner=None, durability="commit", on_store_failure="serve") as engine:
         pairs(engine, 20)
         postgres.stop()

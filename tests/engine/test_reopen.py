@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from croupier import Engine, UniformPolicy, verify
-from croupier.fold import ReplayWarning
+from croupier.state.fold import ReplayWarning
 from croupier_storage import open_storage
 
 
@@ -49,7 +49,7 @@ def test_any_snapshot_or_none_leads_to_the_same_state(url: str, life: Callable[.
 
 
 def test_learning_goes_on_after_reopening_as_if_nothing_had_happened(tmp_path: Path, life: Callable[..., None]) -> None:
-    from croupier.ids import counted
+    from croupier.log.ids import counted
 
     hashes = []
     for stops in ((600,), (200, 200, 200)):
@@ -107,7 +107,7 @@ def _flipped(value: object) -> object:
 
 
 def test_a_forged_row_with_a_right_checksum_is_found_by_its_probability(url: str, life: Callable[..., None]) -> None:
-    from croupier_storage.checksums import fact_digest
+    from croupier_storage.encoding.checksums import fact_digest
 
     with Engine.open(url, seed=7, learner=None) as engine:
         life(engine, 300)

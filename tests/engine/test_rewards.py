@@ -12,18 +12,19 @@ import pytest
 
 from croupier import (
     ConfigurationDiffers,
+    DecisionNotRewarded,
     Engine,
     InputError,
     InverseGapPolicy,
-    NotNow,
     Rewards,
+    StateError,
     Status,
     UniformPolicy,
     verify,
 )
-from croupier.ids import counted
-from croupier.log import Log
-from croupier.rewards import Standing
+from croupier.log.ids import counted
+from croupier.log.reader import Log
+from croupier.log.rewards import RewardState
 from croupier_storage import Kind, decode_state, hash_state, open_storage
 
 N = 60
@@ -158,16 +159,16 @@ def test_several_rewards_are_learned_once_as_declared(
 def test_what_was_never_shown_is_never_learned(url: str) -> None:
     with opened(url, Rewards(window=10.0, default=0.0)) as engine:
         first, second, third = decide(engine, 3, deferred=True)
-        with pytest.raises(NotNow, match="never shown"):
+        with pytest.raises(StateError, match="never shown"):
             engine.reward(first, 1.0, at=1.0)
         engine.activate(first, at=1.0)
         assert engine.reward(first, 1.0, at=2.0).status is Status.APPLIED
-        with pytest.raises(NotNow):
+        with pytest.raises(StateError):
             engine.activate(first)
         state = engine.state_hash()
         engine.expire(at=100.0)
         assert engine.state_hash() == state
-        with pytest.raises(NotNow):
+        with pytest.raises(StateError):
             engine.activate(second, at=200.0)
         engine.rebase()
         assert engine.state_hash() == state
@@ -183,7 +184,7 @@ def test_another_action_shown_than_drawn_is_logged_and_not_learned(url: str) -> 
         assert engine.reward(first, 1.0).status is Status.KEPT
         assert engine.state_hash() == state
         engine.reward(second, 1.0)
-        with pytest.raises(NotNow):
+        with pytest.raises(StateError):
             engine.action_taken(second, "z")
         learned = engine.state_hash()
         engine.rebase()
@@ -211,7 +212,7 @@ def test_nothing_can_be_corrected_that_was_not_said(url: str) -> None:
     with opened(url) as engine:
         (id,) = decide(engine, 1)
         for call in (lambda: engine.correct(id, 1.0), lambda: engine.retract(id)):
-            with pytest.raises(NotNow, match="rewarded"):
+            with pytest.raises(DecisionNotRewarded, match="no reward"):
                 call()
         assert engine.position == 1
 
@@ -228,10 +229,10 @@ def test_missing_defaulted_zero_late_and_retracted_stay_different_in_the_log(url
     stories = {}
     with open_storage(url, create=False) as storage:
         for fact in storage.facts(kinds=[Kind.DECISION]):
-            standing = Standing.of(fact)
+            reward_state = RewardState.of(fact)
             for about in storage.about(fact.position):
-                standing.apply(about, rule)
-            stories[fact.id] = (standing.rewards, standing.late, standing.closed, standing.retracted)
+                reward_state.apply(about, rule)
+            stories[fact.id] = (reward_state.rewards, reward_state.late, reward_state.closed, reward_state.retracted)
     assert stories == {
         missing: ((), (), False, False),
         defaulted: ((), (), True, False),
@@ -328,7 +329,7 @@ def test_rolling_back_goes_on_from_the_earlier_state(url: str) -> None:
         for id in decide(engine, 30):
             engine.reward(id, 0.0)
         assert engine.state_hash() != earlier
-        engine.roll_back(there)
+        engine.snapshots.roll_back(there)
         assert engine.state_hash() == earlier
         engine.reward(engine.choose({"x": 0.1, "s": "1"}, ["a", "b"]).id, 1.0)
         state = engine.state_hash()

@@ -14,8 +14,8 @@ import pytest
 
 import croupier_storage
 from croupier import CorruptSnapshot, Engine, EvidenceError, RiverLearner, verify
-from croupier.fold import ReplayWarning
-from croupier.ids import counted
+from croupier.log.ids import counted
+from croupier.state.fold import ReplayWarning
 from croupier_storage import Snapshot, decode_state, encode_state, hash_state, open_storage
 
 
@@ -33,24 +33,24 @@ def test_retention_pins_and_files(url: str, tmp_path: Path) -> None:
     file = tmp_path / "state.snapshot"
     with opened(url, snapshots_kept=2) as engine:
         pairs(engine, 5)
-        first, state = engine.snapshot(), engine.state_hash()
-        engine.pin(first)
-        engine.export_snapshot(first, file)
+        first, state = engine.snapshots.take(), engine.state_hash()
+        engine.snapshots.pin(first)
+        engine.snapshots.export(first, file)
         for name in "efgh":
             pairs(engine, 2, name)
-            engine.snapshot()
+            engine.snapshots.take()
         pairs(engine, 1, "i")
     with opened(url) as engine:
-        kept = engine.snapshots()
+        kept = engine.snapshots.list()
         assert [(info.position, info.pinned) for info in kept] == [(first, True), (26, False), (28, False)]
-        engine.pin(first, False)
+        engine.snapshots.pin(first, False)
         with pytest.raises(CorruptSnapshot, match="no snapshot at position 4"):
-            engine.export_snapshot(4, tmp_path / "none")
+            engine.snapshots.export(4, tmp_path / "none")
     with open_storage(url) as storage:
         storage.delete_snapshot(first)
     with opened(url) as engine:
-        assert engine.import_snapshot(file) == first
-        engine.roll_back(first)
+        assert engine.snapshots.import_(file) == first
+        engine.snapshots.roll_back(first)
         assert engine.state_hash() == state
     assert verify(url).sound
 
@@ -134,11 +134,11 @@ def test_a_forged_snapshot_does_nothing_but_raise(
         assert engine.state_hash() == running
         file.write_bytes(forged.body)
         with pytest.raises(CorruptSnapshot):
-            engine.import_snapshot(file)
+            engine.snapshots.import_(file)
         if forged.hash == NO_HASH:
             file.write_bytes(encode_state(dict(forged._asdict())))
             with pytest.raises(CorruptSnapshot):
-                engine.import_snapshot(file)
+                engine.snapshots.import_(file)
     assert not harm.exists()
 
 
@@ -159,9 +159,9 @@ def test_a_file_of_other_types_is_refused(url: str, tmp_path: Path, change: dict
     file = tmp_path / "file"
     with opened(url) as engine:
         pairs(engine, 3)
-        engine.export_snapshot(engine.snapshot(), file)
-        before = engine.snapshots()
+        engine.snapshots.export(engine.snapshots.take(), file)
+        before = engine.snapshots.list()
         file.write_bytes(encode_state(decode_state(file.read_bytes()) | change))  # type: ignore[operator]
         with pytest.raises(CorruptSnapshot):
-            engine.import_snapshot(file)
-        assert engine.snapshots() == before
+            engine.snapshots.import_(file)
+        assert engine.snapshots.list() == before

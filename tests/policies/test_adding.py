@@ -11,7 +11,9 @@ NEW = '''"""A policy for the test: the alphabetically first action, with a floor
 from typing import Any, ClassVar
 import numpy as np
 from croupier_policies.base import Actions, Policy, Row, State, Vector
+from croupier_policies.registry import register
 
+@register
 class FirstPolicy(Policy):
     """The first action by name."""
     name: ClassVar[str] = "first-by-name"

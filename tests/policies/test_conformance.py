@@ -39,7 +39,7 @@ CUDA = pytest.param("cuda", marks=pytest.mark.skipif(bool(NO_GPU), reason=NO_GPU
 DEVICES = ("cpu", "numpy", "array_api_strict", CUDA)
 
 FOUND = registry.implementations()
-MODELS, LAWS = registry.exported(Model), registry.exported(Law)
+MODELS, LAWS = registry.registered(Model), registry.registered(Law)
 LEARNERS = [name for name, found in FOUND.items() if issubclass(found, Learner)]
 ON_DEVICES = [name for name, found in FOUND.items() if "device" in inspect.signature(found).parameters]
 ON_CPU = [name for name, found in FOUND.items() if issubclass(found, Policy) and name not in ON_DEVICES]

@@ -25,9 +25,9 @@ from croupier_storage import (
     hash_state,
     migrations,
     open_storage,
-    schema,
 )
 from croupier_storage.checks.samples import decision, reward
+from croupier_storage.sql import schema
 
 Url: TypeAlias = Callable[[Path], str]
 

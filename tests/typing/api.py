@@ -28,7 +28,7 @@ from croupier import (
     truncated_svd,
     verify,
 )
-from croupier.behaviour.ingestion import Ingested, ingest
+from croupier.ingestion import Ingested, ingest
 
 
 def loop() -> None:

@@ -6,18 +6,18 @@ from collections.abc import Collection, Sequence
 from itertools import combinations
 
 from croupier.errors import InputError
-from croupier.evaluation.base import Estimator
-from croupier.evaluation.differences import Comparison, Difference
-from croupier.evaluation.estimators import named
+from croupier.evaluation.estimators.base import Estimator
+from croupier.evaluation.estimators.basic import named
 from croupier.evaluation.evaluate import Gathered, distinct, judged
+from croupier.evaluation.evidence.accumulator import Tally
+from croupier.evaluation.evidence.verdict import RULES, Cause, Refusal, Rules, Verdict
 from croupier.evaluation.intervals import Setting, checked_level, methods, normal_fixed_sample
-from croupier.evaluation.log import Progress, Rows, Sink, observe
 from croupier.evaluation.pairs import Pair
-from croupier.evaluation.resolve import Spec
-from croupier.evaluation.results import Evaluation
-from croupier.evaluation.source import opened
-from croupier.evaluation.tally import Tally
-from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, Verdict
+from croupier.evaluation.passes.recorder import observe
+from croupier.evaluation.passes.resolve import Spec
+from croupier.evaluation.passes.rows import Progress, Rows, Sink
+from croupier.evaluation.passes.source import opened
+from croupier.evaluation.results import Comparison, Difference, Evaluation
 from croupier_policies import Learner, Policy
 
 

@@ -8,17 +8,18 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from croupier.errors import InputError
-from croupier.evaluation.base import Estimator
-from croupier.evaluation.estimators import named
+from croupier.evaluation.estimators.base import Estimator
+from croupier.evaluation.estimators.basic import named
+from croupier.evaluation.evidence.accumulator import Tally
+from croupier.evaluation.evidence.history import Story
+from croupier.evaluation.evidence.verdict import RULES, Cause, Refusal, Rules, Verdict, judge, unseen
 from croupier.evaluation.intervals import DEFAULT, Setting, checked_level, methods
-from croupier.evaluation.log import Counts, Progress, Rows, observe, pieces
-from croupier.evaluation.resolve import Spec, resolve
+from croupier.evaluation.passes.recorder import observe
+from croupier.evaluation.passes.resolve import Spec, resolve
+from croupier.evaluation.passes.rows import Counts, Progress, Rows, pieces
+from croupier.evaluation.passes.source import Source, opened
+from croupier.evaluation.passes.targets import Target
 from croupier.evaluation.results import Estimate, Evaluated, Evaluation
-from croupier.evaluation.source import Source, opened
-from croupier.evaluation.story import Story
-from croupier.evaluation.tally import Tally
-from croupier.evaluation.targets import Target
-from croupier.evaluation.verdict import RULES, Cause, Refusal, Rules, Verdict, judge, unseen
 from croupier_policies import Learner, Policy
 
 

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from croupier.evaluation.base import Estimated, Estimator, standard_error
-from croupier.evaluation.course import Course, Mark
-from croupier.evaluation.diagnostics import Mass
-from croupier.evaluation.estimators import DR
+from croupier.evaluation.estimators.base import Estimated, Estimator, standard_error
+from croupier.evaluation.estimators.basic import DR
+from croupier.evaluation.estimators.moments import Moments
+from croupier.evaluation.evidence.curve import Course, Mark
+from croupier.evaluation.evidence.diagnostics import Mass
 from croupier.evaluation.intervals import Interval, Setting
 from croupier.evaluation.intervals.betting import SEQUENCE, Betting
-from croupier.evaluation.log import Rows, pieces
-from croupier.evaluation.moments import Moments
+from croupier.evaluation.passes.rows import Rows, pieces
 
 
 class Pair:

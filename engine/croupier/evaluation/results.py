@@ -1,22 +1,19 @@
-"""What an evaluation gives back."""
+"""The results of evaluations and comparisons: data, rendered by `croupier.reports`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-import orjson
-
-from croupier.evaluation.diagnostics import Diagnostics
+from croupier.evaluation.evidence.curve import Course
+from croupier.evaluation.evidence.diagnostics import Diagnostics
+from croupier.evaluation.evidence.history import Story
+from croupier.evaluation.evidence.verdict import Verdict
 from croupier.evaluation.intervals import Interval
-from croupier.evaluation.log import Counts
-from croupier.evaluation.story import Story
-from croupier.evaluation.verdict import Verdict
-
-if TYPE_CHECKING:
-    from rich.console import Group
+from croupier.evaluation.passes.rows import Counts
+from croupier.evaluation.passes.status import told as statuses
 
 
 class Estimate(NamedTuple):
@@ -56,7 +53,7 @@ class Evaluated:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What `evaluate` found; `rich.print` shows it as a table.
+    """What `evaluate` found; `croupier.reports` renders it.
 
     Attributes:
         counts: The decisions of the log, and which of them were evaluated on.
@@ -79,27 +76,79 @@ class Evaluation:
         found = {target.label: target for target in self.targets}
         return found[label]
 
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain data; the numbers of a refused estimate are there, beside the refusal."""
-        from croupier.evaluation.plain import evaluation_dict
 
-        return evaluation_dict(self)
+class Difference(NamedTuple):
+    """What `first` would have earned over `second` on the same rows, in units of reward per decision.
 
-    def to_json(self) -> str:
-        """`to_dict` as JSON; a number that is not finite becomes null."""
-        return orjson.dumps(self.to_dict(), option=orjson.OPT_INDENT_2).decode()
+    Attributes:
+        first: One target.
+        second: The other.
+        value: V̂₁ − V̂₂.
+        error: Its standard error.
+        interval: Of the difference, for one look; it holds together with those of the other pairs.
+        sequence: Of the difference, for every look, likewise; None where the log leaves none.
+        effective_rows: On how many rows the two differ: the lesser of the seen and the expected.
+        verdict: Whether the evidence is enough.
+        course: How the difference came about.
+    """
 
-    def to_html(self) -> str:
-        """One self-contained page; the number of a refused estimate is not shown."""
-        from croupier.evaluation.page import evaluation_page
+    first: str
+    second: str
+    value: float
+    error: float
+    interval: Interval
+    sequence: Interval | None
+    effective_rows: float
+    verdict: Verdict
+    course: Course
 
-        return evaluation_page(self)
+    @property
+    def ahead(self) -> str | None:
+        """Whichever of the two the evidence puts ahead, at this one look; None where it does not say."""
+        return self._ahead(self.interval)
 
-    def table(self) -> Group:
-        """For `rich.print`; the number of a refused estimate is not shown."""
-        from croupier.evaluation.report import evaluation_table
+    @property
+    def ahead_any_time(self) -> str | None:
+        """Whichever of the two is ahead for one who has been watching; None where the evidence does not say."""
+        return self._ahead(self.sequence)
 
-        return evaluation_table(self)
+    def _ahead(self, interval: Interval | None) -> str | None:
+        if interval is None or not self.verdict.enough or interval.low <= 0.0 <= interval.high:
+            return None
+        return self.first if interval.low > 0.0 else self.second
 
-    def __rich__(self) -> Group:
-        return self.table()
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` found; `croupier.reports` renders it.
+
+    Attributes:
+        evaluation: Of every target, by the estimator that the differences use.
+        estimator: Its name.
+        differences: One for each pair of targets; their intervals hold together, at the level.
+        leader: The highest estimate among those not refused; None where all are.
+        carried: Whether the evidence puts the leader ahead of every other target, at one look.
+        carried_any_time: Whether it also does for one who looks again and again, and stops when they like.
+        reason: Why it does, or what stands against it.
+    """
+
+    evaluation: Evaluation
+    estimator: str
+    differences: tuple[Difference, ...]
+    leader: str | None
+    carried: bool
+    carried_any_time: bool
+    reason: str
+
+
+def remarks(evaluation: Evaluation) -> list[str]:
+    """What a reader must know of the log as a whole."""
+    return [*left_out(evaluation.counts), *evaluation.notes]
+
+
+def left_out(counts: Counts) -> list[str]:
+    """What a reader must know of decisions that were not evaluated on."""
+    lines = statuses(counts.statuses, counts.decisions)
+    if counts.seen and counts.rows + counts.unrewarded + counts.seen == counts.decisions:
+        lines.append(f"{counts.seen:,} rows are left out for all targets: a snapshot had learned from their rewards")
+    return lines

@@ -9,7 +9,7 @@ import numpy as np
 
 from croupier_policies.base import Actions
 from croupier_policies.checks.states import same
-from croupier_policies.linear_policy import LinearPolicy
+from croupier_policies.policies.linear import LinearPolicy
 
 CONTEXTS = np.random.default_rng(1).normal(size=(7, 5))
 PLAIN = Actions(tuple(f"a{k}" for k in range(20)))

@@ -14,7 +14,7 @@ from croupier_policies.base import Actions, Policy, Vector
 from croupier_policies.checks import events
 from croupier_policies.checks.common import COMMON, ask, teach
 from croupier_policies.checks.events import Event
-from croupier_policies.sampling import draw, uniform
+from croupier_policies.exploration.sampling import draw, uniform
 
 MakePolicy = Callable[[], Policy]
 BINS = np.array([0.0, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99])

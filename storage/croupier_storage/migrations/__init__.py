@@ -9,7 +9,7 @@ from alembic.operations import Operations
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, insert, update
 
-from croupier_storage.schema import schema_version
+from croupier_storage.sql.schema import schema_version
 
 FOLDER = Path(__file__).parent
 

@@ -5,13 +5,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from croupier import Engine, UniformPolicy
+from croupier import Engine, UniformPolicy, reports
+from croupier.cli.evaluation import compare_command
 from croupier.evaluation import Columns, Setting, compare, evaluate
-from croupier.evaluation.commands import compare_command
-from croupier.evaluation.estimators import named
+from croupier.evaluation.estimators.basic import named
 from croupier.evaluation.intervals import INTERVALS
-from croupier.evaluation.log import Rows
 from croupier.evaluation.pairs import Pair
+from croupier.evaluation.passes.rows import Rows
 
 RATES = {"a": 0.3, "b": 0.5, "c": 0.4}
 
@@ -109,7 +109,8 @@ def test_a_comparison_says_whether_it_holds_for_one_who_kept_looking(comparison)
     for each in comparison.differences:
         assert each.sequence.low < each.value < each.sequence.high
         assert each.sequence.high - each.sequence.low > each.interval.high - each.interval.low
-    assert comparison.to_dict()["differences"][0]["sequence"]["guarantee"].startswith("confidence sequence (betting on")
+    first = reports.as_dict(comparison)["differences"][0]
+    assert first["sequence"]["guarantee"].startswith("confidence sequence (betting on")
 
 
 def test_significant_at_one_look_alone_is_told_as_such(tmp_path):
@@ -150,7 +151,7 @@ def test_a_heavy_difference_that_did_not_come_up_is_not_counted_on():
 
 
 def test_a_page_shows_the_differences(store, comparison, tmp_path):
-    page = comparison.to_html()
+    page = reports.as_html(comparison)
     assert page.count("<svg") == 1 + len(comparison.differences)
     assert "any time" in page
     file = tmp_path / "page.html"
@@ -167,6 +168,6 @@ def test_a_refused_difference_has_no_number_on_the_page(store):
     refused = compare(store, ["constant:a", "uniform", 'policy:softmax:{"epsilon":1.0}'])
     thin = refused.differences[-1]
     assert not thin.verdict.enough
-    section = refused.to_html().rpartition("<h2>")[2]
+    section = reports.as_html(refused).rpartition("<h2>")[2]
     assert 'class="line"' not in section
     assert "What would help" in section

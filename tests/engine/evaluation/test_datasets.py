@@ -9,9 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from croupier import Engine, EvidenceError, InputError, SoftmaxPolicy
+from croupier import Engine, EvidenceError, InputError, SoftmaxPolicy, reports
+from croupier.cli.evaluation import evaluate_command
 from croupier.evaluation import Cause, evaluate
-from croupier.evaluation.commands import evaluate_command
 from croupier.evaluation.datasets import (
     Arrays,
     Batch,
@@ -130,7 +130,7 @@ def test_parquet_and_back(tmp_path):
         assert np.array_equal(getattr(whole(found), name), getattr(log.columns, name))
     assert to_arrow(found).num_rows == 4000
     targets = ["uniform", "constant:b"]
-    assert evaluate_dataset(found, targets).to_json() == evaluate_dataset(log, targets).to_json()
+    assert reports.as_json(evaluate_dataset(found, targets)) == reports.as_json(evaluate_dataset(log, targets))
 
 
 def test_csv_lines_that_are_cut_short_are_counted(tmp_path):

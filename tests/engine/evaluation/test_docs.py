@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from croupier.cli import app
+from croupier.cli.app import app
 from croupier.evaluation import ESTIMATORS, INTERVALS, Cause, Status
 
 PAGE = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from croupier import reports
 from croupier.evaluation import INTERVALS
 from croupier.evaluation.datasets import compare_dataset, evaluate_dataset, from_frame, from_path, to_csv
 
@@ -49,7 +50,7 @@ def test_those_that_cannot_are_refused_in_words():
     (note,) = [note for note in found.notes if "refused" in note]
     assert all(kind in note for kind in REFUSE)
     assert "normal, bootstrap and likelihood allow for that" in note
-    assert '"betting-sequence"' not in found.to_html()
+    assert '"betting-sequence"' not in reports.as_html(found)
 
 
 def test_diagnostics_count_what_the_rows_stand_for():
@@ -91,4 +92,4 @@ def test_differences_allow_for_it_and_have_no_sequence():
     assert difference.sequence is None
     assert (found.carried, found.carried_any_time) == (True, False)
     assert any("betting-sequence: refused" in note for note in found.evaluation.notes)
-    assert found.to_dict()["differences"][0]["sequence"] is None
+    assert reports.as_dict(found)["differences"][0]["sequence"] is None

@@ -12,11 +12,11 @@ from hypothesis.extra import numpy as arrays
 
 from croupier import InputError
 from croupier.evaluation import ESTIMATORS, Columns, Mass, Moments, normal_fixed_sample
-from croupier.evaluation.adaptive import Stabiliser
-from croupier.evaluation.copies import Copied
-from croupier.evaluation.estimators import named
+from croupier.evaluation.estimators.adaptive import Stabiliser
+from croupier.evaluation.estimators.basic import named
+from croupier.evaluation.estimators.slope import slope
+from croupier.evaluation.estimators.subsampled import Copied
 from croupier.evaluation.pairs import paired
-from croupier.evaluation.slope import slope
 
 OBD = Path(__file__).parents[4] / "shared" / "data" / "obd"
 THEIRS = {

@@ -28,8 +28,8 @@ from croupier.evaluation.datasets import (
     to_obp,
     to_parquet,
 )
-from croupier.evaluation.status import COUNTED, status
-from croupier.rewards import Standing
+from croupier.evaluation.passes.status import COUNTED, status
+from croupier.log.rewards import RewardState
 from croupier_storage import Fact, Kind
 
 N = 900
@@ -200,13 +200,13 @@ RULES = st.sampled_from(
 
 @given(st.booleans(), st.lists(KINDS, max_size=8), RULES)
 def test_a_status_counts_just_where_there_is_an_outcome(deferred, kinds, rule):
-    standing = Standing(deferred=deferred)
+    reward_state = RewardState(deferred=deferred)
     for position, kind in enumerate(kinds, 2):
-        standing.apply(Fact(position, kind.value, 0.0, decision=1, reward=0.5, action="b"), rule)
-    found = status(standing, rule)
-    assert (found in COUNTED) == (standing.effective(rule) is not None)
+        reward_state.apply(Fact(position, kind.value, 0.0, decision=1, reward=0.5, action="b"), rule)
+    found = status(reward_state, rule)
+    assert (found in COUNTED) == (reward_state.effective(rule) is not None)
     if found == Status.DEFAULTED:
-        assert standing.effective(rule) == rule.default
+        assert reward_state.effective(rule) == rule.default
 
 
 def test_a_status_that_there_is_not_is_refused():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from croupier import InputError
 from croupier.evaluation import INTERVALS, Columns, Moments, Setting
-from croupier.evaluation.estimators import named
+from croupier.evaluation.estimators.basic import named
 from croupier.evaluation.intervals import (
     WeightSums,
     bernstein_fixed_sample,

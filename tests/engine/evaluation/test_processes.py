@@ -7,7 +7,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from croupier import InputError
+from croupier import InputError, reports
 from croupier.evaluation.datasets import evaluate_dataset, evaluate_parts, from_frame, from_path, gather, to_csv
 
 TABLE, RATES = np.array([0.5, 0.3, 0.2]), np.array([0.2, 0.5, 0.4])
@@ -60,7 +60,7 @@ def test_parts_gathered_by_other_processes_say_what_one_pass_says(tmp_path):
             assert target.story.segments[label].diagnostics.count == tally.diagnostics.count
         assert [mark.rows for mark in target.story.course.marks] == [10_000, 20_000, 30_000]
         assert target.story.course.marks[-1].value == pytest.approx(expected.story.course.marks[-1].value, rel=1e-12)
-    assert found.to_html().count("<svg") == whole.to_html().count("<svg")
+    assert reports.as_html(found).count("<svg") == reports.as_html(whole).count("<svg")
 
 
 def test_sums_that_are_exact_are_the_same_to_the_bit():

@@ -7,8 +7,8 @@ import typer
 from typer.testing import CliRunner
 
 from croupier import Engine, EvidenceError, InputError, InverseGapPolicy, PolicyFailed, SoftmaxPolicy, UniformPolicy
+from croupier.cli.evaluation import compare_command, evaluate_command
 from croupier.evaluation import Cause, Frozen, Function, Learned, Target, compare, evaluate
-from croupier.evaluation.commands import compare_command, evaluate_command
 from croupier.evaluation.datasets import (
     DsJson,
     StoreRows,

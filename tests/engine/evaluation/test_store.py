@@ -21,13 +21,14 @@ from croupier import (
     SoftmaxPolicy,
     StoreUnavailable,
     UniformPolicy,
+    reports,
 )
-from croupier.configuration import described
+from croupier.cli.evaluation import compare_command, evaluate_command
 from croupier.evaluation import Cause, Frozen, compare, evaluate
-from croupier.evaluation.commands import compare_command, evaluate_command
-from croupier.evaluation.log import observe
-from croupier.evaluation.resolve import resolve
-from croupier.evaluation.source import opened
+from croupier.evaluation.passes.recorder import observe
+from croupier.evaluation.passes.resolve import resolve
+from croupier.evaluation.passes.source import opened
+from croupier.log.configuration import described
 from croupier_policies import Learner
 from croupier_storage import open_storage
 
@@ -56,7 +57,7 @@ def store(tmp_path_factory):
     rng = np.random.default_rng(2)
     with Engine.open(url, policy=SoftmaxPolicy(epsilon=0.6), seed=5, learner=None) as engine:
         play(engine, 1000, rng)
-        middle = engine.snapshot()
+        middle = engine.snapshots.take()
         play(engine, 1700, rng, unrewarded=UNREWARDED, part="e")
     return url, middle
 
@@ -70,7 +71,7 @@ def evaluation(store):
 def test_every_decision_is_counted(evaluation):
     assert evaluation.counts[:5] == (2700, 2700 - UNREWARDED, UNREWARDED, 0, 0)
     assert evaluation.counts.statuses == {"observed": 2700 - UNREWARDED, "missing": UNREWARDED}
-    assert "40 of 2,700 decisions have no reward" in evaluation.to_dict()["left_out"][0]
+    assert "40 of 2,700 decisions have no reward" in reports.as_dict(evaluation)["left_out"][0]
 
 
 @pytest.mark.parametrize("label", ["logged", 'policy:softmax:{"epsilon":0.6}'])
@@ -141,7 +142,7 @@ def test_a_snapshot_is_evaluated_on_what_it_has_not_learned(store):
     assert found.counts.seen == 1000
     assert found.counts.rows == 1700 - UNREWARDED
     assert found[f"snapshot:{middle}"].estimates["dr"].value > found["uniform"].estimates["dr"].value
-    assert any("snapshot had learned" in line for line in found.to_dict()["left_out"])
+    assert any("snapshot had learned" in line for line in reports.as_dict(found)["left_out"])
 
 
 def test_a_snapshot_that_has_learned_everything_is_refused_unless_asked_for(store):

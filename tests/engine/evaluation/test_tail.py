@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from croupier.evaluation import Cause, Columns, Diagnostics, Setting, Tally, judge
-from croupier.evaluation.estimators import named
+from croupier.evaluation.estimators.basic import named
 from croupier.evaluation.evaluate import estimated
+from croupier.evaluation.evidence.tail import KEPT, Tail, pareto_shape
 from croupier.evaluation.intervals import methods
-from croupier.evaluation.tail import KEPT, Tail, pareto_shape
 
 
 @pytest.mark.parametrize("k", [-0.3, 0.1, 0.5, 0.9])

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from croupier.evaluation import Columns, Setting, Tally
-from croupier.evaluation.estimators import named
+from croupier.evaluation.estimators.basic import named
+from croupier.evaluation.evidence.accumulator import chunks, merged, moments
 from croupier.evaluation.intervals import methods
-from croupier.evaluation.log import Rows, pieces
-from croupier.evaluation.tally import chunks, merged, moments
+from croupier.evaluation.passes.rows import Rows, pieces
 
 NAMES = ["ips", "snips", "dr", "sndr", "switch-dr:2", "dr-os:slope"]
 KINDS = ["normal", "bernstein", "cressie-read", "betting-sequence"]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from croupier.errors import EvidenceError, InputError
 from croupier.evaluation.datasets.base import Batch
-from croupier.evaluation.resolve import Spec, resolve
-from croupier.evaluation.targets import Target
+from croupier.evaluation.passes.resolve import Spec, resolve
+from croupier.evaluation.passes.targets import Target
 from croupier_policies import Vector
 
 SPECS = (

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier.log import Decided
+from croupier.log.reader import DecodedDecision
 from croupier_policies import Vector
 
 BATCH = 1 << 16  # rows read at a time
@@ -26,7 +26,7 @@ class Round(NamedTuple):
         logged: The logging policy's probability of each candidate, shape (K,); None where the log keeps only one.
     """
 
-    decided: Decided
+    decided: DecodedDecision
     logged: Vector | None = None
 
 

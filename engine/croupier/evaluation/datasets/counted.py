@@ -8,7 +8,7 @@ import numpy as np
 
 from croupier.errors import EvidenceError
 from croupier.evaluation.datasets.base import Batch
-from croupier.evaluation.status import COUNTED, Status
+from croupier.evaluation.passes.status import COUNTED, Status
 
 KNOWN = tuple(each.value for each in Status)
 

@@ -16,8 +16,8 @@ from croupier.evaluation.datasets.columns import moment
 from croupier.evaluation.datasets.counted import KNOWN
 from croupier.evaluation.datasets.flat import flat
 from croupier.evaluation.datasets.rounds import decided
-from croupier.evaluation.status import COUNTED, Status
-from croupier.inputs import CandidateSets
+from croupier.evaluation.passes.status import COUNTED, Status
+from croupier.log.validation import CandidateSets
 
 
 class Line(NamedTuple):

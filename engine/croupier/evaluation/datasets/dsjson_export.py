@@ -11,7 +11,7 @@ import orjson
 from croupier.errors import EvidenceError
 from croupier.evaluation.datasets.base import Batch, Dataset, Round
 from croupier.evaluation.datasets.flat import nested
-from croupier.evaluation.status import COUNTED, Status
+from croupier.evaluation.passes.status import COUNTED, Status
 
 
 def to_dsjson(dataset: Dataset, path: str | Path) -> int:

@@ -8,14 +8,13 @@ from croupier.evaluation.compare import comparable, compared, gathering, paired_
 from croupier.evaluation.datasets.base import Dataset
 from croupier.evaluation.datasets.parts import evaluate_parts, gather
 from croupier.evaluation.datasets.passing import Pass, counting
-from croupier.evaluation.differences import Comparison
 from croupier.evaluation.evaluate import Gathered, judged
+from croupier.evaluation.evidence.accumulator import Tally
+from croupier.evaluation.evidence.verdict import RULES, Rules
 from croupier.evaluation.intervals import DEFAULT, Setting, methods, uncounted
-from croupier.evaluation.log import Progress
-from croupier.evaluation.resolve import Spec
-from croupier.evaluation.results import Evaluation
-from croupier.evaluation.tally import Tally
-from croupier.evaluation.verdict import RULES, Rules
+from croupier.evaluation.passes.resolve import Spec
+from croupier.evaluation.passes.rows import Progress
+from croupier.evaluation.results import Comparison, Evaluation
 from croupier_policies import Learner
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from croupier.errors import EvidenceError
 from croupier.evaluation.datasets.base import Batch, Dataset
 from croupier.evaluation.datasets.tables import arrow
-from croupier.evaluation.status import Status
+from croupier.evaluation.passes.status import Status
 
 
 def columns(batch: Batch, drops: bool = False) -> dict[str, NDArray[np.generic]]:

@@ -11,14 +11,14 @@ from operator import add
 from croupier.errors import InputError
 from croupier.evaluation.datasets.base import Dataset
 from croupier.evaluation.datasets.passing import Pass, counting
-from croupier.evaluation.estimators import named
+from croupier.evaluation.estimators.basic import named
 from croupier.evaluation.evaluate import Gathered, judged
+from croupier.evaluation.evidence.accumulator import Tally
+from croupier.evaluation.evidence.verdict import RULES, Rules
 from croupier.evaluation.intervals import DEFAULT, Setting, checked_level, methods, uncounted
-from croupier.evaluation.log import Counts, Progress
-from croupier.evaluation.resolve import Spec
+from croupier.evaluation.passes.resolve import Spec
+from croupier.evaluation.passes.rows import Counts, Progress
 from croupier.evaluation.results import Evaluation
-from croupier.evaluation.tally import Tally
-from croupier.evaluation.verdict import RULES, Rules
 from croupier_policies import Learner
 
 

@@ -9,17 +9,17 @@ from typing import TypeAlias
 import numpy as np
 
 from croupier.errors import EvidenceError, InputError
-from croupier.evaluation.base import Estimator
-from croupier.evaluation.copies import Copied
 from croupier.evaluation.datasets.asked import Asked, asked, column, present
 from croupier.evaluation.datasets.base import Batch, Dataset
 from croupier.evaluation.datasets.counted import counted
 from croupier.evaluation.datasets.replay import Replay, Replayed
 from croupier.evaluation.datasets.validate import Validator
+from croupier.evaluation.estimators.base import Estimator
+from croupier.evaluation.estimators.subsampled import Copied
 from croupier.evaluation.intervals import Setting
-from croupier.evaluation.log import Counts, Progress, Rows, Sink
-from croupier.evaluation.resolve import Spec
-from croupier.evaluation.targets import Learned, Target
+from croupier.evaluation.passes.resolve import Spec
+from croupier.evaluation.passes.rows import Counts, Progress, Rows, Sink
+from croupier.evaluation.passes.targets import Learned, Target
 from croupier_policies import Learner, RiverLearner, Vector
 
 UNMODELLED = ("ips", "snips", "ips-clip")

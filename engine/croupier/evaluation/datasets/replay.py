@@ -9,13 +9,13 @@ import numpy as np
 
 from croupier.errors import EvidenceError, PolicyFailed
 from croupier.evaluation.datasets.base import Batch
+from croupier.evaluation.estimators.moments import Matrix
+from croupier.evaluation.evidence.measures import Measured, measured
 from croupier.evaluation.intervals import Setting
-from croupier.evaluation.measures import Measured, measured
-from croupier.evaluation.moments import Matrix
-from croupier.evaluation.targets import Target
-from croupier.log import Decided
+from croupier.evaluation.passes.targets import Target
+from croupier.log.reader import DecodedDecision
 from croupier_policies import Learner, Vector
-from croupier_policies.sampling import checked
+from croupier_policies.exploration.sampling import checked
 
 
 class Replayed(NamedTuple):
@@ -91,7 +91,7 @@ class Replay:
             self._most.copy(),
         )
 
-    def _visit(self, decided: Decided, logged: Vector | None, estimates: Vector) -> Measured:
+    def _visit(self, decided: DecodedDecision, logged: Vector | None, estimates: Vector) -> Measured:
         k = len(decided.actions)
         known = np.full(k, np.nan) if logged is None else logged
         vectors = [_vector(each.probabilities(decided, known), k, each.label) for each in self.targets]
@@ -99,7 +99,7 @@ class Replay:
         self._most = np.maximum(self._most, table.max(axis=1, initial=0.0))
         return measured(table, logged, estimates, decided.drawn, decided.propensity, self.pairs)
 
-    def _estimates(self, decided: Decided) -> Vector:
+    def _estimates(self, decided: DecodedDecision) -> Vector:
         low, high, *_ = self.setting
         if self.learner is None:
             return np.full(len(decided.actions), low)
@@ -108,7 +108,7 @@ class Replay:
     def _scaled(self, reward: Vector) -> Vector:
         return (reward - self.setting.low) / (self.setting.high - self.setting.low)
 
-    def _learn(self, decided: Decided, reward: float) -> None:
+    def _learn(self, decided: DecodedDecision, reward: float) -> None:
         for target in self.targets:
             target.learn(decided, reward)
         if self.learner is not None:

@@ -9,22 +9,22 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from croupier.encoding import canonical
 from croupier.errors import EvidenceError, InputError
 from croupier.evaluation.datasets.base import Round
-from croupier.inputs import CandidateSets
-from croupier.log import Decided
+from croupier.log.encoding import canonical
+from croupier.log.reader import DecodedDecision
+from croupier.log.validation import CandidateSets
 from croupier_policies import Actions, Row, Vector
 
 Rounds = Callable[[], Iterator[Round]]
 
 
-def decided(context: Any, actions: Actions, drawn: str, propensity: float) -> Decided:
+def decided(context: Any, actions: Actions, drawn: str, propensity: float) -> DecodedDecision:
     """One decision in the form that policies see. Raises EvidenceError for an action that is no candidate."""
     if drawn not in actions.ids:
         some = ", ".join(map(repr, actions.ids[:5])) + (" …" if len(actions) > 5 else "")
         raise EvidenceError(f"a row shows {drawn!r}, which is none of its {len(actions)} candidates: {some}")
-    return Decided(canonical(context, "a context of the log"), actions, actions.ids.index(drawn), propensity)
+    return DecodedDecision(canonical(context, "a context of the log"), actions, actions.ids.index(drawn), propensity)
 
 
 def from_json(
@@ -73,7 +73,7 @@ def from_matrix(
 
     def rounds() -> Iterator[Round]:
         for context, index, p in zip(contexts, drawn, propensity, strict=True):
-            yield Round(Decided(canonical(context, "a context of the log"), actions, int(index), float(p)))
+            yield Round(DecodedDecision(canonical(context, "a context of the log"), actions, int(index), float(p)))
 
     return rounds
 

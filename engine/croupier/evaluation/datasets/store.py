@@ -9,11 +9,11 @@ import numpy as np
 
 from croupier.evaluation.datasets.base import Batch, Dataset, Round
 from croupier.evaluation.datasets.rounds import actions_as_json, as_json
-from croupier.evaluation.source import Source, opened, told
-from croupier.evaluation.status import COUNTED, status
-from croupier.fold import Fold
-from croupier.log import Decided, batches
-from croupier.rewards import Standing
+from croupier.evaluation.passes.source import Source, opened, told
+from croupier.evaluation.passes.status import COUNTED, status
+from croupier.log.reader import DecodedDecision, batches
+from croupier.log.rewards import RewardState
+from croupier.state.fold import Fold
 from croupier_policies import Vector
 from croupier_storage import Fact
 
@@ -24,8 +24,8 @@ class Known(NamedTuple):
     """A decision, its story, and the logging policy's probability of each candidate, where it was asked for."""
 
     fact: Fact
-    decided: Decided
-    standing: Standing
+    decided: DecodedDecision
+    reward_state: RewardState
     logged: Vector | None
 
 
@@ -53,35 +53,39 @@ class StoreRows(Dataset):
 
     def _folded(self, source: Source) -> Iterator[list[Known]]:
         """The decisions as a fold comes upon them."""
-        fold, seen = Fold(source.given, source.configuration, source.log), list[tuple[Fact, Decided, Vector]]()
+        fold, seen = Fold(source.given, source.configuration, source.log), list[tuple[Fact, DecodedDecision, Vector]]()
 
-        def visit(fact: Fact, decided: Decided) -> None:
-            policy = fold.decider(decided.role)
+        def visit(fact: Fact, decided: DecodedDecision) -> None:
+            policy = fold.policy_for(decided.role)
             seen.append((fact, decided, policy.probabilities(decided.context, decided.actions)))
 
         for upto in [*range(ROWS, source.head, ROWS), source.head]:
             fold.run(upto, visit)
             if seen:
-                standings = told(source, [fact for fact, *_ in seen])
-                yield [Known(*each[:2], standing, each[2]) for each, standing in zip(seen, standings, strict=True)]
+                reward_states = told(source, [fact for fact, *_ in seen])
+                yield [
+                    Known(*each[:2], reward_state, each[2])
+                    for each, reward_state in zip(seen, reward_states, strict=True)
+                ]
                 seen.clear()
 
 
 def _stored(source: Source) -> Iterator[list[Known]]:
     """The decisions as they stand in the log."""
     log = source.log
-    for batch in batches(log.standings(source.head, source.configuration.rewards), ROWS):
+    for batch in batches(log.reward_states(source.head, source.configuration.rewards), ROWS):
         decoded = log.decoded(fact for fact, _ in batch)
         yield [
-            Known(fact, decided, standing, None) for (fact, decided), (_, standing) in zip(decoded, batch, strict=True)
+            Known(fact, decided, reward_state, None)
+            for (fact, decided), (_, reward_state) in zip(decoded, batch, strict=True)
         ]
 
 
 def _batch(known: Sequence[Known], source: Source) -> Batch:
     rule = source.configuration.rewards
-    statuses = [status(each.standing, rule) for each in known]
+    statuses = [status(each.reward_state, rule) for each in known]
     rewards = [
-        each.standing.effective(rule) if found in COUNTED else np.nan
+        each.reward_state.effective(rule) if found in COUNTED else np.nan
         for each, found in zip(known, statuses, strict=True)
     ]
     facts = [each.fact for each in known]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from croupier.errors import EvidenceError
-from croupier.evaluation.base import standard_error
 from croupier.evaluation.datasets.base import Batch
-from croupier.evaluation.moments import Moments
+from croupier.evaluation.estimators.base import standard_error
+from croupier.evaluation.estimators.moments import Moments
 from croupier_policies import Vector
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, NamedTuple, Self, TypeAlias
 
 from croupier.errors import InputError
-from croupier.evaluation.base import Columns, Estimator
-from croupier.evaluation.moments import Matrix, Moments
+from croupier.evaluation.estimators.base import Columns, Estimator
+from croupier.evaluation.estimators.moments import Matrix, Moments
 
 Terms: TypeAlias = Mapping[str, Matrix]
 

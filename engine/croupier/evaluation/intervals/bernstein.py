@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Self
 
-from croupier.evaluation.base import Estimator
+from croupier.evaluation.estimators.base import Estimator
+from croupier.evaluation.estimators.moments import Moments
 from croupier.evaluation.intervals.base import Gathering, Interval, Setting, checked_level, miss, named_guarantee
-from croupier.evaluation.moments import Moments
 
 BERNSTEIN = "empirical Bernstein, fixed sample, any number of independent rows"
 

@@ -14,10 +14,10 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from croupier.evaluation.base import Columns, Estimator
+from croupier.evaluation.estimators.base import Columns, Estimator
+from croupier.evaluation.estimators.moments import Moments
 from croupier.evaluation.intervals.base import Gathering, Interval, Setting, Terms, miss, named_guarantee
 from croupier.evaluation.intervals.bernstein import term_bounds
-from croupier.evaluation.moments import Moments
 from croupier_policies import Vector
 
 SEQUENCE = "confidence sequence (betting), any time, any logging policy"

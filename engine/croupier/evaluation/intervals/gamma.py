@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 
 from croupier.errors import InputError
-from croupier.evaluation.base import Columns, Estimator
+from croupier.evaluation.estimators.base import Columns, Estimator
+from croupier.evaluation.estimators.moments import Moments
 from croupier.evaluation.intervals.base import Gathering, Interval, Setting, Terms, miss, named_guarantee
-from croupier.evaluation.moments import Moments
 from croupier_policies import Vector
 
 RHO = 1.0

@@ -8,9 +8,9 @@ from typing import Self
 
 import numpy as np
 
-from croupier.evaluation.base import Columns, Estimator
+from croupier.evaluation.estimators.base import Columns, Estimator
+from croupier.evaluation.estimators.moments import Matrix, Moments
 from croupier.evaluation.intervals.base import Gathering, Interval, Setting, Terms, miss, named_guarantee
-from croupier.evaluation.moments import Matrix, Moments
 from croupier_policies import Vector
 
 LIKELIHOOD = "empirical likelihood, fixed sample"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Self
 
-from croupier.evaluation.base import Estimator
+from croupier.evaluation.estimators.base import Estimator
+from croupier.evaluation.estimators.moments import Moments
 from croupier.evaluation.intervals.base import Gathering, Interval, Setting, checked_level, miss, named_guarantee
-from croupier.evaluation.moments import Moments
 
 NORMAL = "normal, fixed sample"
 

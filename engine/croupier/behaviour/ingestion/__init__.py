@@ -1,6 +1,0 @@
-"""Logs of behaviour from elsewhere, read into a store by a declared mapping."""
-
-from croupier.behaviour.ingestion.mapping import Field, Mapping, Robots
-from croupier.behaviour.ingestion.run import Ingested, ingest
-
-__all__ = ["Field", "Ingested", "Mapping", "Robots", "ingest"]

@@ -1,0 +1,75 @@
+"""`engine.snapshots`: the states that a store keeps, and the way back to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from croupier.errors import InputError, storing
+from croupier.runtime.loop import Loop
+from croupier.state.snapshots import export_snapshot, import_snapshot
+from croupier_storage import SnapshotInfo, Storage
+
+
+class Snapshots:
+    """The snapshots of an engine's store.
+
+    >>> from croupier import Engine
+    >>> with Engine.open("sqlite://", seed=7, learner=None) as engine:
+    ...     decision = engine.choose({"device": "mobile"}, ["sale", "new"])
+    ...     engine.snapshots.take(), [info.position for info in engine.snapshots.list()]
+    (1, [1])
+    """
+
+    def __init__(self, ready: Callable[[], Loop]) -> None:
+        self._ready = ready
+
+    def take(self) -> int:
+        """Keep the present state as a snapshot, behind the facts that it contains; returns its position."""
+        loop = self._ready()
+        with loop.lock:
+            loop.check()
+            return loop.snapshot()
+
+    def list(self) -> Sequence[SnapshotInfo]:
+        """The snapshots in the store, by position."""
+        with storing():
+            return self._storage().snapshots()
+
+    def pin(self, position: int, pinned: bool = True) -> None:
+        """Protect the snapshot at a position from being deleted, or end its protection."""
+        with storing():
+            self._storage().pin(position, pinned)
+
+    def export(self, position: int, file: Path) -> None:
+        """Write the snapshot at a position to a file of plain data. Raises CorruptSnapshot."""
+        with storing():
+            export_snapshot(self._storage(), position, file)
+
+    def import_(self, file: Path) -> int:
+        """Add the snapshot in a file to the store that it came from; returns its position. Raises CorruptSnapshot.
+
+        `verify` tells whether it is the state that the log gives there.
+        """
+        with storing():
+            return import_snapshot(self._storage(), file)
+
+    def roll_back(self, position: int) -> int:
+        """Continue with policy and learner as they were at an earlier position; returns the position of the fact.
+
+        What came between stays in the log; a rebase learns it again.
+
+        Raises:
+            InputError: The log has no such position.
+        """
+        loop = self._ready()
+        if not 0 <= position <= loop.position:
+            raise InputError(f"position {position} is not between 0 and the log's last, {loop.position}")
+        return loop.roll_back(position)
+
+    def _storage(self) -> Storage:
+        """The store, once every snapshot taken so far is in it."""
+        loop = self._ready()
+        loop.check()
+        loop.writer.drain()
+        return loop.storage

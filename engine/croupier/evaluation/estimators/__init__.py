@@ -1,0 +1,1 @@
+"""Off-policy estimators, as pure functions of columns."""

@@ -1,0 +1,75 @@
+"""Evaluations and comparisons as plain data; the numbers of what is refused are there, beside the refusal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from croupier.evaluation.evidence.verdict import Verdict
+from croupier.evaluation.intervals import Interval
+from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluation, remarks
+
+
+def evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything in an evaluation as plain data."""
+    return {
+        "counts": evaluation.counts._asdict(),
+        "left_out": remarks(evaluation),
+        "mean_reward": evaluation.mean_reward,
+        "targets": [
+            {
+                "target": target.label,
+                "verdict": _verdict_dict(target.verdict),
+                "estimates": {name: _estimate_dict(each) for name, each in target.estimates.items()},
+                "diagnostics": target.diagnostics.to_dict(),
+                "notes": list(target.notes),
+            }
+            for target in evaluation.targets
+        ],
+    }
+
+
+def comparison_dict(comparison: Comparison) -> dict[str, Any]:
+    """Everything in a comparison as plain data."""
+    return {
+        "estimator": comparison.estimator,
+        "leader": comparison.leader,
+        "carried": comparison.carried,
+        "carried_any_time": comparison.carried_any_time,
+        "reason": comparison.reason,
+        "differences": [_difference_dict(each) for each in comparison.differences],
+        "evaluation": evaluation_dict(comparison.evaluation),
+    }
+
+
+def _difference_dict(difference: Difference) -> dict[str, Any]:
+    return {
+        "first": difference.first,
+        "second": difference.second,
+        "value": difference.value,
+        "error": difference.error,
+        "interval": _interval_dict(difference.interval),
+        "sequence": None if difference.sequence is None else _interval_dict(difference.sequence),
+        "effective_rows": difference.effective_rows,
+        "verdict": _verdict_dict(difference.verdict),
+        "ahead": difference.ahead,
+        "ahead_any_time": difference.ahead_any_time,
+    }
+
+
+def _estimate_dict(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "value": estimate.value,
+        "error": estimate.error,
+        "interval": _interval_dict(estimate.interval),
+        "intervals": {kind: _interval_dict(each) for kind, each in estimate.intervals.items()},
+        "verdict": _verdict_dict(estimate.verdict),
+    }
+
+
+def _interval_dict(interval: Interval) -> dict[str, Any]:
+    return interval._asdict()
+
+
+def _verdict_dict(verdict: Verdict) -> dict[str, Any]:
+    refusals = [{**each._asdict(), "cause": each.cause.value} for each in verdict.refusals]
+    return {"enough": verdict.enough, "refusals": refusals}

@@ -1,0 +1,167 @@
+"""An evaluation as one self-contained page: no script, no font, no request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from croupier.evaluation.evidence.accumulator import Tally
+from croupier.evaluation.evidence.verdict import judge
+from croupier.evaluation.intervals import Interval
+from croupier.evaluation.results import Estimate, Evaluated, Evaluation, remarks
+from croupier.reports.evaluation_charts import course, ranges, spread
+from croupier.reports.evaluation_text import number as plain
+from croupier.reports.evaluation_text import short
+from croupier.reports.style import STYLE
+
+
+def evaluation_page(evaluation: Evaluation) -> str:
+    """The page. The number of a refused estimate is not on it; its confidence sequence is, which holds in any case."""
+    body = [_head(evaluation), _overview(evaluation), *map(_target, evaluation.targets), foot(evaluation)]
+    return document("Off-policy evaluation", "".join(body))
+
+
+def document(title: str, body: str, more: str = "") -> str:
+    """A page that needs nothing but a browser; `more` is added to its style sheet."""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(title)}</title><style>{STYLE}{more}</style></head>"
+        f"<body><main>{body}</main></body></html>\n"
+    )
+
+
+def facts(told: Sequence[tuple[str, str]]) -> str:
+    """A few figures with what they are, side by side."""
+    shown = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in told)
+    return f'<section class="facts">{shown}</section>'
+
+
+def _head(evaluation: Evaluation) -> str:
+    counts = evaluation.counts
+    told = [
+        (f"{counts.rows:,}", "rewarded decisions"),
+        (number(evaluation.mean_reward), "mean reward earned"),
+        (
+            f"{sum(target.verdict.enough for target in evaluation.targets)} of {len(evaluation.targets)}",
+            "targets with enough evidence",
+        ),
+    ]
+    return f"<h1>What other policies would have earned</h1>{facts(told)}"
+
+
+def _overview(evaluation: Evaluation) -> str:
+    names = list(evaluation.targets[0].estimates)
+    heads = "".join(f"<th>{escape(name)}</th>" for name in names)
+    rows = "".join(
+        f"<tr><th>{escape(target.label)}</th>{''.join(map(_cell, target.estimates.values()))}</tr>"
+        for target in evaluation.targets
+    )
+    guarantees = {
+        f"{short(kind)}: {each.level:.4g} {each.guarantee}"
+        for target in evaluation.targets
+        for estimate in target.estimates.values()
+        for kind, each in estimate.intervals.items()
+    }
+    lines = "".join(f"<li>{escape(line)}</li>" for line in sorted(guarantees))
+    return (
+        f'<section><h2>Estimates</h2><div class="wide"><table class="estimates"><thead><tr><th>target</th>{heads}</tr>'
+        f"</thead><tbody>{rows}</tbody></table></div>{_ranges(evaluation)}"
+        f'<details><summary>What the intervals promise</summary><ul class="small">{lines}</ul></details></section>'
+    )
+
+
+def _ranges(evaluation: Evaluation) -> str:
+    """One estimate of each target that has one: by the last estimator, which has both intervals by default."""
+    found = [(target.label, list(target.estimates.values())[-1]) for target in evaluation.targets]
+    shown = [(label, each.value, list(each.intervals.values())) for label, each in found if each.verdict.enough]
+    if not shown:
+        return ""
+    caption = f"By {escape(found[0][1].estimator)}; the dashed line is what was earned"
+    drawn = ranges(shown, evaluation.mean_reward)
+    return f'<figure class="ranges"><figcaption>{caption}</figcaption>{drawn}</figure>'
+
+
+def _cell(estimate: Estimate) -> str:
+    if not estimate.verdict.enough:
+        return f'<td class="refused" data-of="{escape(estimate.estimator)}">refused</td>'
+    lines = "".join(f"<small>{between(each)} <i>{short(kind)}</i></small>" for kind, each in estimate.intervals.items())
+    return f'<td data-of="{escape(estimate.estimator)}"><b>{number(estimate.value)}</b>{lines}</td>'
+
+
+def _target(target: Evaluated) -> str:
+    verdict = "" if target.verdict.enough else _refusal(target)
+    notes = "".join(f'<p class="small">{escape(note)}.</p>' for note in target.notes)
+    story = target.story
+    charts = (
+        f"<figure><figcaption>{escape(story.estimator.name)} over the log, with its confidence sequence</figcaption>"
+        f"{course(story.course.marks, target.verdict.enough)}</figure>"
+        f"<figure><figcaption>Weights: how many rows have which</figcaption>{spread(story.spread)}</figure>"
+    )
+    return (
+        f'<section><h2>{escape(target.label)} <span class="{"good" if not verdict else "bad"}">'
+        f"{'enough evidence' if not verdict else 'refused'}</span></h2>{verdict}{notes}"
+        f'<div class="charts">{charts}</div>{_evidence(target)}{_segments(target)}</section>'
+    )
+
+
+def _refusal(target: Evaluated) -> str:
+    reasons = "".join(
+        f"<li>{escape(each.reason)}. <i>What would help: {escape(each.remedy)}.</i></li>"
+        for each in target.verdict.refusals
+    )
+    return f'<ul class="refusals">{reasons}</ul>'
+
+
+def _evidence(target: Evaluated) -> str:
+    d = target.diagnostics
+    facts = [
+        ("effective rows by weight", f"{d.weights.ess:,.0f}"),
+        ("by weight × reward", f"{d.gains.ess:,.0f}"),
+        ("by weight × (1 − reward)", f"{d.losses.ess:,.0f}"),
+        ("expected, by the rarer of both", f"{d.expected_ess_reward:,.0f}"),
+        ("largest weight's share", f"{d.weights.share:.2%}"),
+        ("mean weight", f"{d.mean_weight:.3f} ± {d.mean_weight_error:.3f}"),
+        ("tail of the weights, k", f"{d.tail.shape:.2f}" if math.isfinite(d.tail.shape) else "none"),
+        ("off the support", f"{d.outside:.2%}"),
+    ]
+    shown = "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for label, value in facts)
+    return f"<dl>{shown}</dl>"
+
+
+def _segments(target: Evaluated) -> str:
+    found = sorted(target.story.segments.items(), key=lambda item: -item[1].diagnostics.count)
+    if not found:
+        return ""
+    rows = "".join(f"<tr><th>{escape(label)}</th>{_segment(tally)}</tr>" for label, tally in found)
+    return (
+        f'<h3>By segment, {escape(target.story.estimator.name)}</h3><div class="wide"><table><thead><tr>'
+        f"<th>segment</th><th>rows</th><th>estimate</th></tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _segment(tally: Tally) -> str:
+    (estimator,), count = tally.estimators, tally.diagnostics.count
+    if not judge(tally.diagnostics, weight=tally.setting.weight).enough:
+        return f'<td>{count:,}</td><td class="refused">refused</td>'
+    value, _ = estimator.estimate(tally.moments[estimator.name])
+    interval = tally.intervals(estimator, 0.95)["normal"]
+    return f"<td>{count:,}</td><td><b>{number(value)}</b><small>{between(interval)}</small></td>"
+
+
+def foot(evaluation: Evaluation) -> str:
+    """What a reader must know of the log as a whole."""
+    lines = "".join(f"<li>{escape(line)}.</li>" for line in remarks(evaluation))
+    return f'<footer><ul class="small">{lines}</ul></footer>' if lines else ""
+
+
+def between(interval: Interval) -> str:
+    """The ends of an interval."""
+    return f"{number(interval.low)} … {number(interval.high)}"
+
+
+def number(value: float) -> str:
+    """Four digits, with a minus sign."""
+    return plain(value).replace("-", "−")

@@ -1,0 +1,29 @@
+"""Idempotency of decisions: an id that is in the log already."""
+
+from __future__ import annotations
+
+import orjson
+
+from croupier.errors import Conflict
+from croupier.log.decision import Decision
+from croupier.log.encoding import decode_row, encode_row
+from croupier.runtime.request import DecisionRequest
+from croupier.state.features.proof import featured
+from croupier.state.features.state import FeatureState
+from croupier_storage import Fact
+
+
+def same_decision(fact: Fact, request: DecisionRequest, feature_state: FeatureState) -> Decision:
+    """The decision already in the log under an id, if it was asked with the same input. Raises Conflict."""
+    candidates = request.candidates
+    without = tuple(orjson.loads(fact.body or b"{}").get("without", ()))
+    given = fact.context
+    if given is not None and featured(fact):
+        given = encode_row(feature_state.given(decode_row(given)), "context")
+    logged = given, fact.actions, without, fact.unit
+    if logged != (request.body, candidates.digest, candidates.without, request.unit):
+        raise Conflict(
+            f"decision {fact.id} is in the log with another context, candidates or unit; an id names one decision: "
+            "give a new id, or none"
+        )
+    return Decision(fact, candidates.actions.ids, None)

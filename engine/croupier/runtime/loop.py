@@ -1,0 +1,344 @@
+"""The live loop of one store: fold, writer, index and open windows kept in step under one lock."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from croupier.errors import CroupierError, EngineClosed, PolicyFailed, as_ours, storing
+from croupier.log.cache import FIFOCache
+from croupier.log.configuration import Configuration, canonical_json
+from croupier.log.encoding import EncodedActions, encode_row
+from croupier.log.reader import DecodedDecision, Log
+from croupier.log.role import Role
+from croupier.runtime.index import LogIndex
+from croupier.runtime.opening import Opened, policy_record
+from croupier.runtime.request import DecisionRequest, Draw, LoopOptions
+from croupier.runtime.windows import OpenWindows
+from croupier.runtime.writer import PendingSnapshot, Writer
+from croupier.state.components import Components
+from croupier.state.decisions import DecisionRecord
+from croupier.state.features.state import FeatureState
+from croupier.state.fold import Fold, Progress
+from croupier_policies import Policy, Vector
+from croupier_policies.exploration.sampling import checked, draw, uniform
+from croupier_storage import Fact, Kind, Storage, StorageError, decision_fact
+
+CLOSE = 256  # facts that `fold_alongside` may leave to be folded while the engine waits
+
+
+class Loop:
+    """One store's fold, writer, index and open windows. Methods that change them are called under `lock`.
+
+    `rebasing` is held by whoever computes another state beside the running loop and exchanges it: rebase, roll back,
+    promotion, the start of an experiment. It is taken before `lock`.
+    """
+
+    def __init__(self, storage: Storage, opened: Opened, options: LoopOptions) -> None:
+        self.storage, self.options = storage, options
+        self.lock = threading.RLock()
+        self.rebasing = threading.Lock()
+        self.gate = threading.Event()  # cleared for a moment by `exclusive`
+        self.gate.set()
+        self.closed = self._forgetting = False
+        self.resume(opened)
+
+    def resume(self, opened: Opened) -> None:
+        """Start from the restored state; also again, after the store had failed."""
+        self.configuration: Configuration = opened.configuration
+        self.fold = opened.fold
+        self.position, self._snapshot_at = opened.fold.position, opened.snapshot_at
+        self._snapshot_time = self.options.clock()
+        self.refresh_policy_records()
+        self.windows = OpenWindows(self.configuration.rewards)
+        self.windows.restore(self.storage, self.configuration.rewards)
+        self.failure: CroupierError | None = None
+        self._stored_sets: FIFOCache[bytes, bool] = FIFOCache(4096)
+        self.writer = Writer(
+            self.storage,
+            linger=not self.options.durable,
+            capacity=self.options.queue,
+            snapshots_kept=self.options.snapshots_kept,
+        )
+        self.index = LogIndex(self.storage, self.writer)
+        self._emit_drifts()  # those that a crash kept from the log
+
+    def check(self) -> None:
+        """Raise what keeps the loop from continuing, if anything does."""
+        if self.closed:
+            raise EngineClosed("the engine is closed; open the store again")
+        if self.failure is not None:
+            raise self.failure
+        self.writer.check()
+
+    def refresh_policy_records(self) -> None:
+        """Look up the record of every policy that may decide now, by variant; missing ones are written."""
+        fold, running = self.fold, self.fold.running
+        self._records = {"": policy_record(self.storage, fold.components.policy)}
+        if running is not None:
+            for variant in running.split.held:
+                policy = running.policy_for(variant, fold.components.policy)
+                self._records[variant] = policy_record(self.storage, policy)
+
+    # -- decisions
+
+    def vector(self, policy: Policy, request: DecisionRequest) -> Vector:
+        """The policy's probabilities. Raises PolicyFailed where they are none."""
+        actions = request.candidates.actions
+        try:
+            return checked(policy.probabilities(request.row, actions), len(actions))
+        except (ValueError, ArithmeticError) as error:
+            raise PolicyFailed(f"decision {request.id} was not made: {error}") from error
+
+    def decide(self, request: DecisionRequest) -> Draw:
+        """Draw an action; enqueue and fold the decision."""
+        request = self.with_features(request)
+        return self.record(request, self.draw(request))
+
+    def with_features(self, request: DecisionRequest) -> DecisionRequest:
+        """The request with the features of its unit in its row, where the store has features."""
+        if self.fold.feature_state.features is None:
+            return request
+        row = self.fold.feature_state.context(request.row, request.unit, request.at)
+        return request._replace(row=row, body=encode_row(row, "context"), featured=True)
+
+    def draw(self, request: DecisionRequest) -> Draw:
+        """Draw an action; nothing is changed."""
+        self.fold.check_shape(request.row)
+        running, seed, actions = self.fold.running, self.configuration.seed, request.candidates.actions
+        role = None if running is None else running.assign(seed, request.unit)
+        p = self.vector(self.fold.policy_for(role), request)
+        index = draw(p, u := uniform(seed, "draw", request.id))
+        fact = decision_fact(
+            self.position + 1,
+            request.at,
+            request.id,
+            request.unit,
+            actions.ids[index],
+            float(p[index]),
+            self.fold.position,
+            self._records["" if role is None else role.variant].id,
+            request.body,
+            request.candidates.digest,
+        )
+        payload = self._payload(request, role, index, u)
+        return Draw(fact._replace(body=canonical_json(payload)) if payload else fact, p, index, role)
+
+    def _payload(self, request: DecisionRequest, role: Role | None, index: int, u: float) -> dict[str, Any]:
+        """What a decision's fact holds beside its columns; shadows draw with the same uniform number."""
+        payload: dict[str, Any] = {} if role is None else role._asdict()
+        if request.deferred:
+            payload["deferred"] = True
+        if request.featured:
+            payload["features"] = True
+        if request.candidates.without:
+            payload["without"] = request.candidates.without
+        for name, policy in self.fold.shadow_policies():
+            p = self.vector(policy, request)
+            payload.setdefault("shadows", {})[name] = [float(p[index]), request.candidates.actions.ids[draw(p, u)]]
+        return payload
+
+    def record(self, request: DecisionRequest, draw: Draw) -> Draw:
+        """Enqueue and fold a decision that was drawn, as the next fact."""
+        fact = draw.fact
+        decision = DecodedDecision(
+            request.row, request.candidates.actions, draw.drawn, fact.propensity or 0.0, draw.role
+        )
+        self._enqueue(fact, request.candidates)
+        self.fold.decide(fact, decision)
+        self.index.put(request.id, fact.position)
+        self.windows.add(fact)
+        return draw
+
+    # -- what follows a decision
+
+    def find(self, id: str) -> tuple[int, DecisionRecord]:
+        """Position and record of a decision. Raises UnknownDecision."""
+        position = self.index.find(id)
+        try:  # not `storing`: this is on the way of every reward, and a context manager costs more than the look-up
+            return position, self._record(position)
+        except StorageError as error:
+            raise as_ours(error) from error
+
+    def _record(self, position: int) -> DecisionRecord:
+        """The record of a decision; what is no longer in memory is read from the log, once all of it is there."""
+        return self.fold.in_memory(position) or self._stored_record(position)
+
+    def _stored_record(self, position: int) -> DecisionRecord:
+        self.flush()
+        return self.fold.record(position)
+
+    def append(self, kind: Kind, at: float, decision: int | None = None, **fields: Any) -> Fact:
+        """Fold and enqueue a fact of any kind but a decision."""
+        return self.append_fact(Fact(self.position + 1, kind.value, at, decision=decision, **fields))
+
+    def append_fact(self, fact: Fact) -> Fact:
+        """Fold and enqueue the fact at the next position."""
+        try:
+            self.fold.apply(fact)
+        except Exception as error:  # a user's model may raise anything, and may have learned half of it before
+            self.failure = PolicyFailed(
+                f"the {fact.kind} of the decision at position {fact.decision} could not be learned ({error!r}) and was "
+                "not logged. What was learned of it in part is in no log: close the engine and open it again to go on "
+                "from the log's state"
+            )
+            raise self.failure from error
+        self._enqueue(fact)
+        self._emit_drifts()
+        return fact
+
+    def _emit_drifts(self) -> None:
+        """Append what the detectors have found."""
+        drift = self.fold.feature_state.drift
+        while drift is not None and drift.pending:
+            found = drift.pending[0]
+            self.append(Kind.DRIFT, found.at, unit=found.unit, action=found.action, body=drift.payload(found))
+
+    def _enqueue(self, fact: Fact, candidates: EncodedActions | None = None) -> None:
+        new_set = None
+        if candidates is not None and self._stored_sets.get(candidates.digest) is None:
+            new_set = candidates.digest, candidates.body
+            self._stored_sets.put(candidates.digest, True)
+        self.writer.put(fact, new_set)
+        self.position = fact.position
+
+    def expire(self, at: float) -> int:
+        """Close the windows that are due; returns how many."""
+        rule, closed = self.configuration.rewards, 0
+        for position in self.windows.due(at):
+            with storing():
+                state = self._record(position).reward_state
+            if not state.closed and not (rule.aggregate == "first" and state.answered):
+                default = rule.default if not state.rewards and state.learnable else None
+                self.append(Kind.DEFAULT, at, position, reward=default)
+                closed += 1
+        return closed
+
+    # -- the disk
+
+    def after_append(self, position: int) -> None:
+        """What follows a fact: a snapshot when one is due, and in "commit" mode the wait for the disk."""
+        options = self.options
+        due = position - self._snapshot_at >= options.snapshot_every
+        if not due and options.snapshot_seconds is not None:
+            due = position > self._snapshot_at and options.clock() - self._snapshot_time >= options.snapshot_seconds
+        if due and self.fold.storable and not self._forgetting:
+            with self.lock:
+                self.snapshot()
+        if options.durable:
+            self.writer.wait(position)
+
+    def flush(self) -> int:
+        """Wait until every fact so far is committed; returns the last position."""
+        position = self.position
+        self.writer.wait(position)
+        return position
+
+    def snapshot(self) -> int:
+        """Enqueue a snapshot of the present state behind the facts that it contains; returns its position."""
+        self._snapshot_at, self._snapshot_time = self.position, self.options.clock()
+        self.writer.enqueue_snapshot(PendingSnapshot(self.position, self._snapshot_time, self.fold.state()))
+        return self.position
+
+    # -- exchanging the state
+
+    def rebase(
+        self,
+        kind: Kind,
+        components: Components | None = None,
+        payload: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+        features: FeatureState | None = None,
+    ) -> int:
+        """Continue from the effective facts of now, under these components; `lock` is held only at the end.
+
+        The new state is computed beside the running loop, and the fact that brings it in names the position up to which
+        it learned what is effective. Whatever followed is folded after it, in order.
+        """
+        with self.rebasing, storing():
+            effective = self.flush()
+            new = self.fold_alongside(effective, components or self.fold.components.fresh(), progress, features)
+            with self.exclusive():
+                new.run(self.flush())
+                body: dict[str, Any] = {"upto": effective, **(payload or {})}
+                if components is not None:
+                    body |= new.description()
+                return self.exchange(kind, body, lambda: self.fold.adopt(new))
+
+    def fold_alongside(
+        self,
+        effective: int,
+        components: Components,
+        progress: Progress | None = None,
+        features: FeatureState | None = None,
+    ) -> Fold:
+        """A fold of what is effective there and of nearly all that followed, computed while the loop continues."""
+        new = self.fold.rebased(effective, components, effective, Log(self.storage), progress, features)
+        last = math.inf
+        while CLOSE < (left := self.flush() - new.position) < last / 2:  # a busy engine may outrun any fold
+            new.run(new.position + left)
+            last = left
+        return new
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold `lock` before anyone who comes later: locks are not fair, and a busy engine would hardly give way."""
+        self.gate.clear()
+        try:
+            with self.lock:
+                yield
+        finally:
+            self.gate.set()
+
+    def roll_back(self, position: int) -> int:
+        """Continue from the state at an earlier position."""
+        with self.rebasing, storing():
+            self.flush()
+            earlier = self.fold.at(position)
+            with self.exclusive():
+                return self.exchange(Kind.REBASE, {"to": position}, lambda: self.fold.take_over(earlier))
+
+    def exchange(self, kind: Kind, payload: Mapping[str, Any], take_over: Callable[[], None]) -> int:
+        """Bring in a state computed beforehand, with the fact by which a fold brings in the same."""
+        fact = Fact(self.position + 1, kind.value, self.options.clock(), body=canonical_json(payload))
+        take_over()
+        self.fold.position = fact.position
+        self._enqueue(fact)
+        self.refresh_policy_records()
+        return fact.position
+
+    def forget(self, unit: str) -> int:
+        """Erase a unit from the log and from the state; returns how many facts became tombstones."""
+        with storing(), self.lock:
+            self._forgetting = True  # until the rebase, the state still contains the unit: no snapshot of it
+            self.flush()
+            self.writer.drain()  # a snapshot that contains the unit must not be written after its erasure
+            self.storage.save_settings({"forgetting": canonical_json(unit)})
+            erased = self.storage.erase(unit, self.options.clock())
+            self.index.forget()
+            self.fold.forget()
+            self._stored_sets.clear()
+        self.rebase(Kind.REBASE, payload={"erased": [min(erased, default=0), len(erased)]})
+        with storing(), self.lock:
+            self.flush()
+            self.writer.drain()  # a snapshot that contains the unit must not be written after its erasure
+            self.storage.save_settings({"forgetting": b"null"})
+            self._forgetting = False
+        return len(erased)
+
+    def close(self) -> None:
+        """Write what is enqueued, keep a snapshot, and release the store."""
+        with self.lock:
+            if self.closed:
+                return
+            self.closed = True
+            fit = self.failure is None and not self._forgetting and self.fold.storable
+            if fit and self.position > self._snapshot_at:
+                self.snapshot()
+        try:
+            self.writer.close()
+        finally:
+            self.storage.close()

@@ -1,0 +1,1 @@
+"""State as a pure fold of the log: policies, features, experiments, snapshots, verification."""

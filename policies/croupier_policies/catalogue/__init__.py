@@ -1,0 +1,1 @@
+"""Catalogues of thousands of items, and ordered lists."""

@@ -1,0 +1,45 @@
+"""The features of all candidates as one matrix."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from croupier_policies.base import Actions, Vector
+from croupier_policies.encoding.encoder import Encoder
+from croupier_policies.encoding.scaler import Encoded
+
+PLAIN = Encoded(np.zeros(1, np.int64), np.ones(1), 0.0)  # of an action without features: the intercept
+REMEMBERED_SETS = 16  # candidate sets whose features are kept as one matrix
+
+
+class Candidates:
+    """Encodes candidates side by side; features that are arrays are stacked once a candidate set, not once an event."""
+
+    def __init__(self) -> None:
+        self._matrices: OrderedDict[Actions, Vector | None] = OrderedDict()
+
+    def encoded(self, actions: Actions, encoder: Encoder) -> tuple[Vector, Vector]:
+        """z of every candidate, (dz, K), and its squared length outside the known columns, (K,)."""
+        count, dz = len(actions), encoder.size
+        if actions.rows is None:
+            return np.repeat(PLAIN.dense(dz)[:, None], count, axis=1), np.zeros(count)
+        matrix = self._matrix_of(actions)
+        if matrix is not None:
+            return encoder.scaler(matrix[0]).encode_rows(matrix, dz), np.zeros(count)
+        rows = [encoder.encode(row) for row in actions.rows]
+        side_by_side = np.ascontiguousarray(np.stack([z.dense(dz) for z in rows], axis=1))
+        return side_by_side, np.array([z.unseen for z in rows])
+
+    def _matrix_of(self, actions: Actions) -> Vector | None:
+        """The candidates' features where they are arrays of one width, (K, n)."""
+        if actions not in self._matrices:
+            rows: Sequence[Any] = actions.rows or ()
+            alike = {getattr(row, "shape", None) for row in rows} == {getattr(rows[0], "shape", ())}
+            self._matrices[actions] = np.stack(rows) if alike else None
+            if len(self._matrices) > REMEMBERED_SETS:
+                self._matrices.popitem(last=False)
+        return self._matrices[actions]

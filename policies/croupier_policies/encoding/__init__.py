@@ -1,0 +1,1 @@
+"""Raw rows to model rows: scaling, categories, random Fourier features."""

@@ -1,0 +1,1 @@
+"""Exploration laws: estimates and their uncertainty to probabilities; and the draw."""

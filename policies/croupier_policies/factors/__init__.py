@@ -1,0 +1,1 @@
+"""Latent factors: matrix factorisation learned one rating at a time."""

@@ -1,0 +1,93 @@
+"""Compiled twins of `catalogue_reference`: one pass over a catalogue, and one step of learning."""
+
+from __future__ import annotations
+
+import math
+
+from croupier_policies.kernels.ridge import jit
+
+LARGEST = 300.0  # of a logit over the temperature: e^±300 and their sums are ordinary numbers
+
+
+@jit
+def scores(cols, vals, W, user, columns, M, temperature, out):  # type: ignore[no-untyped-def] # compiled
+    """Every item's logit over the temperature, cut to ±LARGEST, into `out`, (K,).
+
+    M holds an item in each column: its features, its bias, its factors, so that the item axis is innermost and many
+    items advance in one instruction, each in its own order of summation.
+    """
+    features = M.shape[0] - 1 - (user.shape[0] - columns)
+    for k in range(out.shape[0]):
+        out[k] = M[features, k]
+    for a in range(M.shape[0]):
+        if a < features:
+            weight = user[a]
+            for b in range(cols.shape[0]):
+                weight += W[a, cols[b]] * vals[b]
+        elif a > features:
+            weight = user[columns + a - features - 1]
+        else:
+            continue
+        row = M[a]
+        if weight != 0.0:
+            for k in range(out.shape[0]):
+                out[k] += weight * row[k]
+    scale = 1.0 / temperature
+    for k in range(out.shape[0]):
+        out[k] = min(max(out[k] * scale, -LARGEST), LARGEST)
+
+
+@jit
+def below_top(out):  # type: ignore[no-untyped-def] # compiled
+    """Subtract the largest, in place."""
+    top = out[0]
+    for k in range(out.shape[0]):
+        top = max(top, out[k])
+    for k in range(out.shape[0]):
+        out[k] -= top
+
+
+@jit
+def shares(out, epsilon):  # type: ignore[no-untyped-def] # compiled
+    """(1 - ε)·w/Σw + ε/K of weights w, in place."""
+    total = 0.0
+    for k in range(out.shape[0]):
+        total += out[k]
+    scale, floor = (1.0 - epsilon) / total, epsilon / out.shape[0]
+    for k in range(out.shape[0]):
+        out[k] = out[k] * scale + floor
+
+
+@jit
+def learn(  # type: ignore[no-untyped-def] # compiled
+    z_cols, z_vals, cols, vals, W, G, users, i, items, j, columns, reward, shared, own, bias, rate, shrink
+):
+    """One gradient step of the log-loss; the estimate before it. Slots of -1 are not known and learn nothing."""
+    logit = 0.0
+    for a in range(z_cols.shape[0]):
+        weight = users[i, z_cols[a]] if i >= 0 else 0.0
+        for b in range(cols.shape[0]):
+            weight += W[z_cols[a], cols[b]] * vals[b]
+        logit += weight * z_vals[a]
+    if j >= 0:
+        logit += items[j, 0]
+    if i >= 0 and j >= 0:
+        for f in range(1, items.shape[1]):
+            logit += users[i, columns + f - 1] * items[j, f]
+    estimate = 1.0 / (1.0 + math.exp(-min(max(logit, -LARGEST), LARGEST)))
+    error = reward - estimate
+    for a in range(z_cols.shape[0]):
+        for b in range(cols.shape[0]):
+            slope = error * z_vals[a] * vals[b]
+            G[z_cols[a], cols[b]] += slope * slope
+            W[z_cols[a], cols[b]] += shared * slope / math.sqrt(1.0 + G[z_cols[a], cols[b]])
+        if i >= 0:
+            users[i, z_cols[a]] += own * (error * z_vals[a] - shrink * users[i, z_cols[a]])
+    if j >= 0:
+        items[j, 0] += bias * (error - shrink * items[j, 0])
+    if i >= 0 and j >= 0:
+        for f in range(1, items.shape[1]):
+            u, v = users[i, columns + f - 1], items[j, f]
+            users[i, columns + f - 1] = u + rate * (error * v - shrink * u)
+            items[j, f] = v + rate * (error * u - shrink * v)
+    return estimate

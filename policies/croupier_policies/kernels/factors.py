@@ -1,0 +1,59 @@
+"""Compiled twins of `factor_reference`: latent factors asked and taught, in a fixed order of summation.
+
+A row of a table is (bias, factor 1 … factor rank); slot -1 is who is not known, whose row is 0.
+"""
+
+from __future__ import annotations
+
+from croupier_policies.kernels.ridge import jit
+
+
+@jit
+def dot(U, i, V, j):  # type: ignore[no-untyped-def] # compiled
+    """b_i + c_j + u_i·v_j."""
+    score = 0.0
+    if i >= 0:
+        score += U[i, 0]
+    if j >= 0:
+        score += V[j, 0]
+    if i >= 0 and j >= 0:
+        for f in range(1, U.shape[1]):
+            score += U[i, f] * V[j, f]
+    return score
+
+
+@jit
+def predict(users, items, mean, U, V, out):  # type: ignore[no-untyped-def] # compiled
+    """The estimates of many pairs of slots, between 0 and 1."""
+    for k in range(users.shape[0]):
+        out[k] = min(max(mean + dot(U, users[k], V, items[k]), 0.0), 1.0)
+
+
+@jit
+def step(U, i, V, j, error, rate_i, rate_j, rate, shrink):  # type: ignore[no-untyped-def] # compiled
+    """One gradient step of both rows toward an error, the biases at rates of their own."""
+    if i >= 0:
+        U[i, 0] += rate_i * error
+    if j >= 0:
+        V[j, 0] += rate_j * error
+    if i >= 0 and j >= 0:
+        for f in range(1, U.shape[1]):
+            u, v = U[i, f], V[j, f]
+            U[i, f] = u + rate * (error * v - shrink * u)
+            V[j, f] = v + rate * (error * u - shrink * v)
+
+
+@jit
+def learn(users, items, values, mean, U, V, seen_u, seen_v, first, last, rate, shrink):  # type: ignore[no-untyped-def] # compiled
+    """Fold in pairs of slots with their values, in order; `seen_u` and `seen_v` count those of every row."""
+    for k in range(users.shape[0]):
+        i, j = users[k], items[k]
+        error = values[k] - (mean + dot(U, i, V, j))
+        rate_i, rate_j = 0.0, 0.0
+        if i >= 0:
+            seen_u[i] += 1
+            rate_i = max(last, first / (1.0 + first * (seen_u[i] - 1)))
+        if j >= 0:
+            seen_v[j] += 1
+            rate_j = max(last, first / (1.0 + first * (seen_v[j] - 1)))
+        step(U, i, V, j, error, rate_i, rate_j, rate, shrink)

@@ -1,0 +1,115 @@
+"""A ridge model on array contexts, compiled: an event is one call, and a call hands over one array of addresses.
+
+To hand over a dozen arrays takes as long as to learn from them. `table` says where they are, and how large; whoever
+made it keeps them alive, and makes another when one of them moves (`bound.Bound`). The steps are those of `kernels` and
+`dense_kernels`, in the same order, and give the same bits as when they are taken one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import carray  # type: ignore[attr-defined] # exported, but not to a type checker
+from numba.core import types
+from numba.extending import intrinsic
+
+from croupier_policies.kernels import laws as law_kernels
+from croupier_policies.kernels import noise as noise_kernels
+from croupier_policies.kernels.encoding import encode, observe
+from croupier_policies.kernels.ridge import LANES, jit, project, scores, update
+
+# Where the addresses stand in a table, and the sizes: numbers in a context, waves, columns of an array, columns in use,
+# groups, entries of a triangle, columns for which there is room.
+MEAN, M2, ROWS, WAVES, COLS, PACKED, THETA, THETA1, NOISE = range(9)
+N, F, USED, D, GROUPS, ENTRIES, ROOM = range(9, 16)
+
+
+def _cast(typing: Any, address: Any) -> Any:
+    """An integer as the address that it is."""
+
+    def cast(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), cast
+
+
+_pointer: Any = intrinsic(_cast)
+
+
+@jit
+def _floats(table, which, shape):  # type: ignore[no-untyped-def] # compiled
+    return carray(_pointer(table[which]), shape, np.float64)
+
+
+@jit
+def _integers(table, which, count):  # type: ignore[no-untyped-def] # compiled
+    return carray(_pointer(table[which]), (count,), np.int64)
+
+
+@jit
+def _scaler(t):  # type: ignore[no-untyped-def] # compiled
+    """Mean, m2, rows, waves and columns."""
+    n, waves = t[N], _floats(t, WAVES, (t[N] + 1, t[F]))
+    return _floats(t, MEAN, (n,)), _floats(t, M2, (n,)), _integers(t, ROWS, 1), waves, _integers(t, COLS, t[USED])
+
+
+@jit
+def _posterior(t):  # type: ignore[no-untyped-def] # compiled
+    """P, θ, θ1 and the noise."""
+    shape = (t[GROUPS], t[ROOM], LANES)
+    packed = _floats(t, PACKED, (t[GROUPS], t[ENTRIES], LANES))
+    return packed, _floats(t, THETA, shape), _floats(t, THETA1, shape), _floats(t, NOISE, (4,))
+
+
+@jit
+def _estimate(t, x, prior, slots, means, sds):  # type: ignore[no-untyped-def] # compiled
+    """Encode and score; returns σ and the number of rewards."""
+    mean, m2, rows, waves, cols = _scaler(t)
+    P, theta, theta1, noise = _posterior(t)
+    vals = np.empty(cols.shape[0])
+    encode(x, mean, m2, rows[0], waves, vals)
+    scores(cols, vals, 0.0, P, theta, theta1, prior, noise[2], slots, means, sds)
+    return noise_kernels.sigma(noise), noise[0]
+
+
+@jit
+def choose_softmax(t, x, prior, slots, alpha, v, epsilon):  # type: ignore[no-untyped-def] # compiled
+    """Encode, score and apply `law_kernels.softmax`; returns π."""
+    count = slots.shape[0]
+    means, sds, out = np.empty(count), np.empty(count), np.empty(count)
+    sigma, rewards = _estimate(t, x, prior, slots, means, sds)
+    law_kernels.softmax(means, sds, sigma, rewards, alpha, v, epsilon, out)
+    return out
+
+
+@jit
+def choose_inverse_gap(t, x, prior, slots, alpha, gamma, epsilon):  # type: ignore[no-untyped-def] # compiled
+    """Encode, score and apply `law_kernels.inverse_gap`; returns π."""
+    count = slots.shape[0]
+    means, sds, out = np.empty(count), np.empty(count), np.empty(count)
+    sigma, rewards = _estimate(t, x, prior, slots, means, sds)
+    law_kernels.inverse_gap(means, sds, sigma, rewards, alpha, gamma, epsilon, out)
+    return out
+
+
+@jit
+def learn(t, x, slot, reward):  # type: ignore[no-untyped-def] # compiled
+    """Count and encode the row, take one ridge step, count the error; returns what was expected."""
+    mean, m2, rows, waves, cols = _scaler(t)
+    P, theta, theta1, noise = _posterior(t)
+    vals, px = np.empty(cols.shape[0]), np.empty(t[D])
+    observe(x, mean, m2, rows)
+    encode(x, mean, m2, rows[0], waves, vals)
+    quadratic, predicted, predicted1 = project(cols, vals, P, theta, theta1, slot, t[D], px)
+    gain = 1.0 / (1.0 + quadratic)
+    update(P, theta, theta1, slot, px, gain, gain * (reward - predicted), gain * (1.0 - predicted1))
+    return noise_kernels.learn(noise, reward, quadratic, predicted, predicted1)
+
+
+@jit
+def learn_rows(t, X, slots, rewards, out):  # type: ignore[no-untyped-def] # compiled
+    """`learn` of one row of X after another, (B, n), and what it returns; a slot of -1 is not learned."""
+    noise = _floats(t, NOISE, (4,))
+    for i in range(X.shape[0]):
+        out[i] = noise[2] if slots[i] < 0 else learn(t, X[i], slots[i], rewards[i])

@@ -1,0 +1,1 @@
+"""Reward models: linear posteriors, one an action, shared, or several side by side."""

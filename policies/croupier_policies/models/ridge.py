@@ -1,0 +1,122 @@
+"""The centred ridge posterior of every action."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from croupier_policies import arrays
+from croupier_policies.backends.base import Dense
+from croupier_policies.base import Actions, Row, State, Vector
+from croupier_policies.encoding.rows import joined_one
+from croupier_policies.exploration.base import Estimates, Law
+from croupier_policies.models.per_action import PerActionModel
+from croupier_policies.registry import register
+
+
+@register
+class RidgeModel(PerActionModel):
+    """Ridge regressions on the reward and on the constant 1, one pair an action, over encoded rows.
+
+    A_a = I + Σ xxᵀ, θ_a = A_a⁻¹ Σ r·x, θ1_a = A_a⁻¹ Σ x; mean_a = r̄ + (θ_a - r̄·θ1_a)ᵀx, sd_a = √(xᵀA_a⁻¹x): the
+    same as regressing on r - r̄ with today's r̄.
+
+    Args:
+        squares: See `PerActionModel`.
+        waves: See `PerActionModel`.
+        seed: See `PerActionModel`.
+        half_life: See `Model`.
+        max_columns: See `PerActionModel`.
+        max_bytes: See `PerActionModel`.
+        device: See `Model`.
+
+    >>> RidgeModel().estimates({"hour": 14.0}, Actions(("a", "b"))).mean.tolist()
+    [0.5, 0.5]
+    """
+
+    name: ClassVar[str] = "ridge"
+
+    _dense: Dense | None = None  # once an array was learned, until something of it moves
+
+    def estimates(self, context: Row, actions: Actions) -> Estimates:
+        """Posterior mean and sd, (K,) each."""
+        mean, sd = self._scores(context, actions, self._noise.mean_reward)
+        return Estimates(mean, sd, self._noise.sigma, self._noise.count)
+
+    def estimates_batch(self, contexts: Any, actions: Actions) -> Estimates:
+        """Posterior mean and sd, (B, K), as two matrix products where no action has features."""
+        scores = self._scores_batch(contexts, actions, self._noise.mean_reward)
+        if scores is None:
+            return super().estimates_batch(contexts, actions)
+        return Estimates(*scores, self._noise.sigma, self._noise.count)
+
+    def choose(self, context: Row, actions: Actions, law: Law) -> Vector:
+        """The law's probabilities; an array that all actions share takes a shorter way to the same bits."""
+        if actions.rows is not None or not isinstance(context, np.ndarray):
+            return super().choose(context, actions, law)
+        slots, dense = self._slots_of(actions, (context,)), self._dense
+        if dense is None or context.shape[0] != self._encoder.width:
+            dense = self._put_together(context)
+        return dense.choose(law, context, slots)
+
+    def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
+        """Count the row into the encoding, then take one step of the drawn action's posterior.
+
+        What there is no room for any more is left out, and counted as ignored: an action, an array, or new columns.
+        """
+        row, action = joined_one(context, actions, index), actions.ids[index]
+        if isinstance(row, np.ndarray):
+            expected = self._learn_array(row, action, reward)
+        else:
+            expected = self._learn_fields(row, action, reward)
+        if expected is None:
+            return self._noise.mean_reward
+        self._fade()
+        return expected
+
+    def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any) -> Vector:
+        """The same; in few calls where no action has features and nothing is forgotten in between."""
+        if actions.rows is not None or self.half_life:
+            return super().learn_batch(contexts, actions, indices, rewards)
+        rows, r = arrays.to_host(contexts), arrays.to_host(rewards)
+        slots = np.array(
+            [self._admit(x, actions.ids[k]) for x, k in zip(rows, np.asarray(indices).tolist(), strict=True)]
+        )
+        if self._dense is None:
+            return np.full(len(r), self._noise.mean_reward)  # there was room for none
+        return self._dense.learn_rows(rows, slots, r)
+
+    def restore(self, state: State) -> None:
+        """Take over a `state()`."""
+        super().restore(state)
+        self._dense = None
+
+    def _learn_array(self, array: Vector, action: str, reward: float) -> float | None:
+        slot = self._admit(array, action)
+        return None if slot < 0 or self._dense is None else self._dense.learn(array, slot, reward)
+
+    def _admit(self, array: Vector, action: str) -> int:
+        """The slot in which an array is to be learned; -1 where there is no room for it."""
+        held = self._posteriors
+        if self._dense is not None and array.shape[0] == self._encoder.width and action in held.slots:
+            return held.slots[action]
+        room = self._has_room(action)
+        if room is None or self._encoder.admit(array, room) is None:
+            return -1
+        slot = held.admit(action, self._encoder.size)
+        self._dense = self._put_together(array)
+        return slot
+
+    def _put_together(self, array: Vector) -> Dense:
+        held = self._posteriors
+        return self.maths.dense(self._encoder.scaler(array), held.columns, held.posterior, self._noise)
+
+    def _learn_fields(self, row: Row, action: str, reward: float) -> float | None:
+        held, encoder, self._dense = self._posteriors, self._encoder, None
+        if (room := self._has_room(action)) is None:
+            return None
+        encoder.observe(row, room)
+        slot = held.admit(action, encoder.size)
+        seen = self.maths.ridge_step(encoder.encode(row), held.columns, held.posterior, slot, reward)
+        return self._noise.learn(reward, *seen)

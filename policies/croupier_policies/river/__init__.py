@@ -1,0 +1,1 @@
+"""River models as learners and policies, stored from an exact allow-list of classes."""

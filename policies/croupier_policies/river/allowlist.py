@@ -1,0 +1,134 @@
+"""The allow-list: every class, type and factory that a stored River model may name, with the attributes it may have.
+
+A class is here by way of untaught specimens, whose attributes are the only ones that a stored object may have; so the
+list follows the installed River, and nothing on it is looked up by a name that comes from data.
+Left out on purpose: whatever holds a random generator, a window, a matrix, or an object of River's compiled part.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from river import compose, linear_model, optim, preprocessing, stats
+from river.utils import VectorDict
+
+from croupier_policies.errors import ForgedState
+from croupier_policies.river.default_model import CrossedModel, SoftLog
+
+__all__ = ["FACTORIES", "TYPES", "Known", "VectorDict", "classes"]
+
+TYPES: Final[dict[str, type]] = {
+    "bool": bool,
+    "float": float,
+    "int": int,
+    "numbers.Number": numbers.Number,
+    "str": str,
+}
+FACTORIES: Final[dict[str, Callable[[], Any]]] = {
+    "float": float,
+    "int": int,
+    "set": set,
+    "stats.AbsMax": stats.AbsMax,
+    "stats.Max": stats.Max,
+    "stats.Min": stats.Min,
+}
+_SCALERS: Final = (preprocessing.MaxAbsScaler, preprocessing.MinMaxScaler, preprocessing.StandardScaler)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A class of the allow-list.
+
+    `derived` attributes are not stored but computed again, or dropped where None; `asked` are mappings that grow when
+    the object is merely asked about a key, so that neither their order nor an entry equal to the default is knowledge.
+    """
+
+    kind: type
+    attributes: frozenset[str]
+    required: frozenset[str]
+    derived: dict[str, Callable[[Any], Any] | None]
+    asked: frozenset[str]
+
+
+@lru_cache(maxsize=1)
+def classes() -> dict[str, Known]:
+    """The allow-list, by the full name of each class."""
+    found: dict[str, Known] = {}
+    for specimen in _specimens():
+        kind = type(specimen)
+        derived = _derived(specimen)
+        asked = frozenset(k for k, v in vars(specimen).items() if isinstance(v, defaultdict) and kind in _SCALERS)
+        names = frozenset(vars(specimen)) - frozenset(derived)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        known = found.get(name, Known(kind, names, names, derived, asked))
+        found[name] = Known(kind, known.attributes | names, known.required & names, derived, asked)
+    return found
+
+
+def _derived(specimen: Any) -> dict[str, Callable[[Any], Any] | None]:
+    if isinstance(specimen, compose.Pipeline):  # its cached plan, made again when next asked
+        return {
+            "_plan": lambda _: None,
+            "_inference_transformers": lambda _: (),
+            "_last_step_cached": lambda _: None,
+            "_last_step_params": None,
+        }
+    if isinstance(specimen, linear_model.PARegressor | linear_model.PAClassifier):  # a bound method
+        return {"calc_tau": _calc_tau}
+    if isinstance(specimen, preprocessing.TargetMinMaxScaler | preprocessing.TargetStandardScaler):
+        return {"func": lambda model: model._scale, "inverse_func": lambda model: model._unscale}
+    return {}
+
+
+def _calc_tau(model: Any) -> Any:
+    if type(model.mode) is not int or model.mode not in (0, 1, 2):
+        raise ForgedState(f"not a mode of a passive-aggressive model: {model.mode!r}")
+    return (model._calc_tau_0, model._calc_tau_1, model._calc_tau_2)[model.mode]
+
+
+def _specimens() -> Iterator[Any]:
+    yield from (CrossedModel("logistic", 1), SoftLog())
+    yield from _linear()
+    yield from _preparing()
+    yield from _optimising()
+    yield from (kind() for kind in (stats.AbsMax, stats.Count, stats.Max, stats.Mean, stats.Min, stats.Sum, stats.Var))
+
+
+def _linear() -> Iterator[Any]:
+    linear: Any = linear_model  # typed in part only
+    for kind in (linear_model.LinearRegression, linear_model.LogisticRegression):
+        yield from (kind(), kind(l1=0.1))  # an l1 penalty adds attributes
+    yield from (linear.PAClassifier(), linear.PARegressor(), linear.Perceptron())
+
+
+def _preparing() -> Iterator[Any]:
+    prepare: Any = preprocessing  # typed in part only
+    yield from (prepare.MaxAbsScaler(), prepare.MinMaxScaler(), prepare.StandardScaler())
+    yield from (prepare.Binarizer(), prepare.Normalizer(), prepare.OneHotEncoder())
+    regressor = linear_model.LinearRegression()
+    yield prepare.PredClipper(regressor, 0.0, 1.0)
+    yield from (prepare.TargetMinMaxScaler(regressor), prepare.TargetStandardScaler(regressor))
+    yield from (
+        compose.Pipeline(),
+        compose.TransformerUnion(),
+        compose.Discard(),
+        compose.Select(),
+        compose.SelectType(),
+    )
+    yield from (compose.Prefixer(""), compose.Renamer({}), compose.Suffixer(""))
+
+
+def _optimising() -> Iterator[Any]:
+    yield from (optim.AdaBound(), optim.AdaDelta(), optim.AdaGrad(), optim.AdaMax(), optim.Adam(), optim.AMSGrad())
+    yield from (optim.Averager(optim.SGD()), optim.FTRLProximal(), optim.Momentum(), optim.Nadam())
+    yield from (optim.NesterovMomentum(), optim.RMSProp(), optim.SGD())
+    yield from (optim.initializers.Constant(0.0), optim.initializers.Zeros())
+    schedulers, losses = optim.schedulers, optim.losses
+    yield from (schedulers.Constant(0.1), schedulers.InverseScaling(0.1), schedulers.Optimal(losses.Squared()))
+    yield from (losses.Absolute(), losses.BinaryFocalLoss(), losses.Cauchy(), losses.EpsilonInsensitiveHinge())
+    yield from (losses.Hinge(), losses.Huber(), losses.Log(), losses.Poisson(), losses.Quantile(), losses.Squared())

@@ -1,0 +1,131 @@
+"""River models as plain data, for an exact allow-list of classes; no pickle. `river_restore` is the way back.
+
+The linear River family and our own default are on the list (`river_family`). Whatever else a model holds, a tree or a
+window, raises `NotStorable`, and the engine restores it by folding the log again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+from math import isfinite
+from typing import Any, Final
+
+import numpy as np
+
+from croupier_policies.base import State
+from croupier_policies.errors import NotStorable
+
+SCALARS: Final = (type(None), bool, int, str)
+
+
+def model_state(model: Any) -> State:
+    """All that a River model knows, as plain data that JSON can hold; equal models give equal data.
+
+    The order of a mapping is kept, for it is the order of sums. Not so that of sets, nor of the running statistics of
+    River's scalers: they add entries when merely asked about a feature they have not met, so entries equal to the
+    default are left out, and the others sorted.
+
+    Args:
+        model: a River model, taught or not.
+
+    Returns:
+        None, bool, int, finite floats, str, lists and dicts with string keys, sharing nothing with the model.
+
+    Raises:
+        NotStorable: the model holds something outside the allow-list, or the same object twice.
+
+    >>> from croupier_policies.river.restore import restore_model
+    >>> from river import linear_model
+    >>> model = linear_model.LinearRegression()
+    >>> model.learn_one({"x": 1.0}, 0.5)
+    >>> restore_model(model_state(model)).predict_one({"x": 2.0}) == model.predict_one({"x": 2.0})
+    True
+    """
+    state = _write(model, {})
+    if not isinstance(state, dict) or "object" not in state:
+        raise NotStorable(f"{type(model).__name__} is not a River model")
+    return state
+
+
+@lru_cache(maxsize=1)
+def family() -> Any:
+    """The module of the allow-list."""
+    from croupier_policies.river import allowlist as river_family  # imports River, which takes half a second
+
+    return river_family
+
+
+def _write(value: Any, seen: dict[int, Any]) -> Any:
+    """`value` as plain data; `seen` keeps every mutable thing met so far alive, so that no id is given twice."""
+    kind = type(value)
+    if kind in SCALARS:
+        return value
+    if kind is float:
+        return value if isfinite(value) else {"float": repr(value)}  # JSON has no word for infinity
+    if kind is np.float64:  # kept apart from float: its powers and divisions by zero are numpy's
+        return {"float64": repr(float(value))}
+    if kind is tuple:
+        return {"tuple": [_write(item, seen) for item in value]}
+    if isinstance(value, type):
+        return {"type": _name(family().TYPES, value)}
+    if id(value) in seen:
+        raise NotStorable(f"the same {kind.__name__} is held twice: a copy of each would drift apart")
+    seen[id(value)] = value
+    return _write_mutable(value, kind, seen)
+
+
+def _write_mutable(value: Any, kind: type, seen: dict[int, Any]) -> Any:
+    if kind is list:
+        return [_write(item, seen) for item in value]
+    if kind is set:
+        return {"set": [_write(item, seen) for item in _sorted(value)]}
+    if kind is dict or kind is OrderedDict:
+        return {kind.__name__: _entries(value.items(), seen)}
+    if kind is Counter:
+        return {"Counter": _entries(value.items(), seen)}
+    if kind is defaultdict:
+        return {"defaultdict": [_name(family().FACTORIES, value.default_factory), *_entries(value.items(), seen)]}
+    if kind is family().VectorDict:
+        return {"VectorDict": _entries(value.to_dict().items(), seen)}
+    return {"object": _write_object(value, kind, seen)}
+
+
+def _write_object(value: Any, kind: type, seen: dict[int, Any]) -> State:
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    known = family().classes().get(name)
+    if known is None or known.kind is not kind:
+        raise NotStorable(f"{name} is not on the allow-list of models that can be stored as data")
+    attributes = {k: v for k, v in sorted(vars(value).items()) if k not in known.derived}
+    if extra := set(attributes) - known.attributes:
+        raise NotStorable(f"{name} holds attributes of its own: {sorted(extra)}")
+    written = {k: _write(_told(v) if k in known.asked else v, seen) for k, v in attributes.items()}
+    return {"class": name, "attributes": written}
+
+
+def _entries(items: Iterable[tuple[Any, Any]], seen: dict[int, Any]) -> list[list[Any]]:
+    """Keys and values side by side: a dict of the codec could not hold other keys than strings, nor their order."""
+    pairs = list(items)
+    return [[_write(key, seen) for key, _ in pairs], [_write(value, seen) for _, value in pairs]]
+
+
+def _told(mapping: defaultdict[Any, Any]) -> defaultdict[Any, Any]:
+    """The entries that say something, in an order that says nothing."""
+    factory = mapping.default_factory
+    if factory is None or factory not in family().FACTORIES.values():
+        return mapping  # `_write` will refuse it
+    default = repr(_write(factory(), {}))  # repr tells −0.0 from 0.0
+    kept = (key for key in _sorted(mapping) if repr(_write(mapping[key], {})) != default)
+    return defaultdict(factory, [(key, mapping[key]) for key in kept])
+
+
+def _sorted(keys: Iterable[Any]) -> list[Any]:
+    return sorted(keys, key=lambda key: (type(key).__name__, repr(key)))
+
+
+def _name(names: dict[str, Any], value: Any) -> str:
+    for name, known in names.items():
+        if known is value:
+            return name
+    raise NotStorable(f"{value!r} is not on the allow-list")

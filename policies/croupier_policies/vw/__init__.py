@@ -1,0 +1,1 @@
+"""Vowpal Wabbit as a policy."""

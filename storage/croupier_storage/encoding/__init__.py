@@ -1,0 +1,1 @@
+"""Canonical bytes, checksums and the snapshot container."""

@@ -1,0 +1,132 @@
+"""From canonical bytes back to values, believing nothing: exactly what `canonical.encode` writes, or an error."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from croupier_storage.encoding.canonical import DEPTH, DTYPES, State, int_bytes
+from croupier_storage.errors import CorruptSnapshot
+
+_count = struct.Struct("<Q").unpack
+_float = struct.Struct("<d").unpack
+
+
+def decode(data: bytes) -> State:
+    """The state whose canonical encoding this is. Arrays are fresh, writable and in C order.
+
+    Nothing is allocated on the word of a count before the bytes to fill it are known to be there.
+
+    Raises:
+        CorruptSnapshot: the bytes are not the canonical encoding of any state.
+    """
+    reader = _Reader(data)
+    state = reader.read_value(0)
+    if reader.left():
+        _refuse("bytes follow the end of the state")
+    return state
+
+
+def _refuse(what: str) -> NoReturn:
+    raise CorruptSnapshot(
+        f"the snapshot is damaged or forged: {what}. Nothing was restored; delete it, and an earlier snapshot and "
+        "the log give the same state"
+    )
+
+
+class _Reader:
+    """A place in the bytes, moved forward by every read."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+        self._place = 0
+
+    def left(self) -> int:
+        return len(self._data) - self._place
+
+    def take(self, size: int) -> memoryview:
+        if size > self.left():
+            _refuse("it ends too early")
+        self._place += size
+        return self._data[self._place - size : self._place]
+
+    def count(self) -> int:
+        return int(_count(self.take(8))[0])
+
+    def read_value(self, depth: int) -> State:
+        tag = bytes(self.take(1))
+        read = _READERS.get(tag)
+        if read is None:
+            _refuse(f"unknown tag {tag!r}")
+        if depth > DEPTH:
+            _refuse(f"it is nested deeper than {DEPTH} levels")
+        return read(self, depth)
+
+    def read_int(self, depth: int) -> int:
+        content = bytes(self.take(self.count()))
+        value = int.from_bytes(content, "little", signed=True)
+        if int_bytes(value) != content:
+            _refuse("an int is not written in its shortest form")
+        return value
+
+    def read_float(self, depth: int) -> float:
+        return float(_float(self.take(8))[0])
+
+    def read_text(self, depth: int) -> str:
+        try:
+            return str(self.take(self.count()), "utf-8")
+        except UnicodeDecodeError:
+            _refuse("a text is not UTF-8")
+
+    def read_blob(self, depth: int) -> bytes:
+        return bytes(self.take(self.count()))
+
+    def read_list(self, depth: int) -> list[State]:
+        count = self.count()
+        if count > self.left():  # every item takes a byte at least
+            _refuse("a list is longer than what is left")
+        return [self.read_value(depth + 1) for _ in range(count)]
+
+    def read_dict(self, depth: int) -> dict[str, State]:
+        values: dict[str, State] = {}
+        last: str | None = None
+        for _ in range(self.count()):
+            key = self.read_text(depth)
+            if last is not None and key <= last:
+                _refuse("the keys of a dict are not in order")
+            values[key] = self.read_value(depth + 1)
+            last = key
+        return values
+
+    def read_array(self, depth: int) -> np.ndarray[Any, Any]:
+        code, axes = self.take(2)
+        if code >= len(DTYPES):
+            _refuse(f"unknown dtype {code}")
+        shape = [self.count() for _ in range(axes)]
+        dtype = np.dtype(DTYPES[code])
+        content = self.take(math.prod(shape) * dtype.itemsize)
+        if dtype == np.bool_ and np.frombuffer(content, np.uint8).max(initial=0) > 1:
+            _refuse("a bool is neither 0 nor 1")
+        try:
+            flat = np.frombuffer(content, dtype.newbyteorder("<")).reshape(shape)
+        except ValueError:
+            _refuse(f"no array has the shape {shape[:8]}")
+        return flat.astype(dtype)
+
+
+_READERS: dict[bytes, Callable[[_Reader, int], State]] = {
+    b"n": lambda reader, depth: None,
+    b"f": lambda reader, depth: False,
+    b"t": lambda reader, depth: True,
+    b"i": _Reader.read_int,
+    b"d": _Reader.read_float,
+    b"s": _Reader.read_text,
+    b"b": _Reader.read_blob,
+    b"l": _Reader.read_list,
+    b"m": _Reader.read_dict,
+    b"a": _Reader.read_array,
+}

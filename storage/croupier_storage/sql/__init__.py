@@ -1,0 +1,1 @@
+"""Facts in SQL: SQLite and PostgreSQL through SQLAlchemy Core."""

@@ -1,0 +1,61 @@
+"""Making a store of an empty database, and bringing an older one to this library's schema."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from sqlalchemy import Connection
+
+from croupier_storage.errors import StoreUnavailable
+from croupier_storage.options import Options
+from croupier_storage.sql import schema
+from croupier_storage.sql.storage import SQLStorage
+
+
+class PreparedStorage(SQLStorage):
+    """A store that sees to its own tables."""
+
+    @abstractmethod
+    def _before_creating(self, timeout: float) -> None:
+        """What must be settled, outside a transaction, before a store is made."""
+
+    @abstractmethod
+    def _lock_schema(self, connection: Connection) -> None:
+        """Keep every other process from making or changing tables until this transaction ends."""
+
+    def prepare(self, options: Options) -> None:
+        """Check that the database is a store of this schema; make one of an empty database; migrate if asked."""
+        with self._reading() as connection:
+            version = schema.found_version(connection)
+        if version is None and (self._read_only or not options.create):
+            raise StoreUnavailable("there is no store in the database yet; open it once with create=True")
+        if version is None:
+            self._before_creating(options.timeout)
+            version = self._create()
+        elif options.migrate and 0 < version < schema.VERSION:
+            version = self._migrate()
+        schema.check_version(version)
+
+    def _create(self) -> int:
+        with self._writing() as connection:
+            self._lock_schema(connection)
+            version = schema.found_version(connection)  # another process may have been faster
+            if version is None:
+                schema.create(connection)
+            return schema.VERSION if version is None else version
+
+    def _migrate(self) -> int:
+        from croupier_storage import migrations  # alembic costs a tenth of a second, and is hardly ever needed
+
+        self.acquire()
+        try:
+            with self._reading() as connection:
+                version = schema.found_version(connection) or 0
+            for step in migrations.after(version):
+                with self._writing() as connection:
+                    self._lock_schema(connection)
+                    migrations.run(connection, step)
+                    version = int(step.revision)
+        finally:
+            self._release()
+        return version

@@ -1,0 +1,43 @@
+"""Erasing a unit in SQL, inside the caller's transaction."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
+
+from croupier_storage.facts import Fact, Kind, tombstone
+from croupier_storage.sql import schema
+from croupier_storage.sql.rows import row
+
+_facts = schema.facts.c
+_TOMBSTONE = (
+    update(schema.facts)
+    .where(_facts.position == bindparam("of"))
+    .values({name: bindparam(f"new_{name}") for name in _facts.keys() if name != "position"})  # noqa: SIM118  (no dict)
+)
+
+
+def erase_unit(connection: Connection, unit: str, at: float) -> list[int]:
+    """Turn the unit's facts into tombstones, drop what only they kept alive, and return their positions."""
+    # Nobody may append between the search and the commit: a reward of an erased decision would survive it.
+    connection.execute(update(schema.head).values(position=schema.head.c.position))
+    gone = _found(connection, unit, at)
+    if gone:
+        connection.execute(_TOMBSTONE, [_values(tombstone(position, when, at)) for position, when in gone])
+        referred = select(_facts.actions).where(_facts.actions.is_not(None))
+        connection.execute(delete(schema.action_sets).where(schema.action_sets.c.digest.not_in(referred)))
+        connection.execute(delete(schema.snapshots).where(schema.snapshots.c.position >= gone[0][0]))
+    return [position for position, _ in gone]
+
+
+def _found(connection: Connection, unit: str, at: float) -> list[tuple[int, float]]:
+    """Position and time of every fact of the unit, or about a decision of it."""
+    decisions = select(_facts.position).where(_facts.unit == unit, _facts.kind == Kind.DECISION.value)
+    named = or_(_facts.unit == unit, _facts.decision.in_(decisions))
+    found = connection.execute(select(_facts.position, _facts.at).where(named).order_by(_facts.position))
+    # A foreigner may have made a time something else; that must not keep a person in the log.
+    return [(position, when if type(when) is float else at) for position, when in found]
+
+
+def _values(fact: Fact) -> dict[str, object]:
+    values = zip(_facts.keys(), row(fact), strict=True)
+    return {"of" if name == "position" else f"new_{name}": value for name, value in values}

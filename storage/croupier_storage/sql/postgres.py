@@ -1,0 +1,190 @@
+# ruff: noqa: D102  (the contract of a method stands once, in `Storage`)
+"""What is PostgreSQL's own: sessions, their lock, COPY, and commits of which nobody heard."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import repeat
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy.exc import DBAPIError
+
+from croupier_storage.errors import StorageError, StoreInUse, StoreUnavailable
+from croupier_storage.facts import Fact
+from croupier_storage.options import Options
+from croupier_storage.sql import schema
+from croupier_storage.sql.columns import Columns
+from croupier_storage.sql.create import PreparedStorage
+from croupier_storage.sql.errors import ours
+from croupier_storage.sql.postgres_errors import explain
+from croupier_storage.sql.rows import row
+
+_COLUMNS = schema.facts.c.keys()
+_COPY = f"COPY facts ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_NAMES = {"BIGINT": "int8", "TEXT": "text", "DOUBLE": "float8", "BLOB": "bytea"}
+_TYPES = [_NAMES[str(column.type)] for column in schema.facts.c]
+
+# One lock per store, not per database: the table's own number tells stores in different schemas apart.
+_LEASE = text("SELECT pg_try_advisory_lock((1668445296::bigint << 32) | 'head'::regclass::oid::bigint)")
+_SCHEMA = text("SELECT pg_advisory_xact_lock(1668445297, hashtext(current_schema()))")
+_LOCKED_HEAD = text("SELECT position FROM head FOR UPDATE")
+
+_LOST = (
+    "the session that held the store's lease broke, and another writer may hold it now; nothing of this call was "
+    "kept. Close this store and open it again"
+)
+_UNKNOWN = (
+    "the connection broke during a commit, and the server could not be asked since whether the facts were kept; "
+    "read the head again before anything is appended"
+)
+_UNSCRUBBED = (
+    "the unit's rows are erased, but their bytes may still be in the tables' files ({}); end long transactions in the "
+    "database, then erase the unit again"
+)
+
+
+class PostgresStorage(PreparedStorage):
+    """A store in a PostgreSQL database. Made by `open_storage`.
+
+    Args:
+        engine: connects to the database.
+        options: how it is to be opened.
+    """
+
+    def __init__(self, engine: Engine, options: Options) -> None:
+        super().__init__(engine, read_only=options.read_only)
+        self._timeout = options.timeout
+        # Single statements need no transaction around them: one way to the server and back instead of three.
+        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._lease: Connection | None = None
+        self._committing = False
+        self._process = os.getpid()
+
+    def acquire(self) -> None:
+        self._check_writable()
+        with ours(self._explain), self._writing_gate:
+            if self._lease is not None and not self._lease.invalidated:
+                return
+            self._release()
+            connection = self._engine.connect()
+            connection.detach()  # the lease is the session's: it must not go back to the pool
+            with connection.begin():
+                held = connection.scalar(_LEASE)
+            if not held:
+                connection.close()
+                raise StoreInUse(
+                    "another writer holds the store's lease; two would overwrite each other's positions. Close it, "
+                    "or open this one read-only"
+                )
+            self._lease = connection
+
+    def _release(self) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None and self._process == os.getpid():  # a forked child shares the parent's session
+            lease.close()
+
+    @contextmanager
+    def _session(self) -> Iterator[Connection]:
+        """The connection to write on: that of the lease, where it is held, so that no lease means no commit."""
+        if self._lease is None:
+            with self._engine.connect() as connection:
+                yield connection
+            return
+        if self._lease.invalidated:
+            raise StoreUnavailable(_LOST)
+        try:
+            yield self._lease
+        finally:
+            self._notice_loss(self._lease)
+
+    def _notice_loss(self, lease: Connection) -> None:
+        """SQLAlchemy would quietly open another session in place of a broken one; ours must stay broken."""
+        if not lease.invalidated and lease.connection.dbapi_connection.closed:  # type: ignore[union-attr]  # psycopg's own
+            lease.invalidate()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        self._check_writable()
+        driver = self._engine.dialect.loaded_dbapi.Error  # COPY speaks to the driver itself
+        with self._writing_gate, ours(self._explain_writing, driver), self._session() as connection:
+            transaction = connection.begin()
+            try:
+                yield connection
+                self._committing = True
+                transaction.commit()
+                self._committing = False
+            except BaseException:
+                with suppress(DBAPIError):  # of a session that is gone already
+                    transaction.rollback()
+                raise
+
+    def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
+        with self._writing_gate:
+            self._committing = False
+            try:
+                super().append(facts, action_sets)
+            except StoreUnavailable:
+                if not (self._committing and facts and self._landed(facts[-1])):
+                    raise
+
+    def _landed(self, last: Fact) -> bool:
+        """Whether a commit that broke off was made all the same; asked until the server answers, or for too long."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return self._holds(last)
+            except StoreUnavailable as error:
+                if time.monotonic() > deadline:
+                    raise StoreUnavailable(f"{_UNKNOWN} ({error})") from error
+                time.sleep(0.05)
+
+    def _holds(self, last: Fact) -> bool:
+        digest = select(schema.facts.c.digest).where(schema.facts.c.position == last.position)
+        with ours(explain), self._engine.begin() as connection:
+            # The lock waits for the broken session to end: it cannot commit after we have looked.
+            connection.execute(_LOCKED_HEAD)
+            return bool(connection.scalar(digest) == row(last)[-1])
+
+    def _begin(self, connection: Connection) -> None:
+        """Nothing to do: SQLAlchemy begins."""
+
+    def _before_creating(self, timeout: float) -> None:
+        with self._reading() as connection:
+            encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+        if encoding != "UTF8":
+            raise StorageError(
+                f"the database's encoding is {encoding}, which cannot hold every text; create it with ENCODING 'UTF8'"
+            )
+
+    def _lock_schema(self, connection: Connection) -> None:
+        connection.execute(_SCHEMA)
+
+    def _insert_facts(self, connection: Connection, groups: Sequence[Columns]) -> None:
+        cursor: Any = connection.connection.cursor()
+        with cursor, cursor.copy(_COPY) as copy:
+            copy.set_types(_TYPES)
+            for names, values in groups:
+                held = dict(zip(names, values, strict=True))
+                for fields in zip(*(held.get(name, repeat(None)) for name in _COLUMNS), strict=False):
+                    copy.write_row(fields)
+
+    def _scrub(self) -> None:
+        with ours(lambda error: StoreUnavailable(_UNSCRUBBED.format(error))), self._reader.connect() as connection:
+            connection.exec_driver_sql("VACUUM (FULL, ANALYZE) facts, action_sets, snapshots")
+
+    def _explain(self, error: BaseException) -> StorageError:
+        return explain(error)
+
+    def _explain_writing(self, error: BaseException) -> StorageError:
+        if self._lease is not None and self._lease.invalidated:
+            return StoreUnavailable(f"{_LOST} ({error})")
+        return explain(error)
+
+    def close(self) -> None:
+        if self._process != os.getpid():
+            self._engine.dispose(close=False)  # the sessions are the parent's
+        super().close()

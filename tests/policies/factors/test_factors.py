@@ -1,0 +1,144 @@
+"""Latent factors: kernels against the formulas, the start from a decomposition, what is learned and what is not."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from croupier_policies import Actions, FactorLearner, PolicyError
+from croupier_policies.checks.states import same
+from croupier_policies.factors.svd import PRIOR, Start, truncated_svd
+from croupier_policies.factors.tables import Table, scattered
+from croupier_policies.kernels import factors as factor_kernels
+from croupier_policies.reference import factors as factor_reference
+from croupier_policies.reference.factors import Rates
+
+
+def ratings(n: int, seed: int = 0, users: int = 60, items: int = 40) -> tuple[list[str], list[str], np.ndarray]:
+    """Ratings of two tastes that users and items have or lack, 0 to 1, with noise."""
+    rng = np.random.default_rng(seed)
+    tastes, traits = np.random.default_rng(99).normal(size=(2, 100, 2))
+    i, j = rng.integers(users, size=n), rng.integers(items, size=n)
+    values = np.clip(0.5 + 0.15 * (tastes[i] * traits[j]).sum(axis=1) + rng.normal(0.0, 0.05, n), 0.0, 1.0)
+    return [f"u{k}" for k in i], [f"i{k}" for k in j], values
+
+
+@given(st.integers(0, 2**32), st.integers(0, 5))
+def test_kernels_do_what_the_formulas_say(seed: int, rank: int) -> None:
+    rng = np.random.default_rng(seed)
+    of_users, of_items = rng.normal(size=(5, 1 + rank)), rng.normal(size=(4, 1 + rank))
+    i, j, values = rng.integers(5, size=30), rng.integers(4, size=30), rng.random(30)
+    rates = Rates(0.2, 0.02, 0.05, 0.03)
+    ours = of_users.copy(), of_items.copy(), np.zeros(5, dtype=np.int64), np.zeros(4, dtype=np.int64)
+    theirs = of_users.copy(), of_items.copy(), np.zeros(5, dtype=np.int64), np.zeros(4, dtype=np.int64)
+    factor_kernels.learn(i, j, values, 0.4, *ours, *rates)
+    factor_reference.learn(i, j, values, 0.4, theirs[0], theirs[1], theirs[2:], rates)
+    for one, other in zip(ours, theirs, strict=True):
+        assert one == pytest.approx(other, abs=1e-12)
+    out = np.empty(30)
+    factor_kernels.predict(i, j, 0.4, *ours[:2], out)
+    expected = [0.4 + factor_reference.score(ours[0][a], ours[1][b]) for a, b in zip(i, j, strict=True)]
+    assert out == pytest.approx(np.clip(expected, 0.0, 1.0), abs=1e-12)
+
+
+def test_who_is_not_known_is_taken_for_the_mean() -> None:
+    learner = FactorLearner(start=truncated_svd(*ratings(2000), rank=2))
+    for user, item in ((None, "i1"), ("nobody", "i1"), ("u1", "nothing")):
+        before = learner.state()
+        assert 0.0 <= learner.expected(user, item) <= 1.0
+        assert same(before, learner.state())
+    assert learner.expected("nobody", "nothing") == learner.mean
+
+
+def test_the_start_is_the_decomposition_of_what_biases_leave() -> None:
+    users, items, values = ratings(3000)
+    start = truncated_svd(users, items, values, rank=3)
+    again = truncated_svd(users, items, values, rank=3)
+    assert same([start.U, start.V], [again.U, again.V])
+    i, j = ([names.index(name) for name in column] for names, column in ((start.users, users), (start.items, items)))
+    rest = np.zeros((len(start.users), len(start.items)))
+    np.add.at(rest, (i, j), values - start.mean - start.V[j, 0] - start.U[i, 0])
+    left, sigma, right = np.linalg.svd(rest)
+    assert start.U[:, 1:] @ start.V[:, 1:].T == pytest.approx(left[:, :3] * sigma[:3] @ right[:3], abs=1e-9)
+    assert (np.abs(start.V[:, 1:]).max(axis=0) == start.V[:, 1:].max(axis=0)).all(), "the sign convention"
+    first = values[np.array(j) == 0] - start.mean
+    assert start.V[0, 0] == pytest.approx(first.sum() / (len(first) + PRIOR))
+
+
+def test_a_start_is_part_of_the_configuration_bit_for_bit() -> None:
+    start = truncated_svd(*ratings(500), rank=2)
+    learner = FactorLearner(start=start)
+    twin = FactorLearner(**json.loads(json.dumps(learner.config())))
+    assert same(twin.state(), learner.state())
+    assert same(learner.fresh().state(), learner.state())
+    with pytest.raises(PolicyError, match="again from the history"):
+        Start.of(start.config() | {"U": "AAAA"})
+
+
+@pytest.mark.parametrize(
+    ("values", "rank"), [([0.5, 1.0], 1), ([0.5, 2.0, 0.1], 1), ([np.nan] * 3, 1), ([0.5] * 3, 3), ([0.5] * 3, 0)]
+)
+def test_a_history_that_cannot_be_meant_is_refused(values: list[float], rank: int) -> None:
+    with pytest.raises(PolicyError):
+        truncated_svd(["a", "b", "c"], ["x", "y", "z"], values, rank=rank)
+
+
+def test_a_start_and_every_reward_after_it_lower_the_loss() -> None:
+    """On the same new ratings: better than the mean untaught, better started, better still taught on."""
+    users, items, values = ratings(4000)
+    late = ratings(4000, seed=1)
+    cold, warm = FactorLearner(rank=4), FactorLearner(start=truncated_svd(users, items, values, rank=4))
+    for user, item, value in zip(*late, strict=True):
+        cold.rate(user, item, float(value))
+        warm.rate(user, item, float(value))
+    assert warm.loss < 0.5 * cold.loss
+    assert warm.loss < 0.5 * float(np.var(late[2]))
+    frozen = FactorLearner(start=warm.start).expectations(*late[:2])
+    assert np.mean((warm.expectations(*late[:2]) - late[2]) ** 2) < np.mean((frozen - late[2]) ** 2)
+
+
+def test_fitting_again_and_again_finds_the_factors() -> None:
+    users, items, values = ratings(4000)
+    learner = FactorLearner(start=truncated_svd(users, items, values, rank=2), rate=0.05)
+    learner.fit(users, items, values, epochs=20)
+    held = ratings(1000, seed=2)
+    assert np.sqrt(np.mean((learner.expectations(*held[:2]) - held[2]) ** 2)) < 0.07, "the noise is 0.05"
+
+
+def test_tables_are_bounded_and_grow_the_same_way() -> None:
+    table = Table(2, limit=40)
+    for k in range(60):
+        table.take(f"n{k}", np.array([float(k), 1.0]))
+    assert (len(table), table.ignored, table.find("n39"), table.find("n40")) == (40, 20, 39, -1)
+    copy = Table(2, limit=40)
+    copy.restore(table.state())
+    assert same(copy.state(), table.state())
+    assert copy.values[39].tolist() == [39.0, 1.0]
+    limited = FactorLearner(rank=3, limit=8)
+    for k in range(5):
+        limited.rate(f"u{k}", "x", 1.0)
+    assert (len(limited.users), limited.users.ignored) == (2, 3)
+
+
+def test_first_values_belong_to_their_names() -> None:
+    many = np.concatenate([scattered(f"u{k}", "user", 0, 16, 0.1) for k in range(400)])
+    assert abs(many.mean()) < 0.006
+    assert many.std() == pytest.approx(0.1, abs=0.004)
+    assert same(scattered("a", "user", 1, 4, 0.1), scattered("a", "user", 1, 4, 0.1))
+    assert not same(scattered("a", "user", 1, 4, 0.1), scattered("a", "item", 1, 4, 0.1))
+
+
+@pytest.mark.parametrize("wrong", [{"rate": 2.0}, {"shrink": float("nan")}, {"rank": -1}, {"limit": 0}])
+def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(PolicyError):
+        FactorLearner(**wrong)  # type: ignore[arg-type] # on purpose
+
+
+def test_an_array_context_has_no_user() -> None:
+    learner = FactorLearner()
+    learner.learn(np.array([1.0]), Actions(("a", "b")), 0, 1.0, 0.5)
+    assert (len(learner.users), len(learner.items)) == (0, 1)

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from croupier_storage import (
+    CorruptStore,
+    InvalidFact,
+    SchemaMismatch,
+    Storage,
+    StorageError,
+    StoreInUse,
+    StoreUnavailable,
+    open_storage,
+)
+from croupier_storage.checks import StorageSuite
+from croupier_storage.checks.samples import decision, reward
+from croupier_storage.sql.postgres_errors import explain
+
+
+class TestServer(StorageSuite):
+    @pytest.fixture(autouse=True)
+    def database(self, postgres_url: str) -> None:
+        self.url = postgres_url
+
+    def open(self) -> Storage:
+        return open_storage(self.url)
+
+
+def run(url: str, statement: str) -> list[Any]:
+    """Run a statement as a foreigner would, and return its rows."""
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def drop_sessions(url: str) -> None:
+    run(
+        url,
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+
+
+def test_facts_survive_closing_and_damage_is_named(postgres_url: str) -> None:
+    with open_storage(postgres_url, durability="commit") as storage:
+        storage.append([decision(1), reward(2, 1), reward(3, 1)], {})
+    with open_storage(postgres_url, create=False, read_only=True) as again:
+        assert list(again.facts()) == [decision(1), reward(2, 1), reward(3, 1)]
+        run(postgres_url, "UPDATE facts SET reward = 0.5 WHERE position = 2")
+        run(postgres_url, "DELETE FROM facts WHERE position = 3")
+        assert list(again.damaged()) == [2, 3]
+
+
+def test_the_lease_is_exclusive_and_freed_by_closing(postgres_url: str) -> None:
+    with open_storage(postgres_url, lease=True) as storage:
+        storage.acquire()
+        with pytest.raises(StoreInUse, match="another writer"):
+            open_storage(postgres_url, lease=True)
+        with open_storage(postgres_url, read_only=True) as reader:
+            assert reader.head() == 0
+        storage.append([decision(1)], {})
+    open_storage(postgres_url, lease=True).close()
+
+
+def test_stores_in_two_schemas_of_a_database_have_a_lease_each(postgres_url: str) -> None:
+    run(postgres_url, "CREATE SCHEMA other")
+    there = make_url(postgres_url).update_query_dict({"options": "-csearch_path=other"})
+    with (
+        open_storage(postgres_url, lease=True) as one,
+        open_storage(there.render_as_string(hide_password=False), lease=True) as other,
+    ):
+        one.append([decision(1)], {})
+        assert other.head() == 0
+
+
+def test_the_lease_dies_with_its_process(postgres_url: str) -> None:
+    code = f"""
+import sys
+from croupier_storage import open_storage
+store = open_storage({postgres_url!r}, lease=True)
+print("held", flush=True)
+sys.stdin.read()
+"""
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  (our own code)
+    with other, open_storage(postgres_url) as store:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(StoreInUse):
+            store.acquire()
+        other.kill()
+        other.wait()
+        for _ in range(100):  # the server hears of it within milliseconds
+            try:
+                store.acquire()
+                break
+            except StoreInUse:
+                run(postgres_url, "SELECT pg_sleep(0.05)")
+        store.append([decision(1)], {})
+
+
+def test_a_lost_lease_is_noticed_and_can_be_taken_again(postgres_url: str) -> None:
+    with open_storage(postgres_url, lease=True) as storage:
+        storage.append([decision(1)], {})
+        drop_sessions(postgres_url)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="lease broke"):
+                storage.append([decision(2)], {})
+        assert storage.head() == 1
+        with open_storage(postgres_url, lease=True), pytest.raises(StoreInUse):
+            storage.acquire()
+        storage.acquire()
+        storage.append([decision(2)], {})
+
+
+def test_a_writer_without_a_lease_outlives_its_connections(postgres_url: str) -> None:
+    with open_storage(postgres_url) as storage:
+        for place in range(1, 5):
+            drop_sessions(postgres_url)
+            storage.append([decision(place)], {})
+        assert storage.head() == 4
+
+
+def test_a_read_only_store_reads_and_refuses_to_write(postgres_url: str) -> None:
+    with pytest.raises(StoreUnavailable, match="no store in the database"):
+        open_storage(postgres_url, read_only=True)
+    with pytest.raises(StoreUnavailable, match="no store in the database"):
+        open_storage(postgres_url, create=False)
+    open_storage(postgres_url).close()
+    with open_storage(postgres_url, read_only=True) as reader:
+        for write in (reader.acquire, lambda: reader.append([decision(1)], {}), lambda: reader.delete_snapshot(4)):
+            with pytest.raises(StoreUnavailable, match="read-only"):
+                write()
+        with reader._engine.begin() as connection, pytest.raises(Exception, match="read-only"):  # type: ignore[attr-defined]  # the server's own refusal, beneath ours
+            connection.exec_driver_sql("UPDATE head SET position = 1")
+
+
+def test_durability_is_the_sessions(postgres_url: str) -> None:
+    for durability, expected in (("group", "off"), ("commit", "on")):
+        with open_storage(postgres_url, durability=durability) as storage, storage._writing() as connection:  # type: ignore[arg-type,attr-defined]  # no contract shows it
+            assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == expected
+
+
+def test_a_foreign_lock_is_waited_for_and_then_named(postgres_url: str) -> None:
+    plain = make_url(postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with open_storage(postgres_url, timeout=0.05) as impatient, psycopg.connect(plain) as foreigner:
+        foreigner.execute("UPDATE head SET position = position")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            impatient.append([decision(1)], {})
+        assert impatient.head() == 0
+        foreigner.rollback()
+        impatient.append([decision(1)], {})
+
+
+def test_a_wrong_server_database_or_user_is_named(postgres_url: str, tmp_path: Path) -> None:
+    url = make_url(postgres_url)
+    nowhere = url.set(host=None, query={"host": str(tmp_path)})
+    for wrong, says in ((nowhere, "could not be reached"), (url.set(database="no such"), "no such")):
+        with pytest.raises(StoreUnavailable, match=says):
+            open_storage(wrong.render_as_string(hide_password=False), timeout=0.1)
+
+
+def test_a_newer_schema_or_someone_elses_tables_are_refused(postgres_url: str) -> None:
+    run(postgres_url, "CREATE TABLE theirs (x int)")
+    with pytest.raises(SchemaMismatch, match="not a Croupier store"):
+        open_storage(postgres_url)
+    run(postgres_url, "DROP TABLE theirs")
+    open_storage(postgres_url).close()
+    run(postgres_url, "UPDATE schema_version SET version = version + 1")
+    with pytest.raises(SchemaMismatch, match="Upgrade croupier"):
+        open_storage(postgres_url)
+
+
+def test_a_database_of_another_encoding_is_refused(postgres: Any) -> None:
+    postgres.run("CREATE DATABASE croupier_ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    try:
+        with pytest.raises(StorageError, match="UTF8"):
+            open_storage(postgres.url.set(database="croupier_ascii").render_as_string(hide_password=False))
+    finally:
+        postgres.run("DROP DATABASE croupier_ascii WITH (FORCE)")
+
+
+def test_what_only_an_index_cannot_hold_is_refused(postgres_url: str) -> None:
+    noise = "".join(chr(0x4E00 + place * 7919 % 20000) for place in range(9000))  # cannot be compressed to fit
+    with open_storage(postgres_url) as storage:
+        with pytest.raises(InvalidFact, match="smaller"):
+            storage.append([decision(1)._replace(id=noise)], {})
+        storage.append([decision(1)._replace(body=noise.encode())], {})
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "says"),
+    [
+        ("53100", StoreUnavailable, "disk is full"),
+        ("53300", StoreUnavailable, "max_connections"),
+        ("25006", StoreUnavailable, "read-only"),
+        ("28P01", StoreUnavailable, "password"),
+        ("57P01", StoreUnavailable, "broke the work off"),
+        ("08006", StoreUnavailable, "connection"),
+        ("40001", StoreUnavailable, "try again"),
+        ("42P01", SchemaMismatch, "table is missing"),
+        ("22021", InvalidFact, "cannot hold"),
+        ("XX001", CorruptStore, "backup"),
+        ("0A000", StorageError, "refused"),
+    ],
+)
+def test_the_servers_refusals_are_told_apart(state: str, kind: type[StorageError], says: str) -> None:
+    error = explain(psycopg.errors.lookup(state)("its own\nwords"))
+    assert type(error) is kind
+    assert says in str(error)
+    assert "its own words" in str(error)
