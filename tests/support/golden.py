@@ -1,10 +1,10 @@
 """The figures of the golden logs: read from a store, compared with what was recorded, and recorded anew.
 
-The stores and their figures lie in `tests/assets/golden`. They were written by earlier code, and are to be read alike for
-ever; after a change that is meant to change them, `PYTHONPATH=tests python -m support.golden` writes them anew.
+The stores and their figures are in `tests/assets/golden`. Later code must read the same figures from the same stores.
+After a change that is meant to change them, `PYTHONPATH=tests python -m support.golden` writes both anew.
 
-The names of the figures are the file's own, so that it outlives those of the code. All that is asked of Croupier, and
-could be called otherwise one day, is asked here and in `golden_stores`.
+The names in `expected.json` are its own and do not follow those of the code. Every call of Croupier's interface that
+these tests make is here or in `golden_stores`, so that a renaming is followed in these two files.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def figures(name: str, url: str) -> dict[str, Any]:
     }
     if name == "experiment":
         found["studies"] = {name: studied(url, name) for name in ("first", "second")}
-    return plain({**found, "opened": opened(golden, url, facts)})
+    told: dict[str, Any] = plain({**found, "opened": opened(golden, url, facts)})
+    return told
 
 
 def logged(url: str) -> list[Fact]:
@@ -167,15 +168,22 @@ def estimates(evaluation: Evaluation) -> dict[str, Any]:
         }
         for target in evaluation.targets
     }
-    return {"mean_reward": evaluation.mean_reward, "counts": list(evaluation.counts), "targets": targets}
+    *counts, by_state = evaluation.counts  # whose keys are words, and not numbers of the log
+    counts.append(sorted(by_state.values()))
+    return {"mean_reward": evaluation.mean_reward, "counts": counts, "targets": targets}
 
 
 def compared(url: str) -> dict[str, Any]:
     """Two targets against each other."""
     found = compare(url, ["logged", "uniform"])
     pairs = [
-        [one.first, one.second, one.value, one.error, one.effective_rows, one.verdict.enough, one.interval[:2]]
-        + [None if one.sequence is None else one.sequence[:2]]
+        {
+            "targets": [one.first, one.second],
+            "difference": [one.value, one.error, one.effective_rows],
+            "interval": one.interval[:2],
+            "sequence": None if one.sequence is None else one.sequence[:2],
+            "enough": one.verdict.enough,
+        }
         for one in found.differences
     ]
     return {"leader": found.leader, "significant": [found.carried, found.carried_any_time], "pairs": pairs}

@@ -38,7 +38,6 @@ SEED = 20_231_114
 ACTIONS = ("a", "b", "c", "d")
 ITEMS = Catalogue([f"i{k}" for k in range(40)], np.random.default_rng(3).normal(size=(40, 4)))
 QUICK = {"name": "page-hinkley", "delta": 0.05, "threshold": 0.5, "min_instances": 5}
-SMALL = {"squares": False}
 
 
 class Clock:
@@ -215,12 +214,10 @@ def play_experiment(engine: Engine, clock: Clock) -> None:
                 engine.observe(unit, "visit", at=clock.tick(0.25))
 
     live(20, 20, "u")
-    shadow = {"shadow": InverseGapPolicy(**SMALL)}
+    shadow = {"shadow": InverseGapPolicy(squares=False)}
     variants = {"old": None, "new": LinearPolicy(model=RidgeModel(), law=EpsilonGreedy())}
     harm = {"visit": 9.0}
-    engine.start(
-        Experiment("first", variants, 20.0, holdout=0.1, guardrails=harm, shadows=shadow, planned=100)
-    )
+    engine.start(Experiment("first", variants, 20.0, holdout=0.1, guardrails=harm, shadows=shadow, planned=100))
     live(85, 400, "v")
     engine.weigh({"old": 1.0, "new": 3.0})
     engine.snapshot()
@@ -231,8 +228,12 @@ def play_experiment(engine: Engine, clock: Clock) -> None:
     engine.roll_back()
     live(15, 20, "u")
     even = UniformPolicy()
-    again = {"old": None, "greedy": InverseGapPolicy(**SMALL)}
-    engine.start(Experiment("second", again, 20.0, {"old": 2.0, "greedy": 1.0}, learns="all", taught=True, shadows={"even": even}))
+    again = {"old": None, "greedy": InverseGapPolicy(squares=False)}
+    engine.start(
+        Experiment(
+            "second", again, 20.0, {"old": 2.0, "greedy": 1.0}, learns="all", taught=True, shadows={"even": even}
+        )
+    )
     engine.snapshot()
     live(25, 40, "x")
 
@@ -318,14 +319,14 @@ STORES: dict[str, Golden] = {
         play_catalogue,
         ask_catalogue,
         {"policy": CataloguePolicy(rank=4, max_columns=8), "learner": FactorLearner(rank=4)},
-        targets=("constant:i3",),
+        targets=('policy:catalogue:{"rank": 2, "max_columns": 8}',),
     ),
-    "experiment": Golden(play_experiment, ask_experiment, {"policy": SoftmaxPolicy(**SMALL)}),
+    "experiment": Golden(play_experiment, ask_experiment, {"policy": SoftmaxPolicy(squares=False)}),
     "features": Golden(
         play_features,
         ask_features,
         {
-            "policy": SoftmaxPolicy(**SMALL),
+            "policy": SoftmaxPolicy(squares=False),
             "features": Features(
                 kinds=("view", "cart"),
                 half_lives=(3_600.0,),
@@ -340,7 +341,7 @@ STORES: dict[str, Golden] = {
     "corrections": Golden(
         play_corrections,
         ask_default,
-        {"policy": SoftmaxPolicy(**SMALL)},
+        {"policy": SoftmaxPolicy(squares=False)},
         {"rewards": Rewards(window=20.0, default=0.1)},
     ),
 }
