@@ -168,9 +168,13 @@ def estimates(evaluation: Evaluation) -> dict[str, Any]:
         }
         for target in evaluation.targets
     }
-    *counts, by_state = evaluation.counts  # whose keys are words, and not numbers of the log
-    counts.append(sorted(by_state.values()))
-    return {"mean_reward": evaluation.mean_reward, "counts": counts, "targets": targets}
+    *counts, by_state = evaluation.counts
+    return {
+        "mean_reward": evaluation.mean_reward,
+        "counts": counts,
+        "states": sorted(by_state.values()),  # their names are the code's own
+        "targets": targets,
+    }
 
 
 def compared(url: str) -> dict[str, Any]:
