@@ -53,7 +53,7 @@ test: lint
 	$(BIN)/python -m pytest --durations=10
 
 bench: $(VENV)/test
-	for part in loop kernels store catalogue evaluation; do $(BIN)/python scripts/bench.py $$part || exit 1; done
+	for part in loop kernels store catalogue evaluation calls; do $(BIN)/python scripts/bench.py $$part || exit 1; done
 
 crash: $(VENV)/test
 	$(BIN)/python scripts/crashtest.py --runs 250

@@ -1,4 +1,4 @@
-"""Every measurement of speed: `python scripts/bench.py loop`, or `kernels`, `store`, `catalogue`, `evaluation`.
+"""Every measurement of speed: `python scripts/bench.py loop`, `kernels`, `store`, `catalogue`, `evaluation`, `calls`.
 
 Without a name it is the loop: latency and throughput of `choose` and `reward` beside their peers.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+import bench_calls
 import bench_catalogue
 import bench_evaluation
 import bench_kernels
@@ -19,6 +20,7 @@ app.command("kernels")(bench_kernels.main)
 app.command("store")(bench_store.main)
 app.command("catalogue")(bench_catalogue.bench)
 app.command("evaluation")(bench_evaluation.main)
+app.command("calls")(bench_calls.main)
 
 
 @app.callback(invoke_without_command=True)

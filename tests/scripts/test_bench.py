@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import bench
+import bench_calls
 import bench_loop
 import bench_peers
 
@@ -58,3 +59,14 @@ def test_reusing_examples_gives_vowpal_wabbit_the_probabilities_that_text_gives_
     assert len(seen) > 1
     text.close()
     reused.close()
+
+
+def test_calls_are_counted_in_files_of_croupier_and_in_all(tmp_path: Path) -> None:
+    runs = bench_calls.measure(tmp_path, warm=20, events=5, opens=2)
+    assert [len(runs[name]) for name in ("choose", "reward", "open")] == [5, 5, 2]
+    for name in runs:
+        found = bench_calls.summary(runs[name])
+        assert 1 < found["files"] <= found["functions"] <= found["calls"] <= found["all_calls"]
+        assert sum(bench_calls.by_file(runs[name][0]).values()) <= runs[name][0].total()
+        assert all([code.co_qualname for code in run].count(f"Engine.{name}") == 1 for run in runs[name])
+    assert bench_calls.counted(len, "ab") == (2, {})

@@ -1,0 +1,1 @@
+"""What tests share: importable as `support`, since `tests` is on pytest's path."""
