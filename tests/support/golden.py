@@ -127,7 +127,7 @@ def opened(golden: Golden, url: str, facts: Sequence[Fact]) -> dict[str, Any]:
     clock.now = facts[-1].at + 1.0
     with golden.open(url, clock) as engine:
         found: dict[str, Any] = {"position": engine.position, "rewards": engine.rewards_learned}
-        found |= {"state": engine.state_hash(), "shares": dict(engine.experiment)}
+        found |= {"state": engine.state_hash(), "shares": dict(engine.experiments.shares)}
         found["decisions"] = [told for n in range(6) for told in asked(golden, engine, clock.tick(1.0), n)]
     with golden.open(url, clock, policy=InverseGapPolicy(squares=False), replay=True) as engine:
         return {**found, "retrained_state": engine.state_hash(), "retrained_rewards": engine.rewards_learned}

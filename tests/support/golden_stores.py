@@ -90,7 +90,7 @@ class Golden:
             with self.open(f"sqlite:///{path}", clock, seed=SEED, **self.new) as engine:
                 self.play(engine, clock)
                 engine.flush()
-                engine.snapshots()  # which waits until every one of them is in the store
+                engine.snapshots.list()  # which waits until every one of them is in the store
                 connection = sqlite3.connect(path)
                 connection.execute("VACUUM INTO ?", (str(file),))
                 connection.close()
@@ -121,7 +121,7 @@ def play_default(engine: Engine, clock: Clock) -> None:
             id, value = waiting.pop(rng.randrange(len(waiting)))
             engine.reward(id, value, key=f"k-{id}" if n % 5 == 0 else None, at=clock.tick(0.25))
         if n in (90, 180):
-            engine.snapshot()
+            engine.snapshots.take()
 
 
 def ask_default(engine: Engine, at: float, n: int) -> list[Decision]:
@@ -144,7 +144,7 @@ def play_hybrid(engine: Engine, clock: Clock) -> None:
         shown = engine.choose(context, actions, unit=f"u{n % 30}", id=f"d{n}", at=clock.tick(2.0))
         engine.reward(shown.id, round(3.0 - 4.0 * actions[shown.action]["price"] * rng.random(), 3), at=clock.tick(1.0))
         if n in (70, 130):
-            engine.snapshot()
+            engine.snapshots.take()
 
 
 def ask_hybrid(engine: Engine, at: float, n: int) -> list[Decision]:
@@ -162,7 +162,7 @@ def play_bank(engine: Engine, clock: Clock) -> None:
         good = float(x[ACTIONS.index(shown.action)] > 0) if n < 120 else float(x[0] < 0)
         engine.reward(shown.id, good if rng.random() < 0.9 else 0.5, at=clock.tick(0.5))
         if n in (100, 200):
-            engine.snapshot()
+            engine.snapshots.take()
 
 
 def ask_bank(engine: Engine, at: float, n: int) -> list[Decision]:
@@ -178,7 +178,7 @@ def play_river(engine: Engine, clock: Clock) -> None:
         shown = engine.choose(context, ACTIONS[:3], unit=f"u{n % 30}", id=f"d{n}", at=clock.tick(1.0))
         engine.reward(shown.id, float(rng.random() < likes(context, shown.action)), at=clock.tick(0.5))
         if n in (80, 150):
-            engine.snapshot()
+            engine.snapshots.take()
 
 
 def play_catalogue(engine: Engine, clock: Clock) -> None:
@@ -191,7 +191,7 @@ def play_catalogue(engine: Engine, clock: Clock) -> None:
             engine.reward(decision.id, float(good), at=clock.tick(0.25))
         engine.choose(context, ITEMS, unit=unit, exclude=shown.actions, id=f"d{n}", at=clock.tick(0.5))
         if n in (30, 60):
-            engine.snapshot()
+            engine.snapshots.take()
 
 
 def ask_catalogue(engine: Engine, at: float, n: int) -> list[Decision]:
@@ -217,24 +217,32 @@ def play_experiment(engine: Engine, clock: Clock) -> None:
     shadow = {"shadow": InverseGapPolicy(squares=False)}
     variants = {"old": None, "new": LinearPolicy(model=RidgeModel(), law=EpsilonGreedy())}
     harm = {"visit": 9.0}
-    engine.start(Experiment("first", variants, 20.0, holdout=0.1, guardrails=harm, shadows=shadow, planned=100))
+    engine.experiments.start(
+        Experiment("first", variants, 20.0, holdout=0.1, guardrails=harm, shadows=shadow, planned_units=100)
+    )
     live(85, 400, "v")
-    engine.weigh({"old": 1.0, "new": 3.0})
-    engine.snapshot()
+    engine.experiments.set_weights({"old": 1.0, "new": 3.0})
+    engine.snapshots.take()
     live(50, 400, "w")
     clock.tick(60.0)
-    engine.promote("new", Rule(least=-5.0, tolerance=5.0))
+    engine.experiments.promote("new", Rule(least=-5.0, tolerance=5.0))
     live(15, 20, "u")
-    engine.roll_back()
+    engine.experiments.roll_back()
     live(15, 20, "u")
     even = UniformPolicy()
     again = {"old": None, "greedy": InverseGapPolicy(squares=False)}
-    engine.start(
+    engine.experiments.start(
         Experiment(
-            "second", again, 20.0, {"old": 2.0, "greedy": 1.0}, learns="all", taught=True, shadows={"even": even}
+            "second",
+            again,
+            20.0,
+            {"old": 2.0, "greedy": 1.0},
+            learn_from="all",
+            warm_start=True,
+            shadows={"even": even},
         )
     )
-    engine.snapshot()
+    engine.snapshots.take()
     live(25, 40, "x")
 
 
@@ -255,7 +263,7 @@ def play_features(engine: Engine, clock: Clock) -> None:
         liked = "a" if unit == "u" and n < 50 else "b"
         engine.reward(shown.id, float(shown.action == liked) if rng.random() < 0.95 else 0.5, at=clock.tick(5.0))
         if n in (40, 80):
-            engine.snapshot()
+            engine.snapshots.take()
 
 
 def ask_features(engine: Engine, at: float, n: int) -> list[Decision]:
@@ -291,7 +299,7 @@ def play_corrections(engine: Engine, clock: Clock) -> None:
         if len(late) > 3:
             engine.reward(late.popleft(), 1.0, at=tick(0.5))  # its window has closed by now
         if n in (60, 110):
-            engine.snapshot()
+            engine.snapshots.take()
         if n in (80, 140):
             engine.rebase()
 

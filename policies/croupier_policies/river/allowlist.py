@@ -20,7 +20,7 @@ from river.utils import VectorDict
 from croupier_policies.errors import ForgedState
 from croupier_policies.river.default_model import CrossedModel, SoftLog
 
-__all__ = ["FACTORIES", "TYPES", "Known", "VectorDict", "classes"]
+__all__ = ["FACTORIES", "TYPES", "AllowedClass", "VectorDict", "classes", "stored_name"]
 
 TYPES: Final[dict[str, type]] = {
     "bool": bool,
@@ -40,8 +40,20 @@ FACTORIES: Final[dict[str, Callable[[], Any]]] = {
 _SCALERS: Final = (preprocessing.MaxAbsScaler, preprocessing.MinMaxScaler, preprocessing.StandardScaler)
 
 
+#: Our own classes are stored under names of the log's format, which stay when a module moves.
+_STORED_NAMES: Final[dict[type, str]] = {
+    CrossedModel: "croupier_policies.river_model.CrossedModel",
+    SoftLog: "croupier_policies.river_model.SoftLog",
+}
+
+
+def stored_name(kind: type) -> str:
+    """The name under which the objects of a class are stored."""
+    return _STORED_NAMES.get(kind, f"{kind.__module__}.{kind.__qualname__}")
+
+
 @dataclass(frozen=True)
-class Known:
+class AllowedClass:
     """A class of the allow-list.
 
     `derived` attributes are not stored but computed again, or dropped where None; `asked` are mappings that grow when
@@ -56,17 +68,17 @@ class Known:
 
 
 @lru_cache(maxsize=1)
-def classes() -> dict[str, Known]:
+def classes() -> dict[str, AllowedClass]:
     """The allow-list, by the full name of each class."""
-    found: dict[str, Known] = {}
+    found: dict[str, AllowedClass] = {}
     for specimen in _specimens():
         kind = type(specimen)
         derived = _derived(specimen)
         asked = frozenset(k for k, v in vars(specimen).items() if isinstance(v, defaultdict) and kind in _SCALERS)
         names = frozenset(vars(specimen)) - frozenset(derived)
-        name = f"{kind.__module__}.{kind.__qualname__}"
-        known = found.get(name, Known(kind, names, names, derived, asked))
-        found[name] = Known(kind, known.attributes | names, known.required & names, derived, asked)
+        name = stored_name(kind)
+        known = found.get(name, AllowedClass(kind, names, names, derived, asked))
+        found[name] = AllowedClass(kind, known.attributes | names, known.required & names, derived, asked)
     return found
 
 

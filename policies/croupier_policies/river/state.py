@@ -93,7 +93,7 @@ def _write_mutable(value: Any, kind: type, seen: dict[int, Any]) -> Any:
 
 
 def _write_object(value: Any, kind: type, seen: dict[int, Any]) -> State:
-    name = f"{kind.__module__}.{kind.__qualname__}"
+    name = family().stored_name(kind)
     known = family().classes().get(name)
     if known is None or known.kind is not kind:
         raise NotStorable(f"{name} is not on the allow-list of models that can be stored as data")
