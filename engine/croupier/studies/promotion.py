@@ -31,14 +31,14 @@ class Evidence(NamedTuple):
         guardrails: Effects on the guardrail metrics, by name.
         mismatch: The always-valid p-value of the split.
         units: Closed windows of the candidate.
-        spent: Whether the time or the units that were planned have run out.
+        budget_exhausted: Whether the planned time or number of units has been used up.
     """
 
     effect: Interval
     guardrails: dict[str, Interval]
     mismatch: float
     units: int
-    spent: bool = False
+    budget_exhausted: bool = False
 
 
 class Ruling(NamedTuple):
@@ -76,7 +76,7 @@ class Rule:
         """The ruling at a look.
 
         Promoted: effect.low > least, and every guardrail is kept. Withdrawn: effect.high < least, a guardrail is
-        broken, the split is wrong, or what was planned is spent without a decision. Grows: effect.low > −tolerance and
+        broken, the split is wrong, or the experiment budget is exhausted without a decision. Grows: effect.low > −tolerance and
         no guardrail is broken. With sequences at level 1 − α, a candidate whose effect is at most `least` is
         ever promoted with probability at most α, and one with effect above `least` withdrawn for its effect likewise.
 
@@ -94,8 +94,8 @@ class Rule:
         low, open_ = evidence.effect.low, [name for name, state in states.items() if state is State.OPEN]
         if low > self.least and not open_:
             return Ruling(Action.PROMOTE, 1.0, (f"effect at least {low:.4g}, above {self.least:.4g}", *_kept(states)))
-        if evidence.spent:
-            return Ruling(Action.WITHDRAW, 0.0, ("what was planned is spent", *self._missing(low, open_)))
+        if evidence.budget_exhausted:
+            return Ruling(Action.WITHDRAW, 0.0, ("experiment budget exhausted", *self._missing(low, open_)))
         larger = [step for step in self.shares if step > share + SAME]
         if low > -self.tolerance and larger:
             return Ruling(Action.GROW, larger[0], (f"harm beyond {self.tolerance:.4g} is ruled out",))

@@ -12,9 +12,11 @@ from croupier.studies.statistics.guardrails import Guardrail
 RULE = Rule(shares=(0.05, 0.2, 0.5), tolerance=0.1, guardrails=(Guardrail("margin", 0.05),))
 
 
-def seen(low: float, high: float, guard: float = 0.0, mismatch: float = 1.0, spent: bool = False) -> Evidence:
+def seen(
+    low: float, high: float, guard: float = 0.0, mismatch: float = 1.0, budget_exhausted: bool = False
+) -> Evidence:
     around = Interval(guard - 0.01, guard + 0.01, 0.95, "")
-    return Evidence(Interval(low, high, 0.95, ""), {"margin": around}, mismatch, 1_000, spent)
+    return Evidence(Interval(low, high, 0.95, ""), {"margin": around}, mismatch, 1_000, budget_exhausted)
 
 
 @pytest.mark.parametrize(
