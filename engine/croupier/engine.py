@@ -408,7 +408,7 @@ class Engine:
         return fact.position
 
     def used_keys(self, keys: Collection[str]) -> set[str]:
-        """Which of these keys are already used by rewards or observations in the log, in one look-up."""
+        """Which of these keys are already used by rewards or observations in the log; one query for all of them."""
         loop = self._ready()
         with loop.lock:
             loop.check()
@@ -443,11 +443,11 @@ class Engine:
     def verify(self, *, policies: Collection[Policy] = (), progress: Progress | None = None) -> Verification:
         """Fold the store's log again and compare everything that it says; see `croupier.verify`."""
         self.flush()
-        parts, pool = self._loop.fold.components, self._loop.fold.pool
+        components, pool = self._loop.fold.components, self._loop.fold.pool
         return verify(
             self._loop.storage,
-            policy=parts.policy.fresh(),
-            learner=None if parts.learner is None else parts.learner.fresh(),
+            policy=components.policy.fresh(),
+            learner=None if components.learner is None else components.learner.fresh(),
             policies=(*pool.others, *policies),
             progress=progress,
         )
@@ -600,7 +600,7 @@ def _components(
 
 
 def _no_progress(position: int, head: int) -> None:
-    """Progress is not shown."""
+    """Ignore the progress."""
 
 
 def _reward_status(state: RewardState, rule: Rewards, id: str) -> Status:

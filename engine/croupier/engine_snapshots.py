@@ -1,4 +1,4 @@
-"""`engine.snapshots`: the states that a store keeps, and the way back to them."""
+"""`engine.snapshots`: the states that a store keeps, and rolling back to them."""
 
 from __future__ import annotations
 

@@ -21,14 +21,12 @@ from croupier_storage import Kind
 def start(loop: Loop, experiment: Experiment) -> int:
     """Start an experiment; returns the position of its fact."""
     policies = {name: policy.fresh() for name, policy in experiment.policies.items()}
-    with loop.rebasing, storing():  # no other is started meanwhile
+    with loop.exchange_lock, storing():  # no other is started meanwhile
         _check(loop, experiment)
         pool = loop.fold.pool
         loop.fold.pool = pool._replace(others=(*pool.others, *policies.values()))
-        description, warmed = (
-            orjson.loads(canonical_json(experiment.description())),
-            policies,
-        )  # in the order of the log
+        description = orjson.loads(canonical_json(experiment.description()))  # in the order of the log
+        warmed = policies
         if experiment.warm_start:
             description["upto"] = effective = loop.flush()
             folds = {
@@ -102,7 +100,7 @@ def promote(loop: Loop, variant: str, why: Mapping[str, Any]) -> int:
 
     The state before it is kept as a pinned snapshot, to which one can roll back.
     """
-    with loop.rebasing, storing(), loop.exclusive():
+    with loop.exchange_lock, storing(), loop.exclusive():
         present = running(loop)
         if variant not in present.candidates:
             raise InputError(f"{variant!r} is no candidate of {present.name!r}; it has {sorted(present.candidates)}")

@@ -1,4 +1,4 @@
-"""What the log knows of earlier decisions and rewards: from memory where recent, from the store where not."""
+"""Finding earlier decisions and rewards of a log: in memory if recent, in the store otherwise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from croupier.runtime.writer import Writer
 from croupier.state.decisions import REMEMBERED
 from croupier_storage import Fact, Kind, Storage
 
-#: What a key stands for: kind, decision, reward, unit, body.
+#: The content that a key stands for: kind, decision, reward, unit, body.
 KeyContent: TypeAlias = "tuple[str, int | None, float | None, str | None, bytes | None]"
 
 
@@ -25,7 +25,7 @@ class LogIndex:
         self._storage, self._writer = storage, writer
         self._positions: FIFOCache[str, int] = FIFOCache(REMEMBERED)
         self._keyed: FIFOCache[str, Fact] = FIFOCache(REMEMBERED)
-        self._absent: set[str] = set()  # keys that were last looked up and not found
+        self._absent: set[str] = set()  # keys of the last look-up that no fact has used
         self.put = self._positions.put
 
     def find(self, id: str) -> int:
@@ -37,8 +37,8 @@ class LogIndex:
             decision = self._storage.decision(id) if isinstance(id, str) else None
         if decision is None:
             raise UnknownDecision(
-                f"no decision {id!r} is in the log, so this would teach nothing; pass the `id` of a decision that this "
-                "store made"
+                f"no decision {id!r} is in the log, so nothing could be learned from this; pass the `id` of a decision "
+                "that this store made"
             )
         return decision.position
 
@@ -51,12 +51,12 @@ class LogIndex:
             return self._storage.decision(id)
 
     def keep_key(self, fact: Fact) -> None:
-        """Note the key of a reward or observation."""
+        """Remember the key of a reward or observation."""
         if fact.key is not None:
             self._keyed.put(fact.key, fact)
 
     def look_up(self, keys: Collection[str]) -> set[str]:
-        """Bring what has used these keys to hand, all at once; which of them were used."""
+        """Load the facts that have used these keys into memory, in one query; returns the keys that were used."""
         unknown = {key for key in keys if self._keyed.get(key) is None}
         with storing():
             found = self._storage.with_keys(sorted(unknown))
@@ -65,13 +65,13 @@ class LogIndex:
         self._absent = unknown - set(found)
         return set(keys) - self._absent
 
-    def keyed(self, key: str, said: KeyContent) -> Fact | None:
-        """The fact that has used this key. Raises Conflict where it said something else."""
+    def keyed(self, key: str, content: KeyContent) -> Fact | None:
+        """The fact that has used this key. Raises Conflict if its content differs."""
         fact = self._keyed.get(key)
         if fact is None and key not in self._absent:
             with storing():
                 fact = self._storage.keyed(key)
-        if fact is not None and (fact.kind, fact.decision, fact.reward, fact.unit, fact.body) != said:
+        if fact is not None and (fact.kind, fact.decision, fact.reward, fact.unit, fact.body) != content:
             of = f"reward {fact.reward}" if fact.kind == Kind.REWARD else f"the {fact.kind}"
             raise Conflict(
                 f"the key {key!r} was used for {of} at position {fact.position}; one key names one reward or "
@@ -80,7 +80,7 @@ class LogIndex:
         return fact
 
     def forget(self) -> None:
-        """Drop what is at hand; it will be looked up again."""
+        """Drop what is in memory; it will be looked up again."""
         self._positions.clear()
         self._keyed.clear()
         self._absent.clear()

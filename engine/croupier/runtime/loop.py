@@ -33,14 +33,14 @@ CLOSE = 256  # facts that `fold_alongside` may leave to be folded while the engi
 class Loop:
     """One store's fold, writer, index and open windows. Methods that change them are called under `lock`.
 
-    `rebasing` is held by whoever computes another state beside the running loop and exchanges it: rebase, roll back,
+    `exchange_lock` is held by whoever computes another state beside the running loop and exchanges it: rebase, roll back,
     promotion, the start of an experiment. It is taken before `lock`.
     """
 
     def __init__(self, storage: Storage, opened: Opened, options: LoopOptions) -> None:
         self.storage, self.options = storage, options
         self.lock = threading.RLock()
-        self.rebasing = threading.Lock()
+        self.exchange_lock = threading.Lock()
         self.gate = threading.Event()  # cleared for a moment by `exclusive`
         self.gate.set()
         self.closed = self._forgetting = False
@@ -258,7 +258,7 @@ class Loop:
         The new state is computed beside the running loop, and the fact that brings it in names the position up to which
         it learned what is effective. Whatever followed is folded after it, in order.
         """
-        with self.rebasing, storing():
+        with self.exchange_lock, storing():
             effective = self.flush()
             new = self.fold_alongside(effective, components or self.fold.components.fresh(), progress, features)
             with self.exclusive():
@@ -295,7 +295,7 @@ class Loop:
 
     def roll_back(self, position: int) -> int:
         """Continue from the state at an earlier position."""
-        with self.rebasing, storing():
+        with self.exchange_lock, storing():
             self.flush()
             earlier = self.fold.at(position)
             with self.exclusive():

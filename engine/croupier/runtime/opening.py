@@ -63,7 +63,7 @@ def restore(storage: Storage, settings: Settings) -> Opened:
 
 
 def components_in_force(storage: Storage) -> dict[str, Any] | None:
-    """The description of what a log goes on with: policy, learner, behaviour; None where it has not begun."""
+    """The description of the policy, learner and features in force at the end of a log; None for an empty store."""
     settings = storage.settings()
     if "seed" not in settings:
         return None
