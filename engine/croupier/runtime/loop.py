@@ -34,7 +34,7 @@ class Loop:
     """One store's fold, writer, index and open windows. Methods that change them are called under `lock`.
 
     `exchange_lock` is held by whoever computes another state beside the running loop and exchanges it: rebase, roll back,
-    promotion, the start of an experiment. It is taken before `lock`.
+    back, promotion, the start of an experiment. It is taken before `lock`.
     """
 
     def __init__(self, storage: Storage, opened: Opened, options: LoopOptions) -> None:

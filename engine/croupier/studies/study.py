@@ -65,7 +65,8 @@ def study(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     url = f"sqlite:///{folder}/shop.db"
     ...     with Engine.open(url, policy=ConstantPolicy(action="a"), learner=None, clock=lambda: next(now)) as e:
-    ...         _ = e.start(Experiment("b for a", {"a": None, "b": ConstantPolicy(action="b")}, window=10.0))
+    ...         variants = {"a": None, "b": ConstantPolicy(action="b")}
+    ...         _ = e.experiments.start(Experiment("b for a", variants, window=10.0))
     ...         for n in range(1000):
     ...             decision = e.choose({}, ["a", "b"], unit=f"user-{n}")
     ...             _ = e.reward(decision.id, 0.6 if decision.action == "b" and n % 2 else 0.2)

@@ -34,7 +34,7 @@ def restore_model(state: State) -> Any:
     >>> restore_model({"object": {"class": "os.system", "attributes": {}}})
     Traceback (most recent call last):
     ...
-    croupier_policies.river_state.ForgedState: not a class of the allow-list: 'os.system'
+    croupier_policies.errors.ForgedState: not a class of the allow-list: 'os.system'
     """
     if not isinstance(state, dict) or set(state) != {"object"}:
         raise ForgedState("a model's state is {'object': ...}")

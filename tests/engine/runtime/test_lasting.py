@@ -157,7 +157,7 @@ def test_a_champion_that_cannot_be_copied_cannot_be_held_out(url: str) -> None:
 
 @pytest.mark.parametrize("when", ["within", "after"])
 def test_a_unit_is_erased_and_the_log_stays_sound(url: str, when: str) -> None:
-    more = {"holdout": 0.2, "taught": True, "shadows": {"s": SoftmaxPolicy(epsilon=0.3)}}
+    more = {"holdout": 0.2, "warm_start": True, "shadows": {"s": SoftmaxPolicy(epsilon=0.3)}}
     with opened(url, snapshot_every=40) as engine:
         live(engine, range(30))
         engine.experiments.start(trial(InverseGapPolicy(), **more))
