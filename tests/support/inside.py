@@ -1,0 +1,64 @@
+"""What some tests must see or do that no public method offers: the one place that knows where an engine keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any, cast
+
+from sqlalchemy import Connection
+from sqlalchemy import Engine as Database
+
+from croupier import Engine, trials
+from croupier.experiments.running import Running
+from croupier.log import Decided, Log
+from croupier_storage import Fact, Kind, Storage
+
+
+def seed(engine: Engine) -> int:
+    """From which every draw of the engine is derived."""
+    return engine._live.configuration.seed
+
+
+def storage(engine: Engine) -> Storage:
+    """The storage on which the engine works."""
+    return engine._live.storage
+
+
+def database(storage: Storage) -> Database:
+    """SQLAlchemy's engine under a storage in SQL."""
+    return cast(Database, storage._engine)  # type: ignore[attr-defined] # no contract shows it
+
+
+def writing(storage: Storage) -> AbstractContextManager[Connection]:
+    """The transaction in which a storage in SQL writes."""
+    return cast("AbstractContextManager[Connection]", storage._writing())  # type: ignore[attr-defined] # no contract shows it
+
+
+def running(engine: Engine) -> Running:
+    """The experiment in force, with its policies."""
+    found = engine._live.fold.running
+    assert found is not None, "no experiment is running"
+    return found
+
+
+def events(engine: Engine) -> Iterator[tuple[Fact, Decided | None]]:
+    """Every fact of the log, decisions decoded."""
+    engine.flush()
+    return Log(storage(engine)).events(0, engine.position)
+
+
+def promote(engine: Engine, variant: str) -> int:
+    """Promote a candidate whatever the evidence says; returns the position of the fact."""
+    return trials.promote(engine._live, variant, {})
+
+
+def append(engine: Engine, kind: Kind, at: float, **columns: Any) -> Fact:
+    """Fold and log a fact of any kind but a decision, true or not."""
+    return engine._live.say(kind, at, **columns)
+
+
+def stop_ticking(engine: Engine) -> None:
+    """Close no more windows by the clock of the wall; only calls close them."""
+    if engine._ticker is not None:
+        engine._ticker.close()
