@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.inside import stop_ticking
 
 from croupier import (
     ConfigurationDiffers,
@@ -249,6 +250,44 @@ def test_an_engine_closes_windows_by_itself(url: str) -> None:
             time.sleep(0.01)
         assert engine.position == 2
     assert verify(url).rewards == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_window_is_closed_at_the_moment_at_which_it_ends(url: str, restarted: bool) -> None:
+    """It holds start ≤ at < start + window: a reward of the last moment before counts, one at the end is late."""
+    rule = Rewards(window=10.0, default=0.0)
+    engine = opened(url, rule)
+    stop_ticking(engine)
+    first, second, third = (engine.choose({"x": 1.0}, ["a", "b"], at=5.0).id for _ in range(3))
+    if restarted:
+        engine.close()
+        engine = opened(url, rule)
+        stop_ticking(engine)
+    with engine:
+        last = math.nextafter(15.0, 0.0)
+        assert engine.expire(at=last) == 0
+        assert engine.reward(first, 1.0, at=last).status is Status.APPLIED
+        assert engine.reward(second, 1.0, at=15.0).status is Status.LATE
+        assert engine.reward(third, 1.0, at=15.0).status is Status.LATE
+        assert engine.rewards_learned == 3  # one as it came, and two defaults
+        fourth = engine.choose({"x": 1.0}, ["a", "b"], id="fourth", at=20.0).id
+        assert engine.expire(at=30.0) == 1
+        assert engine.reward(fourth, 1.0, at=30.0).status is Status.LATE
+
+
+def test_the_fact_of_a_default_says_what_was_learned(url: str) -> None:
+    """Whoever reads the log by SQL finds the default as the reward, and no reward where the default was not it."""
+    with opened(url, Rewards("sum", window=10.0, default=0.25)) as engine:
+        missing, rewarded, hidden, other = (
+            engine.choose({"x": 1.0}, ["a", "b"], deferred=k == 2, at=0.0).id for k in range(4)
+        )
+        engine.reward(rewarded, 0.5, at=1.0)
+        engine.action_taken(other, "z", at=1.0)
+        assert engine.expire(at=10.0) == 4
+    with open_storage(url, create=False, read_only=True) as storage:
+        names = {fact.position: fact.id for fact in storage.facts(kinds=[Kind.DECISION])}
+        told = {names[fact.decision or 0]: fact.reward for fact in storage.facts(kinds=[Kind.DEFAULT])}
+    assert told == {missing: 0.25, rewarded: None, hidden: None, other: None}
 
 
 def test_windows_survive_a_restart(url: str) -> None:
