@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from support import inside
 
 from croupier import (
     CroupierError,
@@ -26,7 +27,6 @@ from croupier import (
     Rewards,
     SoftmaxPolicy,
     UniformPolicy,
-    trials,
     verify,
 )
 from croupier.ids import counted
@@ -68,8 +68,7 @@ class Life(RuleBasedStateMachine):
             clock=lambda: self.now,
             snapshot_every=7,
         )
-        if engine._ticker is not None:
-            engine._ticker.close()  # it runs by the wall's clock: windows close here when the machine says so
+        inside.stop_ticking(engine)  # windows close here when the machine says so, not by the wall's clock
         return engine
 
     def both(self, call: Any) -> Any:
@@ -172,7 +171,7 @@ class Life(RuleBasedStateMachine):
         if variant is None:
             self.both(lambda engine: engine.stop())
         else:
-            self.both(lambda engine: trials.promote(engine._live, variant, {}))
+            self.both(lambda engine: inside.promote(engine, variant))
 
     @rule()
     def reopen(self) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from support import inside
+from support.beneath import database
 
 import croupier.outage
 from croupier import Engine, Status, StoreError, verify
@@ -99,13 +101,13 @@ def test_served_decisions_are_marked_never_learned_and_logging_resumes(url: str,
 def test_a_disk_that_fills_is_an_error_that_says_so(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     engine = Engine.open(url, learner=None, durability="commit")
-    storage: Any = engine._live.storage
+    beneath = database(inside.storage(engine))
 
-    @event.listens_for(storage._engine, "connect")
+    @event.listens_for(beneath, "connect")
     def limit(connection: sqlite3.Connection, _: object) -> None:
         connection.execute("pragma max_page_count = 40")
 
-    storage._engine.dispose()
+    beneath.dispose()
     with pytest.raises(StoreError, match="full"):
         _fill(engine)
     with pytest.raises(StoreError):
@@ -126,12 +128,11 @@ class Refusal:
     """SQLite's own: full, read-only, or locked by another connection."""
 
     def __init__(self, engine: Engine, file: Path, fault: str) -> None:
-        storage: Any = engine._live.storage
         self.statement, self.whole = FAULTS[fault]
         self.other = sqlite3.connect(file, isolation_level=None)
         if fault == "locked":
             self.other.execute("begin immediate")
-        event.listen(storage._engine, "checkout", lambda raw, *_: raw.execute(self.statement).close())
+        event.listen(database(inside.storage(engine)), "checkout", lambda raw, *_: raw.execute(self.statement).close())
 
     def end(self) -> None:
         self.statement = self.whole

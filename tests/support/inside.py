@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from typing import Any, cast
-
-from sqlalchemy import Connection
-from sqlalchemy import Engine as Database
+from typing import Any
 
 from croupier import Engine, trials
 from croupier.experiments.running import Running
@@ -23,16 +19,6 @@ def seed(engine: Engine) -> int:
 def storage(engine: Engine) -> Storage:
     """The storage on which the engine works."""
     return engine._live.storage
-
-
-def database(storage: Storage) -> Database:
-    """SQLAlchemy's engine under a storage in SQL."""
-    return cast(Database, storage._engine)  # type: ignore[attr-defined] # no contract shows it
-
-
-def writing(storage: Storage) -> AbstractContextManager[Connection]:
-    """The transaction in which a storage in SQL writes."""
-    return cast("AbstractContextManager[Connection]", storage._writing())  # type: ignore[attr-defined] # no contract shows it
 
 
 def running(engine: Engine) -> Running:

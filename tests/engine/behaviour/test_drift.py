@@ -11,6 +11,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import inside
 
 from croupier import Drift, Engine, Features, InputError, RiverLearner, UniformPolicy, verify
 from croupier.behaviour.detector import MEMORY, Detector
@@ -75,9 +76,8 @@ def test_a_drift_of_a_unit_fades_its_features_and_one_of_an_action_the_policy(ur
         assert isinstance(scores, SoftmaxPolicy)
         context = {"x": 1.0, **engine.unit_features("u", at=0.0)}
         before = scores.estimates(context, Actions(("a", "b")))
-        live_loop = engine._live
         for of in ({"unit": "u"}, {"action": "a"}):
-            live_loop.say(Kind.DRIFT, 0.0, body=b'{"keep":0.25}', **of)
+            inside.append(engine, Kind.DRIFT, 0.0, body=b'{"keep":0.25}', **of)
         seen = {unit: engine.unit_features(unit, at=0.0)["c.rate.1e+11.view"] for unit in "uv"}
         after = scores.estimates(context, Actions(("a", "b")))
         assert seen == {"u": pytest.approx(0.25), "v": pytest.approx(1.0)}

@@ -18,6 +18,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import inside
 from typer.testing import CliRunner
 
 from croupier import Engine, Features, InputError, verify
@@ -322,7 +323,7 @@ def test_fourteen_days_of_a_shop_are_accounted_for_killed_in_the_middle_and_run_
         again = ingest(engine, RETAIL, RETAILED)
         assert (again.kept, again.added, again.rejected) == (found.kept, 0, expected)
         assert (engine.state_hash(), engine.position) == (state, found.kept)
-        seed = engine._live.configuration.seed
+        seed = inside.seed(engine)
     with Engine.open("sqlite://", seed=seed, features=Features(**chosen)) as engine:  # never killed
         ingest(engine, RETAIL, RETAILED)
         assert engine.state_hash() == state
