@@ -17,7 +17,7 @@ BLOCKS = [(page.name, code) for page in DOCS for code in FENCED.findall(page.rea
 
 def test_the_guides_show_code() -> None:
     """Or the test below would have no case, and pass."""
-    assert len({page for page, _ in BLOCKS}) >= 8
+    assert BLOCKS
 
 
 @pytest.mark.parametrize(("page", "code"), BLOCKS, ids=[f"{page}-{n}" for n, (page, _) in enumerate(BLOCKS)])
