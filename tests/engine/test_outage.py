@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import event
 from support import inside
 from support.beneath import database
+from support.waiting import until
 
 import croupier.outage
 from croupier import Engine, Status, StoreError, verify
@@ -150,9 +151,7 @@ def test_what_sqlite_refuses_is_served_through(tmp_path: Path, monkeypatch: pyte
         refusal.end()
         assert not any(decision.logged for decision in served)
         assert engine.state_hash() == state
-        deadline = time.monotonic() + 20
-        while not engine.choose({"x": 1.0}, ["a", "b"]).logged and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: engine.choose({"x": 1.0}, ["a", "b"]).logged)
         pair(engine)
     found = verify(f"sqlite:///{file}")
     assert found.sound, found.difference

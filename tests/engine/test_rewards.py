@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from support.inside import stop_ticking
+from support.waiting import until
 
 from croupier import (
     ConfigurationDiffers,
@@ -245,10 +245,7 @@ def test_missing_defaulted_zero_late_and_retracted_stay_different_in_the_log(url
 def test_an_engine_closes_windows_by_itself(url: str) -> None:
     with Engine.open(url, learner=None, rewards=Rewards(window=0.05, default=0.0)) as engine:
         engine.choose({"x": 1.0}, ["a", "b"])
-        deadline = time.monotonic() + 10
-        while engine.position < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert engine.position == 2
+        until(lambda: engine.position == 2)
     assert verify(url).rewards == 1
 
 
@@ -307,10 +304,7 @@ def test_enough_corrections_rebase_by_themselves_while_the_engine_serves(url: st
             engine.reward(id, worth(id) if int(id[1:]) > 5 else 0.0)
         for id in ids[:5]:
             engine.correct(id, worth(id))
-        deadline = time.monotonic() + 20
-        while engine.position == 2 * N + 5 and time.monotonic() < deadline:
-            engine.policy  # noqa: B018 - serving goes on
-            time.sleep(0.01)
+        until(lambda: engine.policy is not None and engine.position > 2 * N + 5)  # it serves meanwhile
         state = engine.state_hash()
     assert state == clean(aside())
     assert verify(url).sound

@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from math import log1p
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.waiting import until
 
 from croupier import ConfigurationDiffers, Conflict, Engine, Features, InputError, NotNow, StoreError, verify
 from croupier.behaviour import observation
@@ -253,9 +253,7 @@ def test_an_outage_is_served_with_features(url: str, monkeypatch: pytest.MonkeyP
             engine.observe("u", "view", "b", at=2.0)
         assert not engine.choose(None, ["a", "b"], unit="u", at=3.0).logged
         failing[0] = False
-        deadline = time.monotonic() + 30
-        while not engine.choose(None, ["a", "b"], unit="u", at=3.0).logged and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: engine.choose(None, ["a", "b"], unit="u", at=3.0).logged)
         assert engine.unit_features("u", at=3.0)["c.events"] == log1p(1)
     assert verify(url).sound
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from support import inside
+from support.waiting import until
 
 import croupier.outage
 from croupier import (
@@ -209,9 +209,7 @@ def test_choosing_goes_on_through_an_outage_by_the_same_split(url: str, monkeypa
         lost = [engine.choose({"x": 1.0}, ACTIONS, unit=f"u{k}") for k in range(5)]
         assert not any(decision.logged for decision in lost)
         down = False
-        deadline = time.monotonic() + 20
-        while not engine.choose({"x": 1.0}, ACTIONS, unit="again").logged and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: engine.choose({"x": 1.0}, ACTIONS, unit="again").logged)
         live(engine, range(60, 100))
         assert engine.experiment["hold-out"] == pytest.approx(0.2)
     found = verify(url, policies=[Mine()])
