@@ -29,7 +29,7 @@ from croupier import (
     verify,
 )
 from croupier.log.ids import counted
-from croupier.runtime import experiment_ops
+from support import inside
 
 rules = st.sampled_from(
     [
@@ -68,8 +68,7 @@ class Life(RuleBasedStateMachine):
             clock=lambda: self.now,
             snapshot_every=7,
         )
-        if engine._ticker is not None:
-            engine._ticker.close()  # it runs by the wall's clock: windows close here when the machine says so
+        inside.stop_ticking(engine)  # windows close here when the machine says so, not by the wall's clock
         return engine
 
     def both(self, call: Any) -> Any:
@@ -144,12 +143,12 @@ class Life(RuleBasedStateMachine):
         self.both(lambda engine: engine.snapshots.roll_back(max(0, engine.position - back)))
 
     @rule(
-        learns=st.sampled_from(["own", "all"]),
+        learn_from=st.sampled_from(["own", "all"]),
         holdout=st.sampled_from([0.0, 0.3]),
-        taught=st.booleans(),
+        warm_start=st.booleans(),
         shadow=st.booleans(),
     )
-    def start(self, learns: Any, holdout: float, taught: bool, shadow: bool) -> None:
+    def start(self, learn_from: Any, holdout: float, warm_start: bool, shadow: bool) -> None:
         self.experiments += 1
         shadows = {"soft": SoftmaxPolicy(epsilon=0.5)} if shadow else {}
         experiment = Experiment(
@@ -157,14 +156,14 @@ class Life(RuleBasedStateMachine):
             {"old": None, "new": InverseGapPolicy(), "even": UniformPolicy()},
             window=10.0,
             holdout=holdout,
-            learns=learns,
-            taught=taught,
+            learn_from=learn_from,
+            warm_start=warm_start,
             shadows=shadows,
         )
         self.both(lambda engine: engine.experiments.start(experiment))
 
     @rule(old=st.integers(0, 2), new=st.integers(0, 2))
-    def weigh(self, old: int, new: int) -> None:
+    def set_weights(self, old: int, new: int) -> None:
         self.both(lambda engine: engine.experiments.set_weights({"old": old, "new": new}))
 
     @rule(variant=st.sampled_from([None, "old", "new"]))
@@ -172,7 +171,7 @@ class Life(RuleBasedStateMachine):
         if variant is None:
             self.both(lambda engine: engine.experiments.stop())
         else:
-            self.both(lambda engine: experiment_ops.promote(engine._loop, variant, {}))
+            self.both(lambda engine: inside.promote(engine, variant))
 
     @rule()
     def reopen(self) -> None:

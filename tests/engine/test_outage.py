@@ -15,6 +15,9 @@ from croupier import Engine, Status, StoreError, verify
 from croupier.log.ids import counted
 from croupier_storage import Kind, StoreUnavailable, open_storage
 from croupier_storage.sql.storage import SQLStorage
+from support import inside
+from support.beneath import database
+from support.waiting import until
 
 
 class Fault:
@@ -99,13 +102,13 @@ def test_served_decisions_are_marked_never_learned_and_logging_resumes(url: str,
 def test_a_disk_that_fills_is_an_error_that_says_so(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     engine = Engine.open(url, learner=None, durability="commit")
-    storage: Any = engine._loop.storage
+    beneath = database(inside.storage(engine))
 
-    @event.listens_for(storage._engine, "connect")
+    @event.listens_for(beneath, "connect")
     def limit(connection: sqlite3.Connection, _: object) -> None:
         connection.execute("pragma max_page_count = 40")
 
-    storage._engine.dispose()
+    beneath.dispose()
     with pytest.raises(StoreError, match="full"):
         _fill(engine)
     with pytest.raises(StoreError):
@@ -126,12 +129,11 @@ class Refusal:
     """SQLite's own: full, read-only, or locked by another connection."""
 
     def __init__(self, engine: Engine, file: Path, fault: str) -> None:
-        storage: Any = engine._loop.storage
         self.statement, self.whole = FAULTS[fault]
         self.other = sqlite3.connect(file, isolation_level=None)
         if fault == "locked":
             self.other.execute("begin immediate")
-        event.listen(storage._engine, "checkout", lambda raw, *_: raw.execute(self.statement).close())
+        event.listen(database(inside.storage(engine)), "checkout", lambda raw, *_: raw.execute(self.statement).close())
 
     def end(self) -> None:
         self.statement = self.whole
@@ -149,9 +151,7 @@ def test_what_sqlite_refuses_is_served_through(tmp_path: Path, monkeypatch: pyte
         refusal.end()
         assert not any(decision.logged for decision in served)
         assert engine.state_hash() == state
-        deadline = time.monotonic() + 20
-        while not engine.choose({"x": 1.0}, ["a", "b"]).logged and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: engine.choose({"x": 1.0}, ["a", "b"]).logged)
         pair(engine)
     found = verify(f"sqlite:///{file}")
     assert found.sound, found.difference

@@ -12,10 +12,7 @@ import pytest
 from croupier import Engine, UniformPolicy, verify
 from croupier.state.fold import ReplayWarning
 from croupier_storage import open_storage
-
-
-def _file(url: str) -> Path:
-    return Path(url.removeprefix("sqlite:///"))
+from support.forging import file_of, forge
 
 
 def test_ten_thousand_events_reopen_to_the_same_hash_and_verify(url: str, life: Callable[..., None]) -> None:
@@ -68,7 +65,7 @@ def test_a_damaged_snapshot_is_passed_over_for_the_one_before(url: str, life: Ca
     with Engine.open(url, seed=7, learner=None, snapshot_every=500) as engine:
         life(engine, 600)
         running = engine.state_hash()
-    with sqlite3.connect(_file(url)) as raw:
+    with sqlite3.connect(file_of(url)) as raw:
         (last,) = raw.execute("select max(position) from snapshots").fetchone()
         change = "update snapshots set body = substr(body, 1, 100) || x'00' || substr(body, 102) where position = ?"
         raw.execute(change, (last,))
@@ -87,7 +84,7 @@ COLUMNS = ("at", "id", "action", "propensity", "as_of", "context", "actions", "r
 def test_one_changed_bit_of_a_row_is_found_and_named(url: str, column: str, life: Callable[..., None]) -> None:
     with Engine.open(url, seed=7, learner=None) as engine:
         life(engine, 300)
-    with sqlite3.connect(_file(url)) as raw:
+    with sqlite3.connect(file_of(url)) as raw:
         query = f'select position, "{column}" from facts where "{column}" is not null and position > 100'  # noqa: S608 - a column of the table above
         position, value = raw.execute(query).fetchone()
         raw.execute(f'update facts set "{column}" = ? where position = ?', (_flipped(value), position))  # noqa: S608 - likewise
@@ -107,25 +104,19 @@ def _flipped(value: object) -> object:
 
 
 def test_a_forged_row_with_a_right_checksum_is_found_by_its_probability(url: str, life: Callable[..., None]) -> None:
-    from croupier_storage.encoding.checksums import fact_digest
-
     with Engine.open(url, seed=7, learner=None) as engine:
         life(engine, 300)
     with open_storage(url, create=False) as storage:
         fact = next(f for f in storage.facts(200) if f.propensity not in (None, 1.0))
     assert fact.propensity is not None
-    forged = fact._replace(propensity=fact.propensity * (1 + 1e-12))
-    with sqlite3.connect(_file(url)) as raw:
-        change = "update facts set propensity = ?, digest = ? where position = ?"
-        raw.execute(change, (forged.propensity, fact_digest(forged), fact.position))
-    raw.close()
+    forge(url, fact, propensity=fact.propensity * (1 + 1e-12))
     assert f"position {fact.position}: decision {fact.id} logged propensity" in (verify(url).difference or "")
 
 
 def test_a_changed_action_set_is_found(url: str, life: Callable[..., None]) -> None:
     with Engine.open(url, seed=7, learner=None) as engine:
         life(engine, 100)
-    with sqlite3.connect(_file(url)) as raw:
+    with sqlite3.connect(file_of(url)) as raw:
         raw.execute("update action_sets set body = cast(replace(body, 'a1', 'a9') as blob)")
     raw.close()
     assert "action set" in (verify(url).difference or "")

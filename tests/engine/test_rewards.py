@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +25,8 @@ from croupier.log.ids import counted
 from croupier.log.reader import Log
 from croupier.log.rewards import RewardState
 from croupier_storage import Kind, decode_state, hash_state, open_storage
+from support.inside import stop_ticking
+from support.waiting import until
 
 N = 60
 
@@ -245,11 +246,46 @@ def test_missing_defaulted_zero_late_and_retracted_stay_different_in_the_log(url
 def test_an_engine_closes_windows_by_itself(url: str) -> None:
     with Engine.open(url, learner=None, rewards=Rewards(window=0.05, default=0.0)) as engine:
         engine.choose({"x": 1.0}, ["a", "b"])
-        deadline = time.monotonic() + 10
-        while engine.position < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert engine.position == 2
+        until(lambda: engine.position == 2)
     assert verify(url).rewards == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_window_is_closed_at_the_moment_at_which_it_ends(url: str, restarted: bool) -> None:
+    """It holds start ≤ at < start + window: a reward of the last moment before counts, one at the end is late."""
+    rule = Rewards(window=10.0, default=0.0)
+    engine = opened(url, rule)
+    stop_ticking(engine)
+    first, second, third = (engine.choose({"x": 1.0}, ["a", "b"], at=5.0).id for _ in range(3))
+    if restarted:
+        engine.close()
+        engine = opened(url, rule)
+        stop_ticking(engine)
+    with engine:
+        last = math.nextafter(15.0, 0.0)
+        assert engine.expire(at=last) == 0
+        assert engine.reward(first, 1.0, at=last).status is Status.APPLIED
+        assert engine.reward(second, 1.0, at=15.0).status is Status.LATE
+        assert engine.reward(third, 1.0, at=15.0).status is Status.LATE
+        assert engine.rewards_learned == 3  # one as it came, and two defaults
+        fourth = engine.choose({"x": 1.0}, ["a", "b"], id="fourth", at=20.0).id
+        assert engine.expire(at=30.0) == 1
+        assert engine.reward(fourth, 1.0, at=30.0).status is Status.LATE
+
+
+def test_the_fact_of_a_default_says_what_was_learned(url: str) -> None:
+    """Whoever reads the log by SQL finds the default as the reward, and no reward where the default was not it."""
+    with opened(url, Rewards("sum", window=10.0, default=0.25)) as engine:
+        missing, rewarded, hidden, other = (
+            engine.choose({"x": 1.0}, ["a", "b"], deferred=k == 2, at=0.0).id for k in range(4)
+        )
+        engine.reward(rewarded, 0.5, at=1.0)
+        engine.action_taken(other, "z", at=1.0)
+        assert engine.expire(at=10.0) == 4
+    with open_storage(url, create=False, read_only=True) as storage:
+        names = {fact.position: fact.id for fact in storage.facts(kinds=[Kind.DECISION])}
+        told = {names[fact.decision or 0]: fact.reward for fact in storage.facts(kinds=[Kind.DEFAULT])}
+    assert told == {missing: 0.25, rewarded: None, hidden: None, other: None}
 
 
 def test_windows_survive_a_restart(url: str) -> None:
@@ -269,10 +305,7 @@ def test_enough_corrections_rebase_by_themselves_while_the_engine_serves(url: st
             engine.reward(id, worth(id) if int(id[1:]) > 5 else 0.0)
         for id in ids[:5]:
             engine.correct(id, worth(id))
-        deadline = time.monotonic() + 20
-        while engine.position == 2 * N + 5 and time.monotonic() < deadline:
-            engine.policy  # noqa: B018 - serving goes on
-            time.sleep(0.01)
+        until(lambda: engine.policy is not None and engine.position > 2 * N + 5)  # it serves meanwhile
         state = engine.state_hash()
     assert state == clean(aside())
     assert verify(url).sound

@@ -10,6 +10,7 @@ from croupier_policies import (
     Actions,
     InverseGapPolicy,
     LinearPolicy,
+    PolicyError,
     RiverLearner,
     Row,
     SoftmaxPolicy,
@@ -129,31 +130,31 @@ class Overshoots(RiverLearner):
         return np.asarray(super().predict(context, actions) * 1.5)
 
 
-FAULTS: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
-    (Unnormalised, policies.check_it_is_a_distribution),
-    (BelowItsFloor, policies.check_it_is_a_distribution),
-    (FavoursTheFirst, policies.check_order_does_not_matter),
-    (LogsAnotherVector, policies.check_draws_match_probabilities),
-    (LearnsWhenAsked, common.check_asking_changes_nothing),
-    (LearnsWhenAsked, common.check_learning_is_deterministic),
-    (DrawsToLearn, common.check_learning_is_deterministic),
-    (ForgetsItsNoise, common.check_state_round_trips),
-    (SharesItsState, common.check_state_round_trips),
-    (HoldsATuple, common.check_state_round_trips),
-    (ForgetsItsNoise, common.check_state_round_trips),
-    (ScalesItsInput, common.check_inputs_are_left_alone),
-    (Stumbles, common.check_late_rewards_are_learned),
-    (Overflows, common.check_extremes_stay_finite),
-    (Hoards, common.check_memory_is_bounded),
-    (LosesASetting, common.check_config_rebuilds),
-    (FlattersItself, learners.check_loss_is_honest),
-    (Overshoots, learners.check_predictions_are_rewards),
+FAULTS: list[tuple[Callable[[], Any], Callable[[Any], None], str]] = [
+    (Unnormalised, policies.check_it_is_a_distribution, "the sum is 1.00000"),
+    (BelowItsFloor, policies.check_it_is_a_distribution, "is below the floor"),
+    (FavoursTheFirst, policies.check_order_does_not_matter, "became"),
+    (LogsAnotherVector, policies.check_draws_match_probabilities, "draws too many where p is near"),
+    (LearnsWhenAsked, common.check_asking_changes_nothing, "asking changed the state"),
+    (LearnsWhenAsked, common.check_learning_is_deterministic, "the same log gave two states"),
+    (DrawsToLearn, common.check_learning_is_deterministic, "the same log gave two states"),
+    (ForgetsItsNoise, common.check_state_round_trips, "restored to another state"),
+    (SharesItsState, common.check_state_round_trips, "a state shares memory with its object"),
+    (HoldsATuple, common.check_state_round_trips, "a state is plain data and arrays"),
+    (ScalesItsInput, common.check_inputs_are_left_alone, "input changed"),
+    (Stumbles, common.check_late_rewards_are_learned, "give as many every time"),
+    (Overflows, common.check_extremes_stay_finite, "nan nan nan"),
+    (Hoards, common.check_memory_is_bounded, "memory grows without bound"),
+    (LosesASetting, common.check_config_rebuilds, "the rebuilt one answers differently"),
+    (FlattersItself, learners.check_loss_is_honest, "another loss than the predictions had"),
+    (Overshoots, learners.check_predictions_are_rewards, r"1\.\d"),
 ]
 
 
-@pytest.mark.parametrize(("make", "check"), FAULTS, ids=lambda value: value.__name__)
-def test_a_fault_is_found(make: Callable[[], Any], check: Callable[[Any], None]) -> None:
-    with pytest.raises((AssertionError, ValueError)):
+@pytest.mark.parametrize(("make", "check", "said"), FAULTS, ids=[f"{m.__name__}-{c.__name__}" for m, c, _ in FAULTS])
+def test_a_fault_is_found(make: Callable[[], Any], check: Callable[[Any], None], said: str) -> None:
+    """By the assertion meant for it; one that stumbles raises what it raises."""
+    with pytest.raises(PolicyError if make is Stumbles else AssertionError, match=said):
         check(make)
 
 
@@ -162,7 +163,7 @@ def test_a_policy_of_ones_own_can_be_held_to_all_of_it() -> None:
         name: ClassVar[str] = "own"
 
     checks.check_policy(Own)
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="the sum is"):
         checks.check_policy(Unnormalised)
     checks.check_learner(RiverLearner)
 

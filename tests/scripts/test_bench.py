@@ -20,7 +20,7 @@ def _numbers(value: object) -> list[float]:
     return [value] if isinstance(value, int | float) else []
 
 
-def test_a_quick_run_measures_every_contender_that_is_installed(tmp_path: Path) -> None:
+def test_a_short_run_measures_every_contender_that_is_installed(tmp_path: Path) -> None:
     found = CliRunner().invoke(
         bench.app, ["loop", "--quick", "--json", str(tmp_path / "bench.json")], catch_exceptions=False
     )

@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 
 from croupier_storage import Fact, Kind, Snapshot, StoreUnavailable, open_storage
 from croupier_storage.checks.samples import decision, reward
+from support.beneath import database
 
 Url: TypeAlias = Callable[[Path], str]
 
@@ -44,7 +45,7 @@ def janes_life(start: int, random: Random) -> tuple[list[Fact], dict[bytes, byte
 def test_no_byte_of_an_erased_unit_is_left_in_sqlite(path: Path, url: Url) -> None:
     random = Random(7)
     with open_storage(url(path), lease=True) as storage:
-        with storage._engine.connect() as connection:  # type: ignore[attr-defined]  # some builds zero what they free
+        with database(storage).connect() as connection:  # some builds zero what they free
             connection.exec_driver_sql("PRAGMA secure_delete=OFF")
         for start in range(1, 2001, 200):
             storage.append(*janes_life(start, random))

@@ -18,6 +18,7 @@ from croupier_storage import (
     open_storage,
 )
 from croupier_storage.checks.samples import decision
+from support.beneath import writing
 
 Url: TypeAlias = Callable[[Path], str]
 
@@ -85,7 +86,7 @@ def test_a_foreign_lock_is_waited_for_and_then_named(path: Path, store: Storage,
 
 
 def test_a_full_disk_keeps_nothing_and_says_so(path: Path, store: Storage) -> None:
-    with store._writing() as connection:  # type: ignore[attr-defined]  # no contract can fill a disk
+    with writing(store) as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
     with pytest.raises(StoreUnavailable, match="full"):

@@ -106,6 +106,7 @@ def comparison(store):
 def test_a_comparison_says_whether_it_holds_for_one_who_kept_looking(comparison):
     assert (comparison.leader, comparison.carried, comparison.carried_any_time) == ("constant:b", True, True)
     assert "however often" in comparison.reason
+    assert len(comparison.differences) == 3  # every pair
     for each in comparison.differences:
         assert each.sequence.low < each.value < each.sequence.high
         assert each.sequence.high - each.sequence.low > each.interval.high - each.interval.low

@@ -45,6 +45,7 @@ def test_intervals_that_allow_for_it_hold_the_truth_as_often_as_they_say():
 
 def test_those_that_cannot_are_refused_in_words():
     found = evaluate_dataset(log(), TARGETS, intervals=[*ALLOW, *REFUSE], floor=0.2)
+    assert len(found.targets) == len(TARGETS)
     for target in found.targets:
         assert set(target.estimates["ips"].intervals) == {"normal", "bootstrap", "likelihood"}
     (note,) = [note for note in found.notes if "refused" in note]
@@ -68,7 +69,7 @@ def test_a_log_that_could_have_dropped_and_did_not_is_a_plain_log():
     kinds = sorted(INTERVALS)
     one = evaluate_dataset(plain, ["logged"], intervals=kinds, floor=0.2)["logged"].estimates["ips"].intervals
     other = evaluate_dataset(bare, ["logged"], intervals=kinds, floor=0.2)["logged"].estimates["ips"].intervals
-    assert set(one) == set(other)
+    assert set(one) == set(other) == set(INTERVALS)
     for kind in one:
         assert one[kind][:2] == pytest.approx(other[kind][:2], abs=1e-9)
 

@@ -239,6 +239,7 @@ def test_batches_give_what_the_whole_gives(kind):
     for rows in (slice(0, 100), slice(100, 700), slice(700, None)):
         part = Columns(columns.w[rows], columns.r[rows], columns.q[rows], columns.v[rows])
         batches.add(part, {name: estimator.terms(part) for name, (estimator, _) in found.items()})
+    assert whole.interval(*found["ips"], 0.95) is not None, "every kind knows one for IPS"
     for estimator, moments in found.values():
         one, other = (each.interval(estimator, moments, 0.95) for each in (whole, batches))
         assert (one is None) == (other is None)

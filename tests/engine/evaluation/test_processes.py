@@ -51,11 +51,13 @@ def test_parts_gathered_by_other_processes_say_what_one_pass_says(tmp_path):
         assert target.verdict == expected.verdict
         assert target.diagnostics.to_dict() == pytest.approx(expected.diagnostics.to_dict(), rel=1e-12)
         assert (target.story.spread == expected.story.spread).all()
+        assert set(expected.estimates) == set(ASKED["estimators"])
         for name, estimate in expected.estimates.items():
             assert target.estimates[name].value == pytest.approx(estimate.value, rel=1e-13)  # but for the order of sums
             assert target.estimates[name].error == pytest.approx(estimate.error, rel=1e-9)
             for kind, interval in estimate.intervals.items():
                 assert target.estimates[name].intervals[kind][:2] == pytest.approx(interval[:2], rel=1e-7)
+        assert expected.story.segments
         for label, tally in expected.story.segments.items():
             assert target.story.segments[label].diagnostics.count == tally.diagnostics.count
         assert [mark.rows for mark in target.story.course.marks] == [10_000, 20_000, 30_000]

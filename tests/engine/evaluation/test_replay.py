@@ -208,6 +208,7 @@ def test_differences_on_an_export_are_those_of_the_store(store, tmp_path):
         known.carried,
         known.carried_any_time,
     )
+    assert len(known.differences) == 3
     for one, other in zip(known.differences, found.differences, strict=True):
         assert other.value == pytest.approx(one.value, rel=1e-9)
         assert other.effective_rows == pytest.approx(one.effective_rows, rel=1e-9)

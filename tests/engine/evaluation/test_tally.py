@@ -38,11 +38,15 @@ def test_parts_merge_as_other_processes_send_them():
     whole = tally(columns)
     both = merged([pickle.loads(pickle.dumps(tally(part, k))) for k, part in enumerate(parts)])  # noqa: S301  (our own)
     assert both.diagnostics.to_dict() == pytest.approx(whole.diagnostics.to_dict())
+    assert [estimator.name for estimator in whole.estimators] == list(NAMES)
+    compared = set()
     for estimator in whole.estimators:
         one, other = (estimator.estimate(each.moments[estimator.name]) for each in (whole, both))
         assert other == pytest.approx(one, rel=1e-9)
         for kind, expected in whole.intervals(estimator, 0.95).items():
             assert both.intervals(estimator, 0.95)[kind][:2] == pytest.approx(expected[:2], rel=1e-9)
+            compared.add(kind)
+    assert compared == set(KINDS)
 
 
 def test_a_part_without_a_floor_leaves_none():

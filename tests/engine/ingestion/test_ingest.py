@@ -25,6 +25,7 @@ from croupier.cli.app import app
 from croupier.ingestion import Ingested, Mapping, ingest
 from croupier.state.features import observation
 from croupier_storage import Kind, open_storage
+from support import inside
 
 SHARED = Path(__file__).parents[4] / "shared/data/events"
 RETAIL = sorted((SHARED / "online_retail/by-day").glob("*.csv"))
@@ -322,7 +323,7 @@ def test_fourteen_days_of_a_shop_are_accounted_for_killed_in_the_middle_and_run_
         again = ingest(engine, RETAIL, RETAILED)
         assert (again.kept, again.added, again.rejected) == (found.kept, 0, expected)
         assert (engine.state_hash(), engine.position) == (state, found.kept)
-        seed = engine._loop.configuration.seed
+        seed = inside.seed(engine)
     with Engine.open("sqlite://", seed=seed, features=Features(**chosen)) as engine:  # never killed
         ingest(engine, RETAIL, RETAILED)
         assert engine.state_hash() == state

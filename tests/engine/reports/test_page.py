@@ -93,6 +93,7 @@ def test_a_refused_estimate_has_no_number_and_no_course(found, page):
     section = page[page.index("<h2>constant:&lt;b&gt;") :].partition("</section>")[0]
     assert "What would help" in section
     assert 'class="line"' not in section
+    assert refused.estimates
     for estimate in refused.estimates.values():
         assert f"{estimate.value:.4g}" not in page
 

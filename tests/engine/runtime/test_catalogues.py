@@ -19,7 +19,8 @@ FEW = Catalogue([f"i{k}" for k in range(12)], np.random.default_rng(0).normal(si
 
 
 def opened(url: str, **more: Any) -> Engine:
-    return Engine.open(url, policy=CataloguePolicy(), learner=FactorLearner(rank=4), seed=5, ids=counted(), **more)
+    given = {"policy": CataloguePolicy(), "learner": FactorLearner(rank=4), "seed": 5, "ids": counted()}
+    return Engine.open(url, **{**given, **more})
 
 
 def live(engine: Engine, lists: int = 150) -> Recommendation:
@@ -82,19 +83,35 @@ def test_a_unit_given_in_the_context_stands() -> None:
         assert engine.policy.state()["users"]["names"] == ["household-1", "u2"]
 
 
+def turned(engine: Engine) -> int:
+    """How often "turns" is shown what it likes in the 120 decisions after its taste has turned; "stays" likes on."""
+    hits = 0
+    for t in range(240):
+        for unit in ("turns", "stays"):
+            decision = engine.choose({}, FEW, unit=unit)
+            liked = decision.action in (("i1", "i4") if t < 120 or unit == "stays" else ("i7", "i9"))
+            engine.reward(decision.id, float(liked))
+            hits += liked and unit == "turns" and t >= 120
+    return hits
+
+
 def test_a_user_whose_taste_turns_is_followed_faster_where_drift_is_watched(url: str) -> None:
     """The drift of a unit is a fact, at which the policy forgets that user's taste and no other's."""
     drift = Drift(unit={"name": "page-hinkley", "delta": 0.05, "threshold": 1.0, "min_instances": 10})
+    watched, unwatched = [], []
+    for seed in range(4):
+        for hits, watch in ((unwatched, None), (watched, drift)):
+            with opened("sqlite://", seed=seed, drift=watch) as engine:
+                hits.append(turned(engine))
+    assert [one >= other for one, other in zip(watched, unwatched, strict=True)] == [True] * 4
+    assert sum(watched) > 2 * sum(unwatched)
     with opened(url, drift=drift) as engine:
-        for t in range(240):
-            for unit in ("turns", "stays"):
-                decision = engine.choose({}, FEW, unit=unit)
-                liked = decision.action in (("i1", "i4") if t < 120 or unit == "stays" else ("i7", "i9"))
-                engine.reward(decision.id, float(liked))
+        turned(engine)
         hash = engine.state_hash()
     with open_storage(url, create=False, read_only=True) as storage:
-        units = [fact.unit for fact in storage.facts(kinds=[Kind.DRIFT.value])]
+        units = {fact.unit for fact in storage.facts(kinds=[Kind.DRIFT.value])}
     assert "turns" in units
+    assert "stays" not in units
     assert verify(url).sound
     with opened(url, drift=drift) as engine:
         assert engine.state_hash() == hash

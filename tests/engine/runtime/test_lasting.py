@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,11 +30,11 @@ from croupier import (
     verify,
 )
 from croupier.log.ids import counted
-from croupier.log.reader import Log
-from croupier.runtime import experiment_ops
 from croupier_policies import Actions, Policy, Row, State, Vector
-from croupier_storage import StoreUnavailable, open_storage
+from croupier_storage import StoreUnavailable, hash_state, open_storage
 from croupier_storage.sql.storage import SQLStorage
+from support import inside
+from support.waiting import until
 
 ACTIONS = ["a", "b", "c"]
 
@@ -98,7 +97,7 @@ def test_a_policy_of_ones_own_is_passed_where_the_log_names_it(url: str) -> None
     assert evaluate(url, ["policy:inverse-gap"], policies=[Mine()]).counts.rows > 100
     assert [arm.policy for arm in study(url).arms] == ["softmax", "mine", "softmax"]  # the study asks no policy
     with opened(url, policies=[Mine()]) as engine:
-        experiment_ops.promote(engine._loop, "new", {})
+        inside.promote(engine, "new")
         live(engine, range(160, 180))
         state = engine.state_hash()
     with opened(url, policy=Mine()) as engine:
@@ -124,9 +123,8 @@ def test_candidates_whose_state_is_stored_in_other_ways_or_not_at_all(url: str, 
         return RiverPolicy(epsilon=0.1)
 
     def asked(engine: Engine) -> list[float]:
-        running = engine._loop.fold.running
-        assert running is not None
-        return [float(p) for p in running.policies["new"].probabilities({"x": 0.3}, Actions(tuple(ACTIONS)))]
+        candidate = inside.running(engine).policies["new"]
+        return [float(p) for p in candidate.probabilities({"x": 0.3}, Actions(tuple(ACTIONS)))]
 
     with opened(url) as engine:
         live(engine, range(30))
@@ -139,7 +137,7 @@ def test_candidates_whose_state_is_stored_in_other_ways_or_not_at_all(url: str, 
         assert (engine.state_hash(), asked(engine)) == (state, answer)
         engine.forget("u3")
         live(engine, range(200, 240))
-        experiment_ops.promote(engine._loop, "new", {})
+        inside.promote(engine, "new")
         live(engine, range(240, 260))
         engine.experiments.roll_back()
     found = verify(url, policies=[policy()])
@@ -181,21 +179,17 @@ def test_erasure_teaches_again_by_the_rule_of_the_experiment(url: str) -> None:
         engine.experiments.start(trial(InverseGapPolicy(), holdout=0.2))
         live(engine, range(150), lambda k: f"u{k % 10}")
         engine.forget("u5")
-        running = engine._loop.fold.running
-        assert running is not None
         by_hand: dict[str, Policy] = {"old": SoftmaxPolicy(), "new": InverseGapPolicy()}
-        made = {
-            fact.position: decided for fact, decided in Log(engine._loop.storage).events(0, engine.position) if decided
-        }
-        rewards = list(engine._loop.storage.facts(kinds=["reward"]))
+        made = {fact.position: decided for fact, decided in inside.events(engine) if decided is not None}
+        rewards = list(inside.storage(engine).facts(kinds=["reward"]))
         for fact in rewards:
             context, actions, drawn, propensity, role = made[fact.decision or 0]
             assert role is not None
             if role.variant in by_hand:
                 by_hand[role.variant].learn(context, actions, drawn, fact.reward or 0.0, propensity)
         assert 80 < len(rewards) < 120
-        assert str(engine.policy.state()) == str(by_hand["old"].state())
-        assert str(running.policies["new"].state()) == str(by_hand["new"].state())
+        states = [hash_state(policy.state()) for policy in (engine.policy, inside.running(engine).policies["new"])]
+        assert states == [hash_state(by_hand[name].state()) for name in ("old", "new")]
 
 
 def test_choosing_goes_on_through_an_outage_by_the_same_split(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,9 +209,7 @@ def test_choosing_goes_on_through_an_outage_by_the_same_split(url: str, monkeypa
         lost = [engine.choose({"x": 1.0}, ACTIONS, unit=f"u{k}") for k in range(5)]
         assert not any(decision.logged for decision in lost)
         down = False
-        deadline = time.monotonic() + 20
-        while not engine.choose({"x": 1.0}, ACTIONS, unit="again").logged and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: engine.choose({"x": 1.0}, ACTIONS, unit="again").logged)
         live(engine, range(60, 100))
         assert engine.experiments.shares["hold-out"] == pytest.approx(0.2)
     found = verify(url, policies=[Mine()])
@@ -240,7 +232,7 @@ def test_the_experiment_is_the_same_on_postgresql(postgres_url: str, url: str) -
             engine.experiments.set_weights({"old": 1, "new": 3})
             live(engine, range(120, 180))
             engine.forget("u5")
-            experiment_ops.promote(engine._loop, "new", {})
+            inside.promote(engine, "new")
             live(engine, range(180, 200))
             state = engine.state_hash()
         with opened(store) as engine:

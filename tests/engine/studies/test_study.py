@@ -148,6 +148,20 @@ def test_a_window_that_the_end_cut_short_is_left_out(url: str) -> None:
     assert ended(closed.story) == "Ended: stopped."
 
 
+def test_the_last_look_is_at_the_last_moment_of_the_log_and_includes_it(url: str) -> None:
+    """The window of u0 ends at 110 s, with the log; that of u1 is open."""
+    now = 0.0
+    with Engine.open(url, policy=UniformPolicy(), seed=7, learner=None, ids=counted(), clock=lambda: now) as engine:
+        engine.start(Experiment("n", {"old": None, "b": UniformPolicy()}, window=100.0))
+        for k, at in enumerate((10.0, 11.0, 110.0)):
+            now = at
+            engine.choose({}, ["a"], unit=f"u{k}")
+    assert study(url).windows.closes.tolist() == [110.0]
+    assert study(url, fixed_horizon=110.0).contrasts  # a look at the last moment is in time
+    with pytest.raises(EvidenceError, match="peeking"):
+        study(url, fixed_horizon=110.5)
+
+
 def test_a_late_reward_changes_no_closed_window(url: str) -> None:
     now, rule = 0.0, Rewards(window=5.0, default=0.25)
     with Engine.open(url, policy=UniformPolicy(), seed=7, learner=None, rewards=rule, clock=lambda: now) as engine:

@@ -9,7 +9,7 @@ import pytest
 
 import experiment_simulations as sim
 from croupier.errors import InputError
-from croupier.studies.statistics.exposure import Events, closed_windows
+from croupier.studies.statistics.exposure import Events, Outcomes, closed_windows
 from croupier.studies.statistics.windows import Windows
 
 HALF = np.full((5, 2), 0.5)
@@ -38,6 +38,38 @@ def test_a_unit_is_its_first_variant_and_its_window() -> None:
 
 def test_open_windows_are_left_out() -> None:
     assert len(closed_windows(EVENTS, window=10.0, until=12.9)) == 1
+
+
+def test_a_window_is_closed_at_the_moment_at_which_it_ends() -> None:
+    """u's ends at 10, v's at 13."""
+    closes = [
+        closed_windows(EVENTS, window=10.0, until=until).closes.tolist() for until in (np.nextafter(10.0, 0), 10.0)
+    ]
+    assert closes == [[], [10.0]]
+    assert closed_windows(EVENTS, window=10.0, until=13.0).closes.tolist() == [10.0, 13.0]
+
+
+def test_a_window_holds_its_beginning_and_not_its_end() -> None:
+    """Decisions, rewards and outcomes with start ≤ at < start + 10, to the last moment."""
+    last = float(np.nextafter(10.0, 0))
+    events = Events(
+        unit=np.array(["u"] * 5),
+        variant=np.array([0, 0, 0, 0, 1]),
+        at=np.array([0.0, 1.0, 1.0, last, 10.0]),
+        reward=np.array([1.0, 2.0, 4.0, 8.0, 16.0]),
+        rewarded=np.array([0.0, last, 10.0, 11.0, 10.0]),
+        probability=HALF,
+    )
+    found = closed_windows(events, window=10.0, until=20.0)
+    assert found.rewards.tolist() == [3.0]
+    assert found.decisions.tolist() == [4.0]
+    assert found.moved == 0  # the other variant was met after the window
+    outcomes = Outcomes(
+        unit=np.array(["u"] * 5 + ["w"]),
+        at=np.array([-1e-9, 0.0, last, 10.0, 11.0, 5.0]),
+        value=np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0]),
+    )
+    assert closed_windows(events, 10.0, 20.0, outcomes).rewards.tolist() == [6.0]
 
 
 def test_a_later_look_only_appends() -> None:

@@ -73,6 +73,8 @@ def test_a_variance_that_vanishes_is_none() -> None:
     encoder = Encoder(8)
     for x in (0.0, 3e-162, 0.0, 0.0, 0.0):
         encoder.observe(np.array([x]))
-    encoder._m2[:] = 5e-324  # the smallest there is: a fifth of it is 0
+    state = encoder.state()
+    state["m2"][:] = 5e-324  # the smallest there is: a fifth of it is 0
+    encoder.restore(state)
     assert encoder.encode(np.array([1.0])).vals.tolist() == [1.0, 0.0, 0.0]
     assert encoder.scaler(np.zeros(1)).encode_batch(np, [[1.0]], 3).tolist() == [[1.0, 0.0, 0.0]]

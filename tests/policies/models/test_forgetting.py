@@ -17,6 +17,7 @@ from croupier_policies import (
     SoftmaxPolicy,
 )
 from croupier_policies.backends import select as devices
+from croupier_policies.checks.states import same
 from croupier_policies.encoding.scaler import Encoded
 from croupier_policies.models.posteriors import Posteriors
 
@@ -52,7 +53,7 @@ def test_what_stops_appearing_returns_to_its_prior_and_no_further() -> None:
     estimates = model.estimates({"once": "yes"}, ONE)
     assert np.isfinite(estimates.mean).all()
     assert 1.4 < estimates.sd[0] < 1.9  # 1.5 and a known intercept
-    assert model._noise.weight == pytest.approx(1.0 / (1.0 - 0.5 ** (1 / 5.0)), rel=0.2)
+    assert model.state()["noise"]["weight"] == pytest.approx(1.0 / (1.0 - 0.5 ** (1 / 5.0)), rel=0.2)
 
 
 def test_old_rewards_count_half_after_a_half_life() -> None:
@@ -86,9 +87,16 @@ def test_a_bank_without_a_memory_counts_all_errors_alike() -> None:
 
 
 def test_members_that_are_not_alike_adopt_nothing() -> None:
-    bank = BankModel(members=[RidgeModel(), RidgeModel(squares=False, half_life=50.0)])
-    assert bank._slower == [[], []]
-    assert BankModel()._slower == [[], [0], [0, 1], [], [3], [3, 4]]
+    """After a turn the one that forgets is ahead: what is alike goes on from it, what is not as if it were alone."""
+    alone = RidgeModel()
+    alike, unlike = (
+        BankModel(members=[RidgeModel(), RidgeModel(squares=squares, half_life=50.0)]) for squares in (True, False)
+    )
+    for t in range(1000):
+        for model in (alone, alike, unlike):
+            model.learn({}, ONE, 0, 0.2 if t < 500 else 0.9)
+    assert not same(alike.members[0].state(), alone.state())
+    assert same(unlike.members[0].state(), alone.state())
 
 
 def test_members_are_on_one_device() -> None:

@@ -20,6 +20,7 @@ from croupier_policies import (
     TooLarge,
 )
 from croupier_policies.checks.states import same
+from croupier_policies.encoding.encoder import Encoder
 from croupier_policies.encoding.waves import Waves
 
 DEVICES = pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"])
@@ -49,6 +50,14 @@ class Textbook:
         self.P[action] -= gain * np.outer(px, px)
 
 
+def encoders(model: HybridModel) -> tuple[Encoder, Encoder]:
+    """Those of contexts and of features as the model has them by now."""
+    found, state = (Encoder(512, squares=False), Encoder(512, squares=False)), model.state()
+    for encoder, name in zip(found, ("contexts", "features"), strict=True):
+        encoder.restore(state[name])
+    return found
+
+
 @DEVICES
 def test_a_hybrid_is_two_blocks_with_one_innovation(device: str) -> None:
     rng, z = np.random.default_rng(0), np.random.default_rng(1).normal(size=(3, 2))
@@ -57,13 +66,14 @@ def test_a_hybrid_is_two_blocks_with_one_innovation(device: str) -> None:
     for t, x in enumerate(rng.normal(size=(50, 3))):
         k, reward = t % 3, float(rng.random())
         model.learn(x, actions, k, reward)
-        encoded, features = model._contexts.encode(x).dense(4), model._features.encode(z[k]).dense(3)
-        book.learn(encoded, features, IDS[k], reward)
+        contexts, features = encoders(model)
+        book.learn(contexts.encode(x).dense(4), features.encode(z[k]).dense(3), IDS[k], reward)
         rewards.append(reward)
     found = model.estimates(np.ones(3), actions)
-    x = model._contexts.encode(np.ones(3)).dense(4)
+    contexts, features = encoders(model)
+    x = contexts.encode(np.ones(3)).dense(4)
     for k, id in enumerate(IDS):
-        mean, variance = book.ask(x, model._features.encode(z[k]).dense(3), id, np.mean(rewards))
+        mean, variance = book.ask(x, features.encode(z[k]).dense(3), id, np.mean(rewards))
         assert float(found.mean[k]) == pytest.approx(mean, abs=1e-9)
         assert float(found.sd[k]) == pytest.approx(math.sqrt(variance), abs=1e-9)
 

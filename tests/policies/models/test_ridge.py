@@ -178,12 +178,14 @@ def _full(model: RidgeModel) -> None:
 def test_without_memory_for_more_columns_the_known_ones_go_on_learning() -> None:
     model = RidgeModel(max_bytes=40_000)
     _full(model)
-    columns = model._encoder.size
-    assert columns == model._posteriors.columns_for("a") < 60
-    assert model._encoder.ignored > 0
+    state = model.state()
+    columns = state["encoder"]["size"]
+    assert columns == state["posteriors"]["theta"].shape[1] < 60
+    assert state["encoder"]["ignored"] > 0
     _full(model)
-    assert model._encoder.size == columns
-    assert model._noise.count == 120
+    state = model.state()
+    assert state["encoder"]["size"] == columns
+    assert state["noise"]["count"] == 120
     mean = model.estimates({"x": 2.0}, Actions(("a", "b"))).mean
     assert mean[0] < 0.1 < 0.9 < mean[1]
 

@@ -97,12 +97,15 @@ def test_a_diverged_model_is_named() -> None:
 @pytest.mark.skipif(not VECTORS.exists(), reason="the shared reference data is not beside us")
 def test_the_laws_give_vowpal_wabbits_vectors() -> None:
     vectors = json.loads(VECTORS.read_text())
-    for case in vectors["softmax"]:
-        if "pdf" in case:  # else: no scores, which no decision has
-            p = softmax(np.array(case["scores"], dtype=np.float64), case["lam"], 0.0)
-            assert p == pytest.approx(case["pdf"], abs=case["atol"])
-    for case in vectors["epsilon_greedy"]:
-        if "pdf" in case:
-            scores = np.zeros(case["n"])
-            scores[min(case["top"], case["n"] - 1)] = 1.0
-            assert greedy(scores, case["epsilon"]) == pytest.approx(case["pdf"], abs=case["atol"])
+    by_scores, by_top = (  # the others have no scores, which no decision has
+        [case for case in vectors[name] if "pdf" in case] for name in ("softmax", "epsilon_greedy")
+    )
+    assert by_scores
+    assert by_top
+    for case in by_scores:
+        p = softmax(np.array(case["scores"], dtype=np.float64), case["lam"], 0.0)
+        assert p == pytest.approx(case["pdf"], abs=case["atol"])
+    for case in by_top:
+        scores = np.zeros(case["n"])
+        scores[min(case["top"], case["n"] - 1)] = 1.0
+        assert greedy(scores, case["epsilon"]) == pytest.approx(case["pdf"], abs=case["atol"])

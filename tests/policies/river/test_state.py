@@ -95,7 +95,7 @@ def test_weights_of_any_name_and_order_round_trip(weights: dict[Any, float]) -> 
     model.weights.update(weights)
     assert restore_model(json.loads(json.dumps(model_state(model), allow_nan=False))).weights == weights
     ordered = linear_model.LinearRegression()
-    ordered._weights.update(weights)
+    ordered._weights.update(weights)  # River's: what `weights` gives is a copy
     again = restore_model(json.loads(json.dumps(model_state(ordered), allow_nan=False)))
     assert list(map(repr, again.weights.items())) == list(map(repr, ordered.weights.items()))
 

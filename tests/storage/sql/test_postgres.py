@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
 from croupier_storage import (
     CorruptStore,
@@ -22,6 +23,7 @@ from croupier_storage import (
 from croupier_storage.checks import StorageSuite
 from croupier_storage.checks.samples import decision, reward
 from croupier_storage.sql.postgres_errors import explain
+from support.beneath import database, writing
 
 
 class TestServer(StorageSuite):
@@ -138,13 +140,13 @@ def test_a_read_only_store_reads_and_refuses_to_write(postgres_url: str) -> None
         for write in (reader.acquire, lambda: reader.append([decision(1)], {}), lambda: reader.delete_snapshot(4)):
             with pytest.raises(StoreUnavailable, match="read-only"):
                 write()
-        with reader._engine.begin() as connection, pytest.raises(Exception, match="read-only"):  # type: ignore[attr-defined]  # the server's own refusal, beneath ours
+        with database(reader).begin() as connection, pytest.raises(DBAPIError, match="read-only"):  # the server's own
             connection.exec_driver_sql("UPDATE head SET position = 1")
 
 
 def test_durability_is_the_sessions(postgres_url: str) -> None:
     for durability, expected in (("group", "off"), ("commit", "on")):
-        with open_storage(postgres_url, durability=durability) as storage, storage._writing() as connection:  # type: ignore[arg-type,attr-defined]  # no contract shows it
+        with open_storage(postgres_url, durability=durability) as storage, writing(storage) as connection:  # type: ignore[arg-type] # of two literals
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == expected
 
 

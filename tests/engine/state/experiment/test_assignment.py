@@ -57,6 +57,7 @@ def test_forty_changes_of_weights_move_only_as_many_units_as_they_must() -> None
         moved = before != after
         change = {n: other.shares.get(n, 0.0) - split.shares.get(n, 0.0) for n in {*split.shares, *other.shares}}
         least = sum(abs(value) for value in change.values()) / 2
+        assert moved.any()
         assert all(change[name] < 0 for name in set(before[moved]))  # only from those that shrink
         assert all(change[name] > 0 for name in set(after[moved]))  # only to those that grow
         assert binomtest(int(moved.sum()), len(UNITS), least).pvalue > 1e-5

@@ -22,11 +22,10 @@ from croupier import (
     verify,
 )
 from croupier.log.ids import counted
-from croupier.log.reader import Log
 from croupier.replay import present
-from croupier.runtime import experiment_ops
 from croupier_policies import Policy
 from croupier_storage import hash_state, open_storage
+from support import inside
 
 ACTIONS = ["a", "b", "c"]
 
@@ -94,14 +93,13 @@ def test_rewards_of_the_hold_out_reach_no_learner(tmp_path: Path) -> None:
         with opened(f"sqlite:///{tmp_path / name}", learner=RiverLearner()) as engine:
             live(engine, range(40))
             engine.experiments.start(trial(holdout=0.4, learn_from="all", shadows={"soft": SoftmaxPolicy(epsilon=0.2)}))
-            running = engine._loop.fold.running
-            assert running is not None
+            assigned = inside.running(engine).assign
             held = 0
             for k in range(40, 240):
                 rng = random.Random(k)
                 unit = f"u{k % 40}"
                 decision = engine.choose({"x": rng.gauss(0, 1)}, ACTIONS, unit=unit, id=f"d{k}")
-                out = running.assign(7, unit).variant == "hold-out"
+                out = assigned(7, unit).variant == "hold-out"
                 held += out
                 value: float | None = float(rng.random() < 0.5)
                 value = turned(value or 0.0) if out else value
@@ -141,21 +139,17 @@ def test_variants_learn_from_their_own_traffic_or_from_all(url: str, learns: Any
     with opened(url) as engine:
         engine.experiments.start(trial(learn_from=learns, holdout=0.1))
         live(engine, range(200))
-        engine.flush()
-        running = engine._loop.fold.running
-        assert running is not None
         by_hand: dict[str, Policy] = {"old": SoftmaxPolicy(), "new": InverseGapPolicy()}
         met = dict.fromkeys(["old", "new", "hold-out"], 0)
-        events = Log(engine._loop.storage).events(0, engine.position)
-        made = {fact.position: decided for fact, decided in events if decided is not None}
-        for fact in engine._loop.storage.facts(kinds=["reward"]):
+        made = {fact.position: decided for fact, decided in inside.events(engine) if decided is not None}
+        for fact in inside.storage(engine).facts(kinds=["reward"]):
             context, actions, drawn, propensity, role = made[fact.decision or 0]
             assert role is not None
             met[role.variant] += 1
             for name, policy in by_hand.items():
                 if role.variant != "hold-out" and (learns == "all" or name == role.variant):
                     policy.learn(context, actions, drawn, fact.reward or 0.0, propensity)
-        states = [hash_state(policy.state()) for policy in (engine.policy, running.policies["new"])]
+        states = [hash_state(policy.state()) for policy in (engine.policy, inside.running(engine).policies["new"])]
         assert states == [hash_state(policy.state()) for policy in by_hand.values()]
         assert min(met.values()) > 5
 
@@ -165,20 +159,21 @@ def test_promotion_and_the_way_back(url: str) -> None:
         live(engine, range(40))
         engine.experiments.start(trial())
         live(engine, range(40, 120))
-        running = engine._loop.fold.running
-        assert running is not None
-        before, candidate = engine.policy.state(), running.policies["new"].state()
-        experiment_ops.promote(engine._loop, "new", {})
+        before, candidate = (
+            hash_state(each.state()) for each in (engine.policy, inside.running(engine).policies["new"])
+        )
+        assert before != candidate
+        inside.promote(engine, "new")
         assert engine.policy.name == "inverse-gap"
         assert engine.experiments.shares == {}
-        assert str(engine.policy.state()) == str(candidate)
+        assert hash_state(engine.policy.state()) == candidate
         live(engine, range(120, 160))
         state = engine.state_hash()
     with opened(url) as engine:  # without a policy: the log's
         assert engine.state_hash() == state
         assert [info.pinned for info in engine.snapshots.list()].count(True) == 1
         engine.experiments.roll_back()
-        assert str(engine.policy.state()) == str(before)
+        assert hash_state(engine.policy.state()) == before
         live(engine, range(160, 180))
     assert verify(url).sound
     with present(url) as engine:

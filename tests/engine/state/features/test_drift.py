@@ -18,6 +18,7 @@ from croupier.state.features.detector import MEMORY, Detector
 from croupier.state.features.drift import EACH
 from croupier_policies import Actions, SoftmaxPolicy
 from croupier_storage import Fact, Kind, decode_state, encode_state, hash_state, open_storage
+from support import inside
 
 QUICK = {"name": "page-hinkley", "delta": 0.05, "threshold": 2.0, "min_instances": 8}
 
@@ -75,9 +76,8 @@ def test_a_drift_of_a_unit_fades_its_features_and_one_of_an_action_the_policy(ur
         assert isinstance(scores, SoftmaxPolicy)
         context = {"x": 1.0, **engine.unit_features("u", at=0.0)}
         before = scores.estimates(context, Actions(("a", "b")))
-        loop = engine._loop
         for of in ({"unit": "u"}, {"action": "a"}):
-            loop.append(Kind.DRIFT, 0.0, body=b'{"keep":0.25}', **of)
+            inside.append(engine, Kind.DRIFT, 0.0, body=b'{"keep":0.25}', **of)
         seen = {unit: engine.unit_features(unit, at=0.0)["c.rate.1e+11.view"] for unit in "uv"}
         after = scores.estimates(context, Actions(("a", "b")))
         assert seen == {"u": pytest.approx(0.25), "v": pytest.approx(1.0)}
@@ -103,8 +103,8 @@ def test_a_drift_that_is_not_told_or_not_true_is_found(url: str, tmp_path: Path)
             stray = facts[-1]._replace(position=len(facts) + 1, unit="v") if change == "add" else None
             last = old.at([first + 1])[first + 1]._replace(position=len(facts) + 1, as_of=first - 1)
             new.append([*facts, stray or last], sets)
-        odd = "no fact tells it" if change == "drop" else "do not find"
-        assert odd in (verify(other).difference or "")
+        mismatch = "no fact reports it" if change == "drop" else "do not find"
+        assert mismatch in (verify(other).difference or "")
 
 
 def test_what_a_crash_left_untold_is_told_when_the_store_is_opened(url: str, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from math import log1p
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from croupier.state.features import observation
 from croupier_storage import Fact, Kind, StoreUnavailable, open_storage
 from croupier_storage.sql.rows import fact_digest
 from croupier_storage.sql.storage import SQLStorage
+from support.waiting import until
 
 
 def features(**more: Any) -> Features:
@@ -253,9 +253,7 @@ def test_an_outage_is_served_with_features(url: str, monkeypatch: pytest.MonkeyP
             engine.observe("u", "view", "b", at=2.0)
         assert not engine.choose(None, ["a", "b"], unit="u", at=3.0).logged
         failing[0] = False
-        deadline = time.monotonic() + 30
-        while not engine.choose(None, ["a", "b"], unit="u", at=3.0).logged and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: engine.choose(None, ["a", "b"], unit="u", at=3.0).logged)
         assert engine.unit_features("u", at=3.0)["c.events"] == log1p(1)
     assert verify(url).sound
 

@@ -1,0 +1,85 @@
+"""Forged rows with right checksums: what `verify` finds by recomputing each thing that a decision logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from croupier import Engine, Experiment, SoftmaxPolicy, UniformPolicy, verify
+from croupier.log.configuration import canonical_json
+from croupier.log.ids import counted
+from croupier_storage import Fact
+from support.forging import body_of, facts, forge
+
+ACTIONS = ["a", "b", "c"]
+
+
+def opened(url: str) -> Engine:
+    """Under a policy that gives every action the same and learns nothing: neither propensities nor states differ."""
+    return Engine.open(url, policy=UniformPolicy(), learner=None, seed=7, ids=counted(), clock=lambda: 0.0)
+
+
+def live(engine: Engine, rounds: int = 40) -> None:
+    for k in range(rounds):
+        decision = engine.choose({"x": float(k % 5)}, ACTIONS, unit=f"u{k % 10}")
+        engine.reward(decision.id, float(decision.action == "b"))
+
+
+def tried(url: str) -> Fact:
+    """A log with an experiment between two policies that never differ; one of its decisions."""
+    with opened(url) as engine:
+        shadows = {"soft": SoftmaxPolicy(epsilon=0.2)}
+        engine.experiments.start(
+            Experiment("twins", {"old": None, "new": UniformPolicy()}, window=10.0, shadows=shadows)
+        )
+        live(engine)
+    assert verify(url).sound
+    return facts(url, "decision")[25]
+
+
+def test_an_action_that_the_draw_does_not_give_is_found(url: str) -> None:
+    with opened(url) as engine:
+        live(engine)
+    assert verify(url).sound
+    fact = facts(url, "decision")[25]
+    other = next(action for action in ACTIONS if action != fact.action)
+    forge(url, fact, action=other)
+    found = verify(url).difference or ""
+    assert f"position {fact.position}: decision {fact.id} shows {other!r}, and the draw gives {fact.action!r}" in found
+
+
+SHADOWS: dict[str, Callable[[float, str], dict[str, Any]]] = {
+    "its draw": lambda p, action: {"soft": [p, next(other for other in ACTIONS if other != action)]},
+    "its probability": lambda p, action: {"soft": [p * (1 + 1e-12), action]},
+    "its name": lambda p, action: {"hard": [p, action]},
+    "its answer": lambda p, action: {},
+}
+
+
+@pytest.mark.parametrize("what", SHADOWS)
+def test_an_answer_that_the_shadow_does_not_give_is_found(url: str, what: str) -> None:
+    fact = tried(url)
+    body = body_of(fact)
+    forge(url, fact, body=canonical_json(body | {"shadows": SHADOWS[what](*body["shadows"]["soft"])}))
+    found = verify(url).difference or ""
+    assert f"position {fact.position}: " in found
+    assert "shadow" in found
+
+
+@pytest.mark.parametrize("what", ["variant", "assigned"])
+def test_a_variant_that_the_split_does_not_give_is_found(url: str, what: str) -> None:
+    fact = tried(url)
+    body = body_of(fact)
+    forged = {"variant": "new" if body["variant"] == "old" else "old", "assigned": body["assigned"] / 2}
+    forge(url, fact, body=canonical_json(body | {what: forged[what]}))
+    found = verify(url).difference or ""
+    assert f"position {fact.position}: decision {fact.id} was made as" in found
+    assert "the split gives" in found
+
+
+def test_a_decision_that_hides_its_experiment_is_found(url: str) -> None:
+    fact = tried(url)
+    forge(url, fact, body=None)
+    assert f"position {fact.position}: decision {fact.id} was made as None" in (verify(url).difference or "")
