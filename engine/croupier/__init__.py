@@ -25,6 +25,7 @@ from croupier.errors import (
     StoreInUse,
     StoreUnavailable,
     UnknownDecision,
+    WrongProcess,
 )
 from croupier.evaluation import Comparison, Evaluation, compare, evaluate
 from croupier.log.catalogue import Catalogue
@@ -106,6 +107,7 @@ __all__ = [
     "UnknownDecision",
     "VWPolicy",
     "Verification",
+    "WrongProcess",
     "compare",
     "evaluate",
     "study",

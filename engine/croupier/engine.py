@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from enum import Enum
-from typing import Any, Literal, Self
+from typing import Any, Literal, NoReturn, Self
 
 from croupier.engine_experiments import Experiments
 from croupier.engine_snapshots import Snapshots
@@ -49,6 +49,8 @@ from croupier.state.fold import Progress
 from croupier.state.verify import Verification, verify
 from croupier_policies import Learner, Policy, RiverLearner, SoftmaxPolicy
 from croupier_storage import Kind, Storage, open_storage, reward_fact
+
+PATIENCE = 0.25  # seconds that a call waits for the store with on_store_failure="serve"
 
 
 class _Default(Enum):
@@ -94,6 +96,7 @@ class Engine:
         snapshots_kept: int = 3,
         rebase_after: int | None = None,
         queue: int = 4_096,
+        lock_timeout: float = 5.0,
         migrate: bool = False,
         policies: Collection[Policy] = (),
         ids: IdSource | None = None,
@@ -124,6 +127,9 @@ class Engine:
             snapshots_kept: How many snapshots are kept, besides pinned ones.
             rebase_after: Rebase in the background after so many corrections.
             queue: Number of facts that may wait for the writer before calls block: the most that a crash can lose.
+            lock_timeout: Seconds to wait for another program's transaction, or for the server, before the store counts
+                as unavailable. With "serve" no call waits for it: a decision that is not committed within a quarter
+                of a second is marked as not logged.
             migrate: Upgrade a store of an older schema.
             policies: Policies of a running experiment's variants that are not Croupier's own.
             ids: The source of decision ids; time-ordered UUIDs by default.
@@ -145,9 +151,10 @@ class Engine:
         if on_store_failure not in ("raise", "serve"):
             raise InputError(f'on_store_failure is "raise" or "serve", not {on_store_failure!r}')
         durable = durability == "commit"
-        options = LoopOptions(durable, snapshot_every, snapshot_seconds, snapshots_kept, queue, clock)
+        patience = PATIENCE if on_store_failure == "serve" else None
+        options = LoopOptions(durable, snapshot_every, snapshot_seconds, snapshots_kept, queue, patience, clock)
         with storing():
-            storage = open_storage(url, durability=durability, migrate=migrate)
+            storage = open_storage(url, durability=durability, migrate=migrate, timeout=lock_timeout)
         components = _components(storage, policy, learner, reward_range)
         feature_state, others = FeatureState(features, drift), tuple(policies)
         if drift is not None and components.learner is None:
@@ -159,7 +166,7 @@ class Engine:
             components, seed, reward_range, rewards, replay, progress or _no_progress, feature_state, others
         )
         loop = open_loop(storage, settings, options)
-        outage = Outage(settings) if on_store_failure == "serve" else None
+        outage = Outage() if on_store_failure == "serve" else None
         return cls(loop, outage, ids or time_ordered(clock), rebase_after)
 
     def choose(
@@ -191,7 +198,7 @@ class Engine:
             PolicyFailed: The policy returned no probability vector; nothing was logged.
             StoreError: The store has failed.
         """
-        request = self._request(context, actions, unit, id, exclude, deferred, at)
+        request, drawn = self._request(context, actions, unit, id, exclude, deferred, at), None
         try:
             loop = self._ready()
             with loop.lock:
@@ -203,7 +210,9 @@ class Engine:
         except StoreError as error:
             if self._outage is None:
                 raise
-            return self._outage.serve(self._loop, request, error)
+            if drawn is None:
+                return self._outage.serve(self._loop, request, error)
+            return self._outage.answer_waiting(drawn, request)
         return Decision(drawn.fact, request.candidates.actions.ids, drawn.vector)
 
     def recommend(
@@ -277,7 +286,7 @@ class Engine:
         """
         reward = reward_value(value, *self._loop.configuration.reward_range)
         key, when = text(key, "key"), timestamp(at, self._clock)
-        if self._outage is not None and self._outage.served(decision_id):
+        if self._outage is not None and self._outage.unlogged(self._loop, decision_id):
             return Outcome(Status.UNLOGGED, decision_id, 0)
         loop = self._ready()
         with loop.lock:
@@ -290,7 +299,6 @@ class Engine:
             if status is Status.DUPLICATE:
                 return Outcome(status, decision_id, state.answered)
             fact = loop.append_fact(reward_fact(loop.position + 1, when, position, reward, key))
-            loop.index.keep_key(fact)
         loop.after_append(fact.position)
         return Outcome(status, decision_id, fact.position)
 
@@ -403,7 +411,6 @@ class Engine:
             if key is not None and (earlier := loop.index.keyed(key, (Kind.OBSERVATION, None, None, unit, body))):
                 return earlier.position
             fact = loop.append(Kind.OBSERVATION, when, unit=unit, key=key, body=body)
-            loop.index.keep_key(fact)
         loop.after_append(fact.position)
         return fact.position
 
@@ -422,6 +429,7 @@ class Engine:
         """
         when, loop = timestamp(at, self._clock), self._ready()
         with loop.lock:
+            loop.check_state()
             return loop.fold.feature_state.required.unit(unit, when)
 
     def item_features(self, items: Collection[str], *, at: float | None = None) -> dict[str, dict[str, float | str]]:
@@ -432,12 +440,15 @@ class Engine:
         """
         when, loop = timestamp(at, self._clock), self._ready()
         with loop.lock:
+            loop.check_state()
             features = loop.fold.feature_state.required
             return {item: features.item(item, when) for item in items}
 
     def flush(self) -> None:
         """Wait until every fact so far is on disk."""
-        self._loop.check()
+        self._loop.check_process()
+        with self._loop.lock:
+            self._loop.check()
         self._loop.flush()
 
     def verify(self, *, policies: Collection[Policy] = (), progress: Progress | None = None) -> Verification:
@@ -454,6 +465,7 @@ class Engine:
 
     def close(self) -> None:
         """Write what is queued, keep a snapshot, and release the store. May be called twice."""
+        self._loop.check_process()
         if self._ticker is not None:
             self._ticker.close()
         self._background.close()
@@ -462,8 +474,15 @@ class Engine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or not self._loop.forked:  # a forked child that ends inside the block must end as it wanted
+            self.close()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise InputError(
+            "an engine cannot be copied or pickled: a store has one writer, and a copy would be a second. Share the "
+            "engine between threads, or open a store in each process"
+        )
 
     @property
     def position(self) -> int:
@@ -487,17 +506,23 @@ class Engine:
 
     def state_hash(self) -> str:
         """The hash of the present state: equal for equal logs, bit for bit."""
+        self._loop.check_process()
         with self._loop.lock:
+            self._loop.check_state()
             return self._loop.fold.hash()
 
     def _ready(self) -> Loop:
         """The loop, resumed if an outage has ended, with room in its queue."""
+        loop = self._loop
+        loop.check_process()
         if self._outage is not None:
-            self._outage.resume(self._loop)
-        if not self._loop.gate.is_set():
-            self._loop.gate.wait()
-        self._loop.writer.make_room()
-        return self._loop
+            self._outage.resume(loop)
+        if loop.yielding:
+            loop.give_way()
+        if loop.unfinished is not None:
+            loop.forget(loop.unfinished)
+        loop.writer.make_room()
+        return loop
 
     def _request(
         self,

@@ -70,6 +70,7 @@ class Snapshots:
     def _storage(self) -> Storage:
         """The store, once every snapshot taken so far is in it."""
         loop = self._ready()
-        loop.check()
+        with loop.lock:
+            loop.check()
         loop.writer.drain()
         return loop.storage

@@ -72,6 +72,10 @@ class EngineClosed(CroupierError):
     """The engine was closed before the call."""
 
 
+class WrongProcess(CroupierError):
+    """The engine was opened by another process, of which this one is a fork."""
+
+
 class EvidenceError(CroupierError, ValueError):
     """The log does not contain the evidence that was asked for."""
 

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     EXPERIMENT = "experiment"  # start, change of weights, stop, conclusion
     PROMOTION = "promotion"  # also a rollback
     DRIFT = "drift"
+    OUTAGE = "outage"  # the store was unavailable: how many decisions were served unlogged, how many facts were lost
     OBSERVATION = "observation"  # behaviour that answers no decision
 
 

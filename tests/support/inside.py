@@ -49,3 +49,8 @@ def stop_ticking(engine: Engine) -> None:
     """Close no more windows by the clock of the wall; only calls close them."""
     if engine._ticker is not None:
         engine._ticker.close()
+
+
+def available(engine: Engine) -> bool:
+    """Whether the writer can write."""
+    return engine._loop.writer.suspended is None and engine._loop.writer.failure is None

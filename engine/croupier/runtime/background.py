@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 
 from croupier.errors import CroupierError
 
@@ -34,17 +35,22 @@ class Ticker:
 
     def __init__(self, every: float, call: Callable[[], object]) -> None:
         self._every, self._call = every, call
-        self._ended = threading.Event()
+        self._ended: SimpleQueue[None] = SimpleQueue()  # unlike an event's, its lock is never left half-way
         self._thread = threading.Thread(target=self._run, name="croupier-ticker", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._ended.wait(self._every):
-            _run_logged(self._call)
+        while True:
+            try:
+                self._ended.get(timeout=self._every)
+            except Empty:
+                _run_logged(self._call)
+            else:
+                return
 
     def close(self) -> None:
         """End the thread."""
-        self._ended.set()
+        self._ended.put(None)
         self._thread.join()
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import math
+import os
 import threading
+import time
+import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from croupier.errors import CroupierError, EngineClosed, PolicyFailed, as_ours, storing
+import orjson
+
+from croupier.errors import CroupierError, EngineClosed, PolicyFailed, WrongProcess, as_ours, storing
 from croupier.log.cache import FIFOCache
 from croupier.log.configuration import Configuration, canonical_json
 from croupier.log.encoding import EncodedActions, encode_row
@@ -22,29 +30,36 @@ from croupier.runtime.writer import PendingSnapshot, Writer
 from croupier.state.components import Components
 from croupier.state.decisions import DecisionRecord
 from croupier.state.features.state import FeatureState
-from croupier.state.fold import Fold, Progress
+from croupier.state.fold import Fold, Progress, fold_from_snapshot
 from croupier_policies import Policy, Vector
 from croupier_policies.exploration.sampling import checked, draw, uniform
 from croupier_storage import Fact, Kind, Storage, StorageError, decision_fact
 
+_log = logging.getLogger("croupier")
 CLOSE = 256  # facts that `fold_alongside` may leave to be folded while the engine waits
 
 
 class Loop:
     """One store's fold, writer, index and open windows. Methods that change them are called under `lock`.
 
-    `exchange_lock` is held by whoever computes another state beside the running loop and exchanges it: rebase, roll back,
+    `exchange_lock` is held by whoever computes another state beside the running loop and exchanges it: rebase, roll
     back, promotion, the start of an experiment. It is taken before `lock`.
+
+    A call may be interrupted anywhere (Ctrl-C, a timeout that raises, a lack of memory). So the state is in doubt from
+    before its first change until the last fact of the change is enqueued. In doubt, nothing is answered, appended or
+    kept as a snapshot: the next call first rebuilds the state from the log, in which a fact is wholly or not at all.
     """
 
     def __init__(self, storage: Storage, opened: Opened, options: LoopOptions) -> None:
         self.storage, self.options = storage, options
         self.lock = threading.RLock()
-        self.exchange_lock = threading.Lock()
-        self.gate = threading.Event()  # cleared for a moment by `exclusive`
-        self.gate.set()
-        self.closed = self._forgetting = False
+        self.exchange_lock = threading.RLock()
+        self.yielding = self.closed = self._forgetting = self._in_doubt = False
+        self.unfinished: str | None = None  # a unit whose erasure was interrupted
+        self.counters: Counter[str] = Counter()
+        self._process = os.getpid()
         self.resume(opened)
+        _LOOPS.add(self)
 
     def resume(self, opened: Opened) -> None:
         """Start from the restored state; also again, after the store had failed."""
@@ -55,24 +70,60 @@ class Loop:
         self.refresh_policy_records()
         self.windows = OpenWindows(self.configuration.rewards)
         self.windows.restore(self.storage, self.configuration.rewards)
-        self.failure: CroupierError | None = None
         self._stored_sets: FIFOCache[bytes, bool] = FIFOCache(4096)
         self.writer = Writer(
             self.storage,
             linger=not self.options.durable,
             capacity=self.options.queue,
             snapshots_kept=self.options.snapshots_kept,
+            patience=self.options.patience,
         )
         self.index = LogIndex(self.storage, self.writer)
         self._emit_drifts()  # those that a crash kept from the log
+        self._in_doubt = False
+
+    def restart(self) -> None:
+        """Rebuild the state from the log: after a call was interrupted in the middle, or the store has failed."""
+        if self.writer.failure is None:
+            self.writer.check()
+            self.writer.close()
+        self._in_doubt = True
+        fold = fold_from_snapshot(Log(self.storage), self.fold.pool, self.configuration)
+        snapshot_at = fold.position
+        fold.run()
+        self.resume(Opened(self.configuration, fold, snapshot_at, False))
+        self.unfinished = orjson.loads(self.storage.settings().get("forgetting", b"null"))
+        self.counters["state rebuilt from the log"] += 1
 
     def check(self) -> None:
         """Raise what keeps the loop from continuing, if anything does."""
+        self.check_process()
         if self.closed:
             raise EngineClosed("the engine is closed; open the store again")
-        if self.failure is not None:
-            raise self.failure
+        self.check_state()
         self.writer.check()
+
+    def check_state(self) -> None:
+        """Rebuild a state in doubt."""
+        self.check_process()
+        if self._in_doubt:
+            _log.warning("a call was interrupted while the state changed; the state is rebuilt from the log")
+            with storing():
+                self.restart()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is a forked child of the process that opened the store."""
+        return os.getpid() != self._process
+
+    def check_process(self) -> None:
+        """Raise WrongProcess in a forked child, which shares the parent's store but not its threads."""
+        if self.forked:
+            raise WrongProcess(
+                f"this engine was opened by process {self._process}, and this is process {os.getpid()}, a fork of it: "
+                "what it logged here would be lost or overwrite the parent's facts. Open an engine after forking, one "
+                "in each process"
+            )
 
     def refresh_policy_records(self) -> None:
         """Look up the record of every policy that may decide now, by variant; missing ones are written."""
@@ -147,10 +198,12 @@ class Loop:
         decision = DecodedDecision(
             request.row, request.candidates.actions, draw.drawn, fact.propensity or 0.0, draw.role
         )
+        self._in_doubt = True
         self._enqueue(fact, request.candidates)
         self.fold.decide(fact, decision)
         self.index.put(request.id, fact.position)
         self.windows.add(fact)
+        self._in_doubt = False
         return draw
 
     # -- what follows a decision
@@ -176,26 +229,39 @@ class Loop:
         return self.append_fact(Fact(self.position + 1, kind.value, at, decision=decision, **fields))
 
     def append_fact(self, fact: Fact) -> Fact:
-        """Fold and enqueue the fact at the next position."""
+        """Fold and enqueue the fact at the next position, and the drifts that it reveals."""
+        self._in_doubt = True
+        self._append(fact)
+        self._in_doubt = False
+        return fact
+
+    def _append(self, fact: Fact) -> None:
         try:
             self.fold.apply(fact)
         except Exception as error:  # a user's model may raise anything, and may have learned half of it before
-            self.failure = PolicyFailed(
+            self.counters["facts refused by the policy or learner"] += 1
+            raise PolicyFailed(
                 f"the {fact.kind} of the decision at position {fact.decision} could not be learned ({error!r}) and was "
-                "not logged. What was learned of it in part is in no log: close the engine and open it again to go on "
-                "from the log's state"
-            )
-            raise self.failure from error
+                "not logged. The state, which may have learned half of it, is rebuilt from the log at the next call. "
+                "If it happens again, open the store with another policy or learner (replay=True), or leave out the "
+                "input that it cannot learn"
+            ) from error
         self._enqueue(fact)
+        if fact.key is not None:
+            self.index.keep_key(fact)
+        if fact.kind in _CHANGES_POLICIES:
+            self.refresh_policy_records()
         self._emit_drifts()
-        return fact
 
     def _emit_drifts(self) -> None:
         """Append what the detectors have found."""
         drift = self.fold.feature_state.drift
-        while drift is not None and drift.pending:
+        if drift is not None and drift.pending:
             found = drift.pending[0]
-            self.append(Kind.DRIFT, found.at, unit=found.unit, action=found.action, body=drift.payload(found))
+            body = drift.payload(found)
+            self._append(
+                Fact(self.position + 1, Kind.DRIFT.value, found.at, unit=found.unit, action=found.action, body=body)
+            )
 
     def _enqueue(self, fact: Fact, candidates: EncodedActions | None = None) -> None:
         new_set = None
@@ -207,14 +273,18 @@ class Loop:
 
     def expire(self, at: float) -> int:
         """Close the windows that are due; returns how many."""
+        if not self.windows.any_due(at):
+            return 0
         rule, closed = self.configuration.rewards, 0
+        self._in_doubt = True
         for position in self.windows.due(at):
             with storing():
                 state = self._record(position).reward_state
             if not state.closed and not (rule.aggregate == "first" and state.answered):
                 default = rule.default if not state.rewards and state.learnable else None
-                self.append(Kind.DEFAULT, at, position, reward=default)
+                self._append(Fact(self.position + 1, Kind.DEFAULT.value, at, decision=position, reward=default))
                 closed += 1
+        self._in_doubt = False
         return closed
 
     # -- the disk
@@ -227,7 +297,8 @@ class Loop:
             due = position > self._snapshot_at and options.clock() - self._snapshot_time >= options.snapshot_seconds
         if due and self.fold.storable and not self._forgetting:
             with self.lock:
-                self.snapshot()
+                if not self._in_doubt:
+                    self.snapshot()
         if options.durable:
             self.writer.wait(position)
 
@@ -283,15 +354,22 @@ class Loop:
             last = left
         return new
 
+    def give_way(self) -> None:
+        """Let `exclusive` have the lock first."""
+        deadline = time.monotonic() + 1.0  # it is a courtesy: whoever holds it may have been interrupted
+        while self.yielding and time.monotonic() < deadline:
+            time.sleep(0.0005)
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold `lock` before anyone who comes later: locks are not fair, and a busy engine would hardly give way."""
-        self.gate.clear()
+        self.yielding = True
         try:
             with self.lock:
+                self.check()
                 yield
         finally:
-            self.gate.set()
+            self.yielding = False
 
     def roll_back(self, position: int) -> int:
         """Continue from the state at an earlier position."""
@@ -304,41 +382,63 @@ class Loop:
     def exchange(self, kind: Kind, payload: Mapping[str, Any], take_over: Callable[[], None]) -> int:
         """Bring in a state computed beforehand, with the fact by which a fold brings in the same."""
         fact = Fact(self.position + 1, kind.value, self.options.clock(), body=canonical_json(payload))
+        self._in_doubt = True
         take_over()
         self.fold.position = fact.position
         self._enqueue(fact)
         self.refresh_policy_records()
+        self._in_doubt = False
         return fact.position
 
     def forget(self, unit: str) -> int:
         """Erase a unit from the log and from the state; returns how many facts became tombstones."""
-        with storing(), self.lock:
-            self._forgetting = True  # until the rebase, the state still contains the unit: no snapshot of it
-            self.flush()
-            self.writer.drain()  # a snapshot that contains the unit must not be written after its erasure
-            self.storage.save_settings({"forgetting": canonical_json(unit)})
-            erased = self.storage.erase(unit, self.options.clock())
-            self.index.forget()
-            self.fold.forget()
-            self._stored_sets.clear()
-        self.rebase(Kind.REBASE, payload={"erased": [min(erased, default=0), len(erased)]})
-        with storing(), self.lock:
-            self.flush()
-            self.writer.drain()  # a snapshot that contains the unit must not be written after its erasure
-            self.storage.save_settings({"forgetting": b"null"})
-            self._forgetting = False
+        try:
+            with storing(), self.lock:
+                self.check()
+                self._forgetting = True  # until the rebase, the state still contains the unit: no snapshot of it
+                self.writer.drain()  # a snapshot that contains the unit must not be written after its erasure
+                self.storage.save_settings({"forgetting": canonical_json(unit)})
+                erased = self.storage.erase(unit, self.options.clock())
+                self.index.forget()
+                self.fold.forget()
+                self._stored_sets.clear()
+            self.rebase(Kind.REBASE, payload={"erased": [min(erased, default=0), len(erased)]})
+            with storing(), self.lock:
+                self.writer.drain()
+                self.storage.save_settings({"forgetting": b"null"})
+                self._forgetting, self.unfinished = False, None
+        except BaseException:
+            self._in_doubt = True  # the next call rebuilds the state, and the erasure is completed
+            raise
         return len(erased)
 
     def close(self) -> None:
-        """Write what is enqueued, keep a snapshot, and release the store."""
+        """Write what is enqueued, keep a snapshot, and release the store. Again after an interruption."""
+        self.check_process()
         with self.lock:
-            if self.closed:
-                return
             self.closed = True
-            fit = self.failure is None and not self._forgetting and self.fold.storable
-            if fit and self.position > self._snapshot_at:
+            healthy = self.writer.failure is None and self.writer.suspended is None
+            whole = not self._in_doubt and not self._forgetting and self.fold.storable
+            if healthy and whole and self.position > self._snapshot_at:
                 self.snapshot()
         try:
             self.writer.close()
         finally:
             self.storage.close()
+        _LOOPS.discard(self)
+
+
+#: Kinds of facts after which other policies may decide.
+_CHANGES_POLICIES = frozenset({Kind.EXPERIMENT.value, Kind.PROMOTION.value})
+_LOOPS: weakref.WeakSet[Loop] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    """Write the tail of every log whose engine was not closed before the interpreter ends."""
+    for loop in list(_LOOPS):
+        if not loop.forked:
+            try:
+                loop.close()
+            except CroupierError:
+                _log.exception("an engine that was left open could not be closed at exit")

@@ -19,6 +19,7 @@ class LoopOptions(NamedTuple):
     snapshot_seconds: float | None
     snapshots_kept: int
     queue: int
+    patience: float | None
     clock: Callable[[], float]
 
 

@@ -27,6 +27,10 @@ class OpenWindows:
         if self._window is not None:
             heapq.heappush(self._open, (fact.at + self._window, fact.position))
 
+    def any_due(self, at: float) -> bool:
+        """Whether a window has closed by then."""
+        return bool(self._open) and self._open[0][0] <= at
+
     def due(self, at: float) -> list[int]:
         """Remove and return the decisions whose window has closed by then, in the order of closing."""
         closed = []

@@ -77,8 +77,8 @@ class Rule:
 
         Promoted: effect.low > least, and every guardrail is kept. Withdrawn: effect.high < least, a guardrail is
         broken, the split is wrong, or the experiment budget is exhausted without a decision. Grows: effect.low >
-        −tolerance and no guardrail is broken. With sequences at level 1 − α, a candidate whose effect is at most `least` is
-        ever promoted with probability at most α, and one with effect above `least` withdrawn for its effect likewise.
+        −tolerance and no guardrail is broken. With sequences at level 1 − α, a candidate whose effect is at most
+        `least` is ever promoted with probability at most α; one with a larger effect is withdrawn for it with the same.
 
         Args:
             evidence: At this look.
