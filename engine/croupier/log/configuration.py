@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from croupier.errors import ConfigurationDiffers, InputError
+from croupier.errors import ConfigurationDiffers, EvidenceError, InputError
 from croupier.log.rewards import Rewards
 from croupier_policies import Configured
 
@@ -62,7 +62,9 @@ class Configuration:
 
     @classmethod
     def stored(cls, settings: Mapping[str, bytes]) -> Configuration:
-        """As a store keeps them."""
+        """As a store keeps them. Raises EvidenceError where it holds none: then no log has begun in it."""
+        if "seed" not in settings:
+            raise EvidenceError("the store holds no log yet; open it with an engine first")
         low, high = orjson.loads(settings["reward_range"])
         rewards = Rewards(**orjson.loads(settings["rewards"]))
         seed, behaviour = int(orjson.loads(settings["seed"])), settings.get("behaviour", b"{}")
