@@ -23,7 +23,7 @@ from croupier import (
 )
 from croupier.log.ids import counted
 from croupier.log.reader import Log
-from croupier.replay import present
+from croupier.replay import open_current
 from croupier.runtime import experiment_ops
 from croupier_policies import Policy
 from croupier_storage import hash_state, open_storage
@@ -181,7 +181,7 @@ def test_promotion_and_the_way_back(url: str) -> None:
         assert str(engine.policy.state()) == str(before)
         live(engine, range(160, 180))
     assert verify(url).sound
-    with present(url) as engine:
+    with open_current(url) as engine:
         assert engine.policy.name == "softmax"
 
 
