@@ -35,7 +35,7 @@ ON_STORE, ON_FILE, ON_TABLE = "to a store", "to a log in a file", "to a .csv or 
 WITH_TARGETS, WITHOUT_TARGETS = "with --target", "without --target"
 _COLUMNS = Needs(ON_TABLE, "a store and a .dsjson file have fields of fixed names")
 _RECORDED = Needs(ON_TABLE, "a store and a .dsjson file record the context and the candidates of every decision")
-OF_EVALUATE: Applicability = {
+EVALUATE_OPTIONS: Applicability = {
     "column": (_COLUMNS,),
     "candidates": (_RECORDED,),
     "feature": (_RECORDED,),
@@ -49,9 +49,9 @@ _EXPERIMENT = (
     Needs(ON_STORE, "a log in a file records no experiment"),
     Needs(WITHOUT_TARGETS, "with targets, policies are compared and the log's experiment is not analysed"),
 )
-OF_COMPARE: Applicability = {
-    **OF_EVALUATE,
-    "in_sample": (*OF_EVALUATE["in_sample"], _TARGETS),
+COMPARE_OPTIONS: Applicability = {
+    **EVALUATE_OPTIONS,
+    "in_sample": (*EVALUATE_OPTIONS["in_sample"], _TARGETS),
     "estimator": (_TARGETS,),
     "fail_on": (_TARGETS,),
     "experiment": _EXPERIMENT,
@@ -129,7 +129,7 @@ def evaluate_command(
     as_json: AsJson = False,
 ) -> None:
     """Estimate from a log what other policies would have earned."""
-    refuse_inapplicable(context, OF_EVALUATE, _source(store))
+    refuse_inapplicable(context, EVALUATE_OPTIONS, _source(store))
     with _reading(store) as progress:
         if is_file(store, FILES):
             result = evaluate_dataset(
@@ -192,7 +192,7 @@ def compare_command(
     """Compare target policies on the same rows of a log; without targets, the variants of the log's experiment."""
     file = is_file(store, FILES)
     asked = WITH_TARGETS if file or target else WITHOUT_TARGETS
-    refuse_inapplicable(context, OF_COMPARE, {asked, *_source(store)})
+    refuse_inapplicable(context, COMPARE_OPTIONS, {asked, *_source(store)})
     result: Comparison | Study
     with _reading(store) as progress:
         if file:

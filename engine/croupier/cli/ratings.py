@@ -22,7 +22,7 @@ FILES = (".csv", ".tsv", ".txt", ".inter")
 
 # Conditions under which options have an effect.
 ON_STORE, ON_FILE, WITH_KIND, WITH_RANKING = "to a store", "to a file of ratings", "with --kind", "with --ranking"
-OF_CROSSVAL: Applicability = {
+CROSSVAL_OPTIONS: Applicability = {
     "column": (Needs(ON_FILE, "a store has fields of fixed names"),),
     "reward_range": (Needs(ON_FILE, "for a store, the range is that of the ratings found"),),
     "kind": (Needs(ON_STORE, "a file holds ratings, and no other kinds of observation"),),
@@ -70,7 +70,7 @@ def crossval_command(
     """Cross-validate rating models, by folds and progressively in order of time."""
     file = is_file(source, FILES)
     present = {ON_FILE if file else ON_STORE, *([WITH_KIND] if kind is not None else []), *([WITH_RANKING] * ranking)}
-    refuse_inapplicable(context, OF_CROSSVAL, present)
+    refuse_inapplicable(context, CROSSVAL_OPTIONS, present)
     kinds = chosen(model or [])
     ratings = _from_file(source, column or [], reward_range) if file else _from_store(source, kind, attribute)
     with bar("folds") as progress:

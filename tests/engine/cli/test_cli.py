@@ -77,7 +77,7 @@ def test_an_unsound_log_is_a_failed_check(store: Path) -> None:
     assert "CheckFailed: the log is unsound" in traced
 
 
-def test_replay_goes_on_with_another_policy(store: Path) -> None:
+def test_replay_switches_to_another_policy(store: Path) -> None:
     assert "60 rewards learned; the log continues at position 121 with inverse-gap" in run(
         "replay", store, "--policy", "inverse-gap"
     )

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from croupier import Engine
 from croupier.cli import maintenance
 from croupier.cli.app import app
-from croupier.cli.evaluation import OF_COMPARE, OF_EVALUATE
-from croupier.cli.ratings import OF_CROSSVAL
+from croupier.cli.evaluation import COMPARE_OPTIONS, EVALUATE_OPTIONS
+from croupier.cli.ratings import CROSSVAL_OPTIONS
 from croupier_storage import open_storage
 
 # Each command's arguments after the store.
@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 STUDY = "compare (study)"  # the same command without targets
 COMMANDS = {**ARGUMENTS, STUDY: ()}
+SNAPSHOTS = tuple(command for command in ARGUMENTS if command.startswith("snapshots "))
 WRONG_USE, UNREADABLE = 2, 3
 
 
@@ -80,6 +81,13 @@ def cut_short(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:5000])
 
 
+def damaged_settings(file: Path) -> None:
+    fill(file)
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE settings SET value = x'7b2278' WHERE name = 'policy'")
+    connection.close()
+
+
 def text_file(file: Path) -> None:
     file.write_text("Dear diary,\n" * 1000)
 
@@ -101,6 +109,10 @@ STORES: dict[Callable[[Path], None], tuple[int, dict[str, int | None]]] = {
     no_log: (WRONG_USE, {"ingest": None, "snapshots list": None, "snapshots import": UNREADABLE}),  # beyond the log
     damaged_pages: (UNREADABLE, {}),
     cut_short: (UNREADABLE, {}),
+    damaged_settings: (
+        UNREADABLE,
+        {"crossval": None, STUDY: WRONG_USE, **dict.fromkeys(SNAPSHOTS)},
+    ),  # which need none; no experiment
     text_file: (UNREADABLE, {}),
     a_directory: (UNREADABLE, {}),
     other_database: (UNREADABLE, {}),
@@ -251,7 +263,7 @@ def test_an_option_without_effect_is_refused(command: str, option: str, folder: 
 
 def test_the_tables_name_options_that_exist_and_each_is_tested() -> None:
     (root,) = [typer.main.get_command(app)]
-    for name, table in (("evaluate", OF_EVALUATE), ("compare", OF_COMPARE), ("crossval", OF_CROSSVAL)):
+    for name, table in (("evaluate", EVALUATE_OPTIONS), ("compare", COMPARE_OPTIONS), ("crossval", CROSSVAL_OPTIONS)):
         flags = {each.name: each.opts[0] for each in root.commands[name].params}  # type: ignore[attr-defined] # a group
         assert set(table) <= set(flags)
         tested = {word for command, option in INAPPLICABLE if command.startswith(name) for word in option.split()}
