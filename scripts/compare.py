@@ -1,8 +1,8 @@
 """Which policy would have earned most on a log: `python scripts/compare.py STORE --target A --target B`."""
 
-import typer
+import sys
 
-from croupier.cli.evaluation import compare_command
+from croupier.cli import app
 
 if __name__ == "__main__":
-    typer.run(compare_command)
+    app(["compare", *sys.argv[1:]])

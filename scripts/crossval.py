@@ -1,8 +1,8 @@
 """Cross-validate models of ratings: `python scripts/crossval.py ratings.csv`, or on a store."""
 
-import typer
+import sys
 
-from croupier.cli.ratings import crossval_command
+from croupier.cli import app
 
 if __name__ == "__main__":
-    typer.run(crossval_command)
+    app(["crossval", *sys.argv[1:]])

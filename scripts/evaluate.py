@@ -1,8 +1,8 @@
 """What other policies would have earned on a log: `python scripts/evaluate.py STORE --target uniform`."""
 
-import typer
+import sys
 
-from croupier.cli.evaluation import evaluate_command
+from croupier.cli import app
 
 if __name__ == "__main__":
-    typer.run(evaluate_command)
+    app(["evaluate", *sys.argv[1:]])

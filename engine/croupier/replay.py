@@ -1,4 +1,4 @@
-"""Going on with another policy or learner, which is first taught the whole log."""
+"""Switching a store to another policy or learner, which is first trained on the full log."""
 
 from __future__ import annotations
 
@@ -19,8 +19,15 @@ from croupier_storage import open_storage
 P = TypeVar("P", bound=Configured)
 
 
-class Replayed(NamedTuple):
-    """What a replay did."""
+class ReplayResult(NamedTuple):
+    """The outcome of a replay.
+
+    Attributes:
+        position: Of the log's last fact.
+        rewards: How many were learned from.
+        policy: The name of the policy now in force.
+        state_hash: Of the new state.
+    """
 
     position: int
     rewards: int
@@ -34,42 +41,42 @@ def replay(
     policy: str | Policy | None = None,
     learner: str | Learner | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Replayed:
-    """Teach a policy and a learner the log's effective facts, and let the store go on with them.
+) -> ReplayResult:
+    """Train a policy and a learner on the log's effective facts, and switch the store to them.
 
     Args:
         url: The store; it must not be open elsewhere.
-        policy: An object, or `NAME` or `NAME:{"json": "arguments"}`; the store's by default.
-        learner: Likewise; "none" for none.
+        policy: An object, or `NAME` or `NAME:{"json": "arguments"}`; the store's current one by default.
+        learner: The same for the learner; "none" for none.
         progress: Called with (position, head) now and then.
 
     Raises:
-        EvidenceError: A name is not known.
+        EvidenceError: The store has no log yet, or there is no policy or learner of this name.
         StoreError: The store cannot be opened.
     """
-    stored = _stored(url)
-    parts = Components(
-        stored.policy if policy is None else _made(policy, Policy),  # type: ignore[type-abstract] # compared with, never made
-        stored.learner if learner is None else None if learner == "none" else _made(learner, Learner),  # type: ignore[type-abstract] # likewise
+    stored = _stored_components(url)
+    components = Components(
+        stored.policy if policy is None else _built(policy, Policy),  # type: ignore[type-abstract] # compared with, never instantiated
+        stored.learner if learner is None else None if learner == "none" else _built(learner, Learner),  # type: ignore[type-abstract] # the same
     )
-    with _open(url, parts, progress) as engine:
-        if parts.description() == stored.description():
+    with _open(url, components, progress) as engine:
+        if components.description() == stored.description():
             engine.rebase()
-        return Replayed(engine.position, engine.rewards_learned, engine.policy.name, engine.state_hash())
+        return ReplayResult(engine.position, engine.rewards_learned, engine.policy.name, engine.state_hash())
 
 
-def present(url: str) -> Engine:
-    """The engine of a store, with the policy and the learner that it goes on with now."""
-    return _open(url, _stored(url), None)
+def open_current(url: str) -> Engine:
+    """The engine of a store, with the policy and the learner that are in force in its log now."""
+    return _open(url, _stored_components(url), None)
 
 
-def _open(url: str, parts: Components, progress: Callable[[int, int], None] | None) -> Engine:
+def _open(url: str, components: Components, progress: Callable[[int, int], None] | None) -> Engine:
     with storing(), open_storage(url, create=False, read_only=True) as storage:
         configuration = Configuration.stored(storage.settings())
     return Engine.open(
         url,
-        policy=parts.policy,
-        learner=parts.learner,
+        policy=components.policy,
+        learner=components.learner,
         reward_range=configuration.reward_range,
         rewards=configuration.rewards,
         replay=True,
@@ -77,23 +84,23 @@ def _open(url: str, parts: Components, progress: Callable[[int, int], None] | No
     )
 
 
-def _stored(url: str) -> Components:
-    """The policy and learner that a store goes on with."""
+def _stored_components(url: str) -> Components:
+    """The policy and the learner in force in a store's log."""
     with storing(), open_storage(url, create=False, read_only=True) as storage:
         description = components_in_force(storage)
         if description is None:
-            raise EvidenceError(f"{url} holds no log yet; let an engine begin one")
+            raise EvidenceError(f"{url} holds no log yet; open it with an engine first")
         return ObjectPool().components(description)
 
 
-def _made(spec: str | P, kind: type[P]) -> P:
+def _built(spec: str | P, kind: type[P]) -> P:
     if not isinstance(spec, str):
         return spec
     name, _, config = spec.partition(":")
     try:
-        made = build(name, orjson.loads(config) if config else {})
+        component = build(name, orjson.loads(config) if config else {})
     except (PolicyError, TypeError, orjson.JSONDecodeError) as error:
         raise EvidenceError(f"{spec!r} cannot be built: {error}") from error
-    if not isinstance(made, kind):
+    if not isinstance(component, kind):
         raise EvidenceError(f"{name!r} is not a {kind.__name__.lower()}")
-    return made
+    return component

@@ -1,4 +1,4 @@
-"""The command line: thin shells over the library."""
+"""The command line: every command calls the library and prints its result."""
 
 from croupier.cli.app import app
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress as Bar
 
-from croupier import reports
-from croupier.cli.experiments import FixedHorizon, Metrics, moment
-from croupier.errors import CroupierError, EvidenceError, InputError
+from croupier.cli.experiments import FixedHorizon, Metrics, parse_time
+from croupier.cli.failures import CheckFailed, reading_file
+from croupier.cli.options import Applicability, AsJson, Html, Needs, refuse_inapplicable
+from croupier.cli.progress import bar
+from croupier.cli.stores import existing_file, is_file, store_url
+from croupier.cli.terminal import print_result
+from croupier.errors import InputError
 from croupier.evaluation.compare import compare
 from croupier.evaluation.datasets import Dataset, compare_dataset, evaluate_dataset, from_path
 from croupier.evaluation.estimators.basic import NAMES
@@ -25,49 +28,94 @@ from croupier.studies.results import Study
 from croupier.studies.study import study
 
 FILES = (".csv", ".parquet", ".dsjson", ".json")
-TARGETS = (
-    "logged, uniform, constant:ACTION, snapshot:POSITION, snapshot:latest, policy:NAME or "
-    'policy:NAME:{"json": "arguments"}; give it several times'
+TABLES = (".csv", ".parquet")
+
+# Conditions under which options have an effect: the kind of source, and what is asked of it.
+ON_STORE, ON_FILE, ON_TABLE = "to a store", "to a log in a file", "to a .csv or .parquet file"
+WITH_TARGETS, WITHOUT_TARGETS = "with --target", "without --target"
+_COLUMNS = Needs(ON_TABLE, "a store and a .dsjson file have fields of fixed names")
+_RECORDED = Needs(ON_TABLE, "a store and a .dsjson file record the context and the candidates of every decision")
+EVALUATE_OPTIONS: Applicability = {
+    "column": (_COLUMNS,),
+    "candidates": (_RECORDED,),
+    "feature": (_RECORDED,),
+    "action": (_RECORDED,),
+    "reward_range": (Needs(ON_FILE, "a store records its own reward range"),),
+    "floor": (Needs(ON_FILE, "the floor of a store follows from its policy"),),
+    "in_sample": (Needs(ON_STORE, "only the snapshots of a store have learned from its rows"),),
+}
+_TARGETS = Needs(WITH_TARGETS, "without targets, the log's experiment is analysed")
+_EXPERIMENT = (
+    Needs(ON_STORE, "a log in a file records no experiment"),
+    Needs(WITHOUT_TARGETS, "with targets, policies are compared and the log's experiment is not analysed"),
 )
-Store = Annotated[str, typer.Argument(help="A store: a file, or a URL.")]
-Log = Annotated[str, typer.Argument(help="A store, a file or a URL; or a log in a .csv, .parquet or .dsjson file.")]
-FILE_TARGETS = "; on such a file also column:P, or with the column of v̂ column:P:V, and no snapshots"
-Targets = Annotated[list[str], typer.Option("--target", "-t", help=TARGETS + FILE_TARGETS)]
-Level = Annotated[float, typer.Option(help="Of the intervals.")]
-InSample = Annotated[bool, typer.Option("--in-sample", help="Use rows from which a snapshot has learned, too.")]
-Columns = Annotated[list[str] | None, typer.Option(help="ROLE=NAME for a file; ROLE: reward, propensity, action, …")]
-Candidates = Annotated[int | None, typer.Option(help="For a file: how many actions there were each time.")]
+COMPARE_OPTIONS: Applicability = {
+    **EVALUATE_OPTIONS,
+    "in_sample": (*EVALUATE_OPTIONS["in_sample"], _TARGETS),
+    "estimator": (_TARGETS,),
+    "fail_on": (_TARGETS,),
+    "experiment": _EXPERIMENT,
+    "metric": _EXPERIMENT,
+    "segment": _EXPERIMENT,
+    "fixed_horizon": _EXPERIMENT,
+}
+
+
+class FailOn(StrEnum):
+    """What makes a command exit with status 1."""
+
+    REFUSED = "refused"
+
+
+TARGETS = (
+    "Target policy: logged, uniform, constant:ACTION, snapshot:POSITION, snapshot:latest, policy:NAME or "
+    'policy:NAME:{"json": "arguments"}. For a log in a file also column:P, or column:P:V where column V holds v̂, and '
+    "no snapshots. Repeatable."
+)
+Log = Annotated[
+    str, typer.Argument(help="Path or URL of the store, or path of a log in a .csv, .parquet or .dsjson file.")
+]
+Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
+InSample = Annotated[
+    bool, typer.Option("--in-sample", help="Also use rows from which a snapshot has learned; stores only.")
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ROLE=NAME", help="Column of a file that holds reward, propensity, action, …. Repeatable."),
+]
+Candidates = Annotated[int | None, typer.Option(help="Number of candidate actions in every row of a file.")]
 Features = Annotated[
-    list[str] | None, typer.Option(help="For a file: a column of the context, for policy:NAME; give it several times.")
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Column of a file that is part of the context. Repeatable."),
 ]
 Actions = Annotated[
-    list[str] | None, typer.Option(help="For a file: one of the candidates, the same each time; give it several times.")
+    list[str] | None, typer.Option(metavar="ID", help="Candidate action in every row of a file. Repeatable.")
 ]
-Range = Annotated[tuple[float, float], typer.Option(help="For a file: what rewards can be.")]
-Floor = Annotated[float | None, typer.Option(help="For a file: the least propensity there could be.")]
-Html = Annotated[Path | None, typer.Option(help="Write a page to this file, too.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def store_url(store: str) -> str:
-    """The URL of a store given as a URL or as the path of a file.
-
-    >>> store_url("shop.db"), store_url("sqlite:////data/shop.db")
-    ('sqlite:///shop.db', 'sqlite:////data/shop.db')
-    """
-    return store if "://" in store else f"sqlite:///{store}"
+RewardRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option(metavar="LOW HIGH", help="Least and greatest possible reward in a file; 0 1 by default."),
+]
+Floor = Annotated[float | None, typer.Option(help="Least propensity that the logging policy of a file could give.")]
+Failing = Annotated[
+    FailOn | None,
+    typer.Option("--fail-on", help="Exit with status 1 if any estimate or difference is refused."),
+]
 
 
 def evaluate_command(
+    context: typer.Context,
     store: Log,
-    target: Targets,
+    target: Annotated[list[str], typer.Option("--target", "-t", help=TARGETS)],
     estimator: Annotated[
-        list[str] | None, typer.Option("--estimator", "-e", help=f"{NAMES}; give it several times.")
+        list[str] | None, typer.Option("--estimator", "-e", help=f"Estimator: {NAMES}. Repeatable.")
     ] = None,
     interval: Annotated[
-        list[str] | None, typer.Option("--interval", "-i", help=f"{', '.join(INTERVALS)}; give it several times.")
+        list[str] | None,
+        typer.Option("--interval", "-i", help=f"Kind of interval: {', '.join(INTERVALS)}. Repeatable."),
     ] = None,
-    segment: Annotated[str | None, typer.Option(help="A feature of the context, by whose values to split.")] = None,
+    segment: Annotated[
+        str | None, typer.Option(help="Feature of the context; estimates are also given for each of its values.")
+    ] = None,
     html: Html = None,
     level: Level = 0.95,
     in_sample: InSample = False,
@@ -75,22 +123,23 @@ def evaluate_command(
     candidates: Candidates = None,
     feature: Features = None,
     action: Actions = None,
-    reward_range: Range = (0.0, 1.0),
+    reward_range: RewardRange = None,
     floor: Floor = None,
-    json: AsJson = False,
+    fail_on: Failing = None,
+    as_json: AsJson = False,
 ) -> None:
     """Estimate from a log what other policies would have earned."""
-    result: Evaluation
-    with _telling(), _bar() as progress:
-        if is_file(store):
+    refuse_inapplicable(context, EVALUATE_OPTIONS, _source(store))
+    with _reading(store) as progress:
+        if is_file(store, FILES):
             result = evaluate_dataset(
-                _file(store, column, candidates, feature, action),
+                _dataset(store, column, candidates, feature, action),
                 target,
                 estimators=estimator or ("ips", "snips"),
                 intervals=interval or DEFAULT,
                 segment=segment,
                 level=level,
-                reward_range=reward_range,
+                reward_range=reward_range or (0.0, 1.0),
                 floor=floor,
                 progress=progress,
             )
@@ -105,14 +154,20 @@ def evaluate_command(
                 in_sample=in_sample,
                 progress=progress,
             )
-    _print(result, html, json)
+    print_result(result, html, as_json)
+    if fail_on is FailOn.REFUSED:
+        _check_evidence(_refused_targets(result))
 
 
 def compare_command(
+    context: typer.Context,
     store: Log,
-    target: Annotated[list[str] | None, typer.Option("--target", "-t", help=TARGETS + FILE_TARGETS)] = None,
+    target: Annotated[list[str] | None, typer.Option("--target", "-t", help=TARGETS)] = None,
     estimator: Annotated[
-        str | None, typer.Option("--estimator", "-e", help="ips, snips, dr or sndr; by default dr, of a file snips.")
+        str | None,
+        typer.Option(
+            "--estimator", "-e", help="Estimator: ips, snips, dr or sndr; dr by default, snips for a log in a file."
+        ),
     ] = None,
     html: Html = None,
     level: Level = 0.95,
@@ -121,37 +176,36 @@ def compare_command(
     candidates: Candidates = None,
     feature: Features = None,
     action: Actions = None,
-    reward_range: Range = (0.0, 1.0),
+    reward_range: RewardRange = None,
     floor: Floor = None,
-    json: AsJson = False,
-    experiment: Annotated[str | None, typer.Option(help="Its name; the last one of the log by default.")] = None,
+    fail_on: Failing = None,
+    as_json: AsJson = False,
+    experiment: Annotated[
+        str | None, typer.Option(help="Name of the experiment to analyse; the log's last one by default.")
+    ] = None,
     metric: Metrics = None,
-    segment: Annotated[str | None, typer.Option(help="Of an experiment: a feature by whose values to split.")] = None,
+    segment: Annotated[
+        str | None, typer.Option(help="Feature of the context; the experiment is also analysed for each of its values.")
+    ] = None,
     fixed_horizon: FixedHorizon = None,
 ) -> None:
-    """Compare the variants of the log's experiment; or, with targets, policies on the same rows of a log."""
+    """Compare target policies on the same rows of a log; without targets, the variants of the log's experiment."""
+    file = is_file(store, FILES)
+    asked = WITH_TARGETS if file or target else WITHOUT_TARGETS
+    refuse_inapplicable(context, COMPARE_OPTIONS, {asked, *_source(store)})
     result: Comparison | Study
-    with _telling(), _bar() as progress:
-        if is_file(store):
+    with _reading(store) as progress:
+        if file:
             result = compare_dataset(
-                _file(store, column, candidates, feature, action),
+                _dataset(store, column, candidates, feature, action),
                 target or (),
                 estimator=estimator or "snips",
                 level=level,
-                reward_range=reward_range,
+                reward_range=reward_range or (0.0, 1.0),
                 floor=floor,
                 progress=progress,
             )
-        elif experiment is not None or not target:
-            result = study(
-                store_url(store),
-                experiment,
-                metrics=metric or (),
-                segment=segment,
-                level=level,
-                fixed_horizon=None if fixed_horizon is None else moment(fixed_horizon),
-            )
-        else:
+        elif target:
             result = compare(
                 store_url(store),
                 target,
@@ -160,15 +214,37 @@ def compare_command(
                 in_sample=in_sample,
                 progress=progress,
             )
-    _print(result, html, json)
+        else:
+            result = study(
+                store_url(store),
+                experiment,
+                metrics=metric or (),
+                segment=segment,
+                level=level,
+                fixed_horizon=None if fixed_horizon is None else parse_time(fixed_horizon),
+            )
+    print_result(result, html, as_json)
+    if fail_on is FailOn.REFUSED and isinstance(result, Comparison):
+        pairs = [f"{each.first} - {each.second}" for each in result.differences if not each.verdict.enough]
+        _check_evidence([*_refused_targets(result.evaluation), *pairs])
 
 
-def is_file(store: str) -> bool:
-    """Whether it is a log in a file, and no store."""
-    return Path(store).suffix.lower() in FILES
+def _source(store: str) -> set[str]:
+    """The conditions that hold for a kind of source."""
+    if not is_file(store, FILES):
+        return {ON_STORE}
+    return {ON_FILE, ON_TABLE} if is_file(store, TABLES) else {ON_FILE}
 
 
-def _file(
+@contextmanager
+def _reading(store: str) -> Iterator[Progress]:
+    """A progress bar; what is wrong with a file is told as such."""
+    reading = reading_file(existing_file(Path(store))) if is_file(store, FILES) else nullcontext()
+    with bar("reading the log") as progress, reading:
+        yield progress
+
+
+def _dataset(
     path: str,
     columns: list[str] | None,
     candidates: int | None,
@@ -176,36 +252,21 @@ def _file(
     actions: list[str] | None,
 ) -> Dataset:
     pairs = [pair.partition("=") for pair in columns or ()]
-    if wrong := [pair for pair in pairs if not pair[1] or not pair[2]]:
-        raise InputError(f"--column {''.join(wrong[0])} says nothing: give ROLE=NAME, for example --column reward=sold")
-    if not Path(path).exists():
-        raise EvidenceError(f"there is no file {path}")
-    named = {role: name for role, _, name in pairs}
-    return from_path(path, named, candidates, features=features or (), actions=actions or ())
+    if wrong := ["".join(pair) for pair in pairs if not pair[1] or not pair[2]]:
+        raise InputError(f"--column {wrong[0]} is not ROLE=NAME; give for example --column reward=sold")
+    roles = {role: name for role, _, name in pairs}
+    return from_path(path, roles, candidates, features=features or (), actions=actions or ())
 
 
-def _print(result: Evaluation | Comparison | Study, html: Path | None, json: bool) -> None:
-    if html is not None:
-        html.write_text(reports.as_html(result), encoding="utf-8")
-    if json:
-        typer.echo(reports.as_json(result))
-    else:
-        Console().print(reports.as_text(result))
+def _refused_targets(evaluation: Evaluation) -> list[str]:
+    """The targets of which the evidence refuses all or some of the estimates."""
+    return [
+        target.label
+        for target in evaluation.targets
+        if not all(verdict.enough for verdict in (target.verdict, *(e.verdict for e in target.estimates.values())))
+    ]
 
 
-@contextmanager
-def _telling() -> Iterator[None]:
-    """What Croupier refuses, as a message and exit status 1."""
-    try:
-        yield
-    except CroupierError as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
-        raise typer.Exit(1) from error
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A progress bar on the error stream, gone when done."""
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading the log", total=None)
-        yield lambda position, head: bar.update(task, completed=position, total=head or None)
+def _check_evidence(refused: list[str]) -> None:
+    if refused:
+        raise CheckFailed(f"refused for lack of evidence: {', '.join(refused)}")

@@ -1,4 +1,4 @@
-"""An experiment on the command line: its study, and the plan before it."""
+"""`plan` on the command line, and the options of an experiment's analysis."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from croupier.cli.options import AsJson
+from croupier.cli.terminal import print_json, print_line, print_renderable
 from croupier.errors import InputError
 
 FixedHorizon = Annotated[
     str | None,
     typer.Option(
-        help="Also a test for one look, at this time set beforehand: seconds since 1970, or 2026-01-31T12:00."
+        metavar="TIME",
+        help="Also test at this one time, which must have been set beforehand: seconds since 1970, or "
+        "2026-01-31T12:00.",
     ),
 ]
 Metrics = Annotated[
-    list[str] | None, typer.Option("--metric", help="Also of what units did: KIND, or KIND:ATTRIBUTE; several times.")
+    list[str] | None,
+    typer.Option("--metric", help="Metric from observations: KIND, or KIND:ATTRIBUTE. Repeatable."),
 ]
 
 
-def moment(text: str) -> float:
+def parse_time(text: str) -> float:
     """Seconds since 1970, given as such or as a date in UTC. Raises InputError.
 
-    >>> moment("86400"), moment("1970-01-02")
+    >>> parse_time("86400"), parse_time("1970-01-02")
     (86400.0, 86400.0)
     """
     try:
@@ -35,39 +39,49 @@ def moment(text: str) -> float:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InputError(f"{text!r} is no time: give seconds since 1970, or a date like 2026-01-31T12:00") from error
+        raise InputError(f"{text!r} is not a time: give seconds since 1970, or a date like 2026-01-31T12:00") from error
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def plan_command(
     sd: Annotated[float, typer.Option(help="Standard deviation of a unit's reward over a window.")],
-    per_day: Annotated[float, typer.Option(help="Units that come for the first time, each day.")],
-    window: Annotated[float, typer.Option(help="Days until a unit's window has closed.")],
-    horizon: Annotated[float, typer.Option(help="Units that will come after today, for whom the choice is made.")],
-    believed: Annotated[float, typer.Option(help="The difference per unit that you believe in.")] = 0.0,
-    doubt: Annotated[float, typer.Option(help="Standard deviation of that belief.")] = 0.01,
-    share: Annotated[float, typer.Option(help="Of the units that are to meet the candidate.")] = 0.5,
-    cost: Annotated[float, typer.Option(help="Of running an experiment at all, in units of reward.")] = 0.0,
-    effect: Annotated[float | None, typer.Option(help="Also: units to find this difference with power .8.")] = None,
+    per_day: Annotated[float, typer.Option(help="New units per day.")],
+    window: Annotated[float, typer.Option(help="Days until a unit's reward window closes.")],
+    horizon: Annotated[float, typer.Option(help="Number of future units that the decision affects.")],
+    believed: Annotated[float, typer.Option(help="Prior mean of the difference per unit.")] = 0.0,
+    doubt: Annotated[float, typer.Option(help="Prior standard deviation of the difference per unit.")] = 0.01,
+    share: Annotated[float, typer.Option(help="Share of units assigned to the candidate.")] = 0.5,
+    cost: Annotated[float, typer.Option(help="Fixed cost of the experiment, in units of reward.")] = 0.0,
+    effect: Annotated[
+        float | None, typer.Option(help="Also give the units needed to detect this difference with power 0.8.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Whether an experiment is worth it, how long it takes, and what its exploring costs, before it is begun."""
+    """Compute before an experiment whether it is worth running, how long it takes, and what it costs."""
     from croupier.studies.statistics.planner import Prospect, plan, units_for
 
-    try:
-        prospect = Prospect(sd, per_day, window, horizon, believed, doubt, share, cost)
-    except InputError as error:
-        typer.echo(f"InputError: {error}", err=True)
-        raise typer.Exit(1) from error
+    prospect = Prospect(sd, per_day, window, horizon, believed, doubt, share, cost)
     found = plan(prospect)
-    table = Table("what", "expected reward, against doing nothing", title=f"Best: {found.choice}", title_justify="left")
+    if effect == 0.0:
+        raise InputError("--effect 0 cannot be detected with any number of units; give the difference to detect")
+    needed = None
+    if effect is not None:
+        needed = {
+            "sequential": units_for(effect, prospect, sequential=True),
+            "fixed_sample": units_for(effect, prospect, sequential=False),
+        }
+    if as_json:
+        print_json({**found._asdict(), "units_to_detect": needed})
+        return
+    table = Table("choice", "expected reward relative to doing nothing", title=f"Best: {found.choice}")
+    table.title_justify = "left"
     table.add_row("do nothing", "0")
     table.add_row("switch now, without evidence", f"{found.switch_now:,.4g}")
     table.add_row(f"experiment: {found.units:,} units, {found.days:,.0f} days", f"{found.experiment:,.4g}")
-    table.add_row("  of which it pays for exploring", f"{0.0 - found.exploring:,.4g}")
-    Console().print(table)
-    if effect is not None:
-        looks = ", ".join(
-            f"{units_for(effect, prospect, sequential=sequential):,} {said}"
-            for sequential, said in ((True, "looking as often as you like"), (False, "with one look at the end"))
+    table.add_row("  of which the cost of exploring", f"{0.0 - found.exploring:,.4g}")
+    print_renderable(table)
+    if needed is not None:
+        print_line(
+            f"units to detect a difference of {effect:g} with power 0.8: {needed['sequential']:,} with a confidence "
+            f"sequence (anytime-valid), {needed['fixed_sample']:,} with a fixed-sample test"
         )
-        typer.echo(f"units to find a difference of {effect:g} with power .8: {looks}")

@@ -11,12 +11,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def bar(what: str, console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is told (done, total); it vanishes when the work is done.
+    """A progress bar on stderr, updated by calls with (done, total), which disappears when the block ends.
+
+    Nothing is shown where stderr is not a terminal.
 
     >>> with bar("working") as progress:
     ...     progress(1, 2)
     """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console or Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(what, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
+    screen = console or Console(stderr=True)
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as display:
+        task = display.add_task(what, total=None)
+        yield lambda done, total: display.update(task, completed=done, total=total or None)

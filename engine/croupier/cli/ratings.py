@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from croupier.cli.failures import reading_file
+from croupier.cli.options import Applicability, AsJson, Needs, refuse_inapplicable
 from croupier.cli.progress import bar
-from croupier.errors import CroupierError
+from croupier.cli.stores import existing_file, is_file, store_url
+from croupier.cli.terminal import print_json, print_line, print_renderable
+from croupier.errors import InputError
 from croupier.ratings.crossval import along_time, by_folds
 from croupier.ratings.dataset import ALIASES, Ratings, from_file, from_store
 from croupier.ratings.models import KINDS, chosen, missing
@@ -19,57 +20,86 @@ from croupier.reports.ratings_text import validation_table
 
 FILES = (".csv", ".tsv", ".txt", ".inter")
 
+# Conditions under which options have an effect.
+ON_STORE, ON_FILE, WITH_KIND, WITH_RANKING = "to a store", "to a file of ratings", "with --kind", "with --ranking"
+CROSSVAL_OPTIONS: Applicability = {
+    "column": (Needs(ON_FILE, "a store has fields of fixed names"),),
+    "reward_range": (Needs(ON_FILE, "for a store, the range is that of the ratings found"),),
+    "kind": (Needs(ON_STORE, "a file holds ratings, and no other kinds of observation"),),
+    "attribute": (
+        Needs(ON_STORE, "in a file, --column value=NAME names the rating"),
+        Needs(WITH_KIND, "without a kind of observation, the ratings are rewards"),
+    ),
+    "k": (Needs(WITH_RANKING, "NDCG and recall are not computed"),),
+}
+
 
 def crossval_command(
-    source: Annotated[str, typer.Argument(help="A file of ratings (.csv, .tsv, .txt, .inter), or a store.")],
+    context: typer.Context,
+    source: Annotated[
+        str, typer.Argument(help="Path of a file of ratings (.csv, .tsv, .txt, .inter), or path or URL of a store.")
+    ],
     model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", help=f"{', '.join(KINDS)}; several times; by default all.")
+        list[str] | None,
+        typer.Option("--model", "-m", help=f"Model: {', '.join(KINDS)}; all by default. Repeatable."),
     ] = None,
-    column: Annotated[list[str] | None, typer.Option(help=f"ROLE=NAME; ROLE: {', '.join(ALIASES)}.")] = None,
-    span: Annotated[tuple[float, float] | None, typer.Option(help="For a file: what ratings can be.")] = None,
-    kind: Annotated[str | None, typer.Option(help="For a store: a kind of observation instead of rewards.")] = None,
-    attribute: Annotated[str, typer.Option(help="Of such observations: the number that is the rating.")] = "stars",
-    folds: Annotated[int, typer.Option(min=2, help="Folds, and stretches of time.")] = 5,
-    seed: Annotated[int, typer.Option(help="Of the split, and of models that begin at random.")] = 7,
-    k: Annotated[int, typer.Option(min=1, help="Of NDCG and recall.")] = 10,
-    liked: Annotated[float | None, typer.Option(help="From which rating on an item is liked.")] = None,
-    warm: Annotated[float, typer.Option(min=0.0, max=0.99, help="Share fitted before progressive validation.")] = 0.0,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=NAME", help=f"Column of a file that holds {', '.join(ALIASES)}. Repeatable."),
+    ] = None,
+    reward_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", help="Least and greatest possible rating in a file; those found by default."),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Kind of observation in a store to take as ratings, instead of rewards.")
+    ] = None,
+    attribute: Annotated[str, typer.Option(help="Attribute of these observations that holds the rating.")] = "stars",
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds, and of periods of time.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of the split and of randomly initialised models.")] = 7,
+    k: Annotated[int, typer.Option(min=1, help="Length of the rankings that NDCG and recall measure.")] = 10,
+    liked: Annotated[
+        float | None, typer.Option(help="Least rating that counts as liked; 4/5 of the range by default.")
+    ] = None,
+    warm: Annotated[
+        float, typer.Option(min=0.0, max=0.99, help="Share of the ratings fitted before progressive validation.")
+    ] = 0.0,
     ranking: Annotated[bool, typer.Option(help="Measure NDCG and recall over all items.")] = True,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Cross-validate models of ratings, by folds and along time."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
-    try:
-        kinds = chosen(model or [])
-        ratings = _read(source, column or [], span, kind, attribute)
-        with bar("folds") as progress:
-            folded = by_folds(
-                ratings, kinds, folds=folds, seed=seed, k=k, liked=liked, ranking=ranking, progress=progress
-            )
-        with bar("along time") as progress:
-            timed = along_time(ratings, kinds, warm=warm, stretches=folds, seed=seed, liked=liked, progress=progress)
-    except CroupierError as error:
-        console.print(f"[red]{type(error).__name__}[/red]: {error}", soft_wrap=True)
-        raise typer.Exit(2) from error
-    if json_output:
-        typer.echo(json.dumps({"folds": folded.as_dict(), "progressive": timed.as_dict()}, indent=2))
+    """Cross-validate rating models, by folds and progressively in order of time."""
+    file = is_file(source, FILES)
+    present = {ON_FILE if file else ON_STORE, *([WITH_KIND] if kind is not None else []), *([WITH_RANKING] * ranking)}
+    refuse_inapplicable(context, CROSSVAL_OPTIONS, present)
+    kinds = chosen(model or [])
+    ratings = _from_file(source, column or [], reward_range) if file else _from_store(source, kind, attribute)
+    with bar("folds") as progress:
+        folded = by_folds(ratings, kinds, folds=folds, seed=seed, k=k, liked=liked, ranking=ranking, progress=progress)
+    with bar("in order of time") as progress:
+        timed = along_time(ratings, kinds, warm=warm, stretches=folds, seed=seed, liked=liked, progress=progress)
+    if as_json:
+        print_json({"folds": folded.as_dict(), "progressive": timed.as_dict()})
         return
-    console.print(f"{len(ratings):,} ratings, {len(set(ratings.users)):,} users, {len(set(ratings.items)):,} items")
+    print_line(f"{len(ratings):,} ratings, {len(set(ratings.users)):,} users, {len(set(ratings.items)):,} items")
     for name in [] if model else missing():
-        console.print(f"{name} is left out: the package {KINDS[name].package} is not installed")
-    console.print(validation_table(folded, f"{folds} folds: mean ± standard error over them"))
-    console.print(
+        print_line(f"{name} is omitted: the package {KINDS[name].package} is not installed")
+    print_renderable(validation_table(folded, f"{folds} folds: mean ± standard error over folds"))
+    print_renderable(
         validation_table(
-            timed, f"progressive, {timed.rows:,} ratings in order of time: mean ± s.e. over {folds} periods"
+            timed, f"progressive, {timed.rows:,} ratings in order of time: mean ± standard error over {folds} periods"
         )
     )
 
 
-def _read(
-    source: str, column: list[str], span: tuple[float, float] | None, kind: str | None, attribute: str
-) -> Ratings:
-    if source.endswith(FILES):
-        columns = {role: name for role, _, name in (one.partition("=") for one in column)}
-        return from_file(Path(source), columns, span)
+def _from_file(source: str, column: list[str], reward_range: tuple[float, float] | None) -> Ratings:
+    pairs = [pair.partition("=") for pair in column]
+    if wrong := ["".join(pair) for pair in pairs if not pair[1] or not pair[2]]:
+        raise InputError(f"--column {wrong[0]} is not ROLE=NAME; give for example --column value=stars")
+    path = existing_file(Path(source))
+    with reading_file(path):
+        return from_file(path, {role: name for role, _, name in pairs}, reward_range)
+
+
+def _from_store(source: str, kind: str | None, attribute: str) -> Ratings:
     with bar("reading") as progress:
-        return from_store(source if "://" in source else f"sqlite:///{source}", kind, attribute, progress)
+        return from_store(store_url(source), kind, attribute, progress)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from croupier.errors import ConfigurationDiffers, InputError
+from croupier.errors import ConfigurationDiffers, CorruptStore, EvidenceError, InputError
 from croupier.log.rewards import Rewards
 from croupier_policies import Configured
 
@@ -62,11 +62,23 @@ class Configuration:
 
     @classmethod
     def stored(cls, settings: Mapping[str, bytes]) -> Configuration:
-        """As a store keeps them."""
-        low, high = orjson.loads(settings["reward_range"])
-        rewards = Rewards(**orjson.loads(settings["rewards"]))
-        seed, behaviour = int(orjson.loads(settings["seed"])), settings.get("behaviour", b"{}")
-        return cls(seed, (low, high), settings["policy"], settings["learner"], rewards, behaviour)
+        """As a store keeps them.
+
+        Raises:
+            EvidenceError: The store holds none: no log has begun in it.
+            CorruptStore: They are damaged.
+        """
+        if "seed" not in settings:
+            raise EvidenceError("the store holds no log yet; open it with an engine first")
+        try:
+            low, high = orjson.loads(settings["reward_range"])
+            rewards = Rewards(**orjson.loads(settings["rewards"]))
+            seed, behaviour = int(orjson.loads(settings["seed"])), settings.get("behaviour", b"{}")
+            for body in (settings["policy"], settings["learner"], behaviour):
+                orjson.loads(body)  # they are kept as they are, and must be JSON
+            return cls(seed, (low, high), settings["policy"], settings["learner"], rewards, behaviour)
+        except (KeyError, TypeError, ValueError) as error:  # InputError, of values that cannot be, is a ValueError
+            raise CorruptStore(f"the settings of the store are damaged ({error}); restore a backup") from error
 
     def check(self, stored: Configuration) -> None:
         """Raises ConfigurationDiffers, naming every difference, unless what can never change is equal."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rich.console import Group
-from rich.markup import escape
 from rich.text import Text
 
 from croupier.evaluation.intervals import Interval
 from croupier.evaluation.results import Comparison, Difference
+from croupier.reports.escaping import escape, visible
 from croupier.reports.evaluation_text import between, headed_table, number, short, title, told
 
 
@@ -22,7 +22,9 @@ def comparison_table(comparison: Comparison) -> Group:
         for kind, interval in kinds(each).items() if told_apart else ():
             table.add_row("", "", kind, between(interval, "+"), "", _ahead(interval), style="dim")
         table.add_section()
-    return Group(table, Text(conclusion(comparison)), *map(Text, promises(comparison)), *told(comparison.evaluation))
+    return Group(
+        table, Text(visible(conclusion(comparison))), *map(Text, promises(comparison)), *told(comparison.evaluation)
+    )
 
 
 def kinds(difference: Difference) -> dict[str, Interval]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from croupier.evaluation.estimators.basic import DM
 from croupier.evaluation.evidence.verdict import Verdict
 from croupier.evaluation.intervals import Interval
 from croupier.evaluation.results import Estimate, Evaluated, Evaluation, remarks
+from croupier.reports.escaping import escape, visible
 
 
 def evaluation_table(evaluation: Evaluation) -> Group:
@@ -114,7 +114,7 @@ def told(evaluation: Evaluation) -> list[Text]:
     """Refusals with what would help, notes, and what was left out."""
     refused = [line for target in evaluation.targets for line in _refusals(target)]
     notes = [f"{target.label}: {note}." for target in evaluation.targets for note in target.notes]
-    return [Text(line) for line in [*refused, *notes, *(f"{line}." for line in remarks(evaluation))]]
+    return [Text(visible(line)) for line in [*refused, *notes, *(f"{line}." for line in remarks(evaluation))]]
 
 
 def _refusals(target: Evaluated) -> list[str]:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from croupier.evaluation.results import Estimate
+from croupier.reports.escaping import escape, visible
 from croupier.reports.evaluation_text import headed_table
 from croupier.reports.study_findings import Line, elapsed, ended, finding, lines, named, p_value, split_said, when
 from croupier.studies.agreement import earned, shadows
@@ -19,9 +19,13 @@ from croupier.studies.results import Contrast, Study
 
 def study_table(study: Study) -> Group:
     """The variants, every contrast with what it says, the split, the weights over time, and the shadows."""
-    parts: list[Table | Text] = [_arms(study), Text(ended(study.story)), Text(split_said(study), _alarm(study))]
+    parts: list[Table | Text] = [
+        _arms(study),
+        Text(visible(ended(study.story))),
+        Text(split_said(study), _alarm(study)),
+    ]
     for contrast in study.contrasts:
-        parts += [Text(""), _contrast(contrast, study), Text(finding(contrast))]
+        parts += [Text(""), _contrast(contrast, study), Text(visible(finding(contrast)))]
         if contrast.segments:
             parts.append(_segments(contrast))
     if study.shadows:
@@ -37,13 +41,13 @@ def _alarm(study: Study) -> str:
 def _arms(study: Study) -> Table:
     story = study.story
     lasted = elapsed(float(study.looks[-1]) - story.start.at)
-    title = f"{story.name}: begun {when(story.start.at)}, {lasted} of it analysed"
+    title = f"{escape(story.name)}: begun {when(story.start.at)}, {lasted} of it analysed"
     heads = ["share", "units", "closed windows", "decisions", "reward per unit", "per decision"]
     table = headed_table(["variant", "policy"], heads, title)
     for arm in study.arms:
         counts = f"{arm.met:,}", f"{arm.closed:,}", f"{arm.decisions:,}"
         means = (f"{value:.4g}" if math.isfinite(value) else "none yet" for value in (arm.reward, arm.per_decision))
-        table.add_row(escape(arm.variant), arm.policy or "not met yet", f"{arm.share:.1%}", *counts, *means)
+        table.add_row(escape(arm.variant), escape(arm.policy or "not met yet"), f"{arm.share:.1%}", *counts, *means)
     return table
 
 

@@ -67,6 +67,7 @@ def components_in_force(storage: Storage) -> dict[str, Any] | None:
     settings = storage.settings()
     if "seed" not in settings:
         return None
+    Configuration.stored(settings)  # raises where they are damaged
     initial = {name: orjson.loads(settings[name]) for name in ("policy", "learner")}
     initial |= orjson.loads(settings.get("behaviour", b"{}"))
     descriptions: list[tuple[int, dict[str, Any]]] = [(0, initial)]

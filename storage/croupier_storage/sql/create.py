@@ -28,7 +28,7 @@ class PreparedStorage(SQLStorage):
         with self._reading() as connection:
             version = schema.found_version(connection)
         if version is None and (self._read_only or not options.create):
-            raise StoreUnavailable("there is no store in the database yet; open it once with create=True")
+            raise StoreUnavailable("there is no store in the database yet; check the URL, or let an engine create it")
         if version is None:
             self._before_creating(options.timeout)
             version = self._create()

@@ -170,7 +170,7 @@ def open_file(path: str, options: Options) -> SQLiteStorage:
     if options.create and not options.read_only:
         _make_private(path)
     elif not os.path.exists(path):
-        raise StoreUnavailable(f"there is no store at {path}; check the path, or open it with create=True")
+        raise StoreUnavailable(f"there is no store at {path}; check the path")
     engine = create_engine(
         "sqlite://", creator=_connector(path, options), poolclass=QueuePool, pool_size=8, max_overflow=56
     )

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from croupier import Engine, UniformPolicy, reports
-from croupier.cli.evaluation import compare_command
+from croupier.cli.app import app
 from croupier.evaluation import Columns, Setting, compare, evaluate
 from croupier.evaluation.estimators.basic import named
 from croupier.evaluation.intervals import INTERVALS
@@ -156,9 +155,7 @@ def test_a_page_shows_the_differences(store, comparison, tmp_path):
     assert page.count("<svg") == 1 + len(comparison.differences)
     assert "any time" in page
     file = tmp_path / "page.html"
-    app = typer.Typer()
-    app.command()(compare_command)
-    arguments = [store, "-t", "constant:a", "-t", "constant:b", "--html", str(file)]
+    arguments = ["compare", store, "-t", "constant:a", "-t", "constant:b", "--html", str(file)]
     printed = CliRunner().invoke(app, arguments)
     assert printed.exit_code == 0
     assert "any time" in printed.stdout

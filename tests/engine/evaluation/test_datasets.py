@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from croupier import Engine, EvidenceError, InputError, SoftmaxPolicy, reports
-from croupier.cli.evaluation import evaluate_command
+from croupier.cli.app import app
 from croupier.evaluation import Cause, evaluate
 from croupier.evaluation.datasets import (
     Arrays,
@@ -360,12 +359,11 @@ def test_the_command_line_reads_files(tmp_path):
     path.write_text(
         "\n".join(",".join(map(str, row)) for row in [columns.keys(), *zip(*columns.values(), strict=True)])
     )
-    app = typer.Typer()
-    app.command()(evaluate_command)
-    arguments = [str(path), "-t", "column:greedy", "-i", "bootstrap", "--candidates", "3", "--floor", "0.2", "--json"]
+    files = ["--candidates", "3", "--floor", "0.2"]
+    arguments = ["evaluate", str(path), "-t", "column:greedy", "-i", "bootstrap", *files, "--json"]
     printed = CliRunner().invoke(app, arguments)
     (target,) = json.loads(printed.stdout)["targets"]
     assert list(target["estimates"]["snips"]["intervals"]) == ["bootstrap"]
     refused = CliRunner().invoke(app, [*arguments, "--column", "reward=gain"])
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "no column 'gain'" in refused.stderr

@@ -3,11 +3,10 @@
 import numpy as np
 import orjson
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from croupier import Engine, EvidenceError, InputError, InverseGapPolicy, PolicyFailed, SoftmaxPolicy, UniformPolicy
-from croupier.cli.evaluation import compare_command, evaluate_command
+from croupier.cli.app import app
 from croupier.evaluation import Cause, Frozen, Function, Learned, Target, compare, evaluate
 from croupier.evaluation.datasets import (
     DsJson,
@@ -218,9 +217,6 @@ def test_differences_on_an_export_are_those_of_the_store(store, tmp_path):
 def test_the_command_line_replays_and_compares_files(store, tmp_path):
     path = tmp_path / "log.csv"
     to_csv(StoreRows(store), path)
-    app = typer.Typer()
-    app.command("evaluate")(evaluate_command)
-    app.command("compare")(compare_command)
     told = CliRunner().invoke(app, ["evaluate", str(path), "-t", "policy:softmax", "--segment", "device", "--json"])
     assert told.exit_code == 0, told.output
     assert orjson.loads(told.stdout)["targets"][0]["target"] == "policy:softmax"
@@ -229,7 +225,8 @@ def test_the_command_line_replays_and_compares_files(store, tmp_path):
     assert orjson.loads(told.stdout)["estimator"] == "snips"
     for wrong, said in ((["--column", "reward"], "ROLE=NAME"), (["--column", "reward=gain"], "no column 'gain'")):
         refused = CliRunner().invoke(app, ["evaluate", str(path), "-t", "logged", *wrong])
-        assert refused.exit_code == 1
+        assert refused.exit_code == 2
         assert said in refused.stderr
     refused = CliRunner().invoke(app, ["evaluate", str(tmp_path / "gone.csv"), "-t", "logged"])
-    assert "there is no file" in refused.stderr
+    assert refused.exit_code == 3
+    assert "no such file" in refused.stderr

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -23,7 +22,7 @@ from croupier import (
     UniformPolicy,
     reports,
 )
-from croupier.cli.evaluation import compare_command, evaluate_command
+from croupier.cli.app import app
 from croupier.evaluation import Cause, Frozen, compare, evaluate
 from croupier.evaluation.passes.recorder import observe
 from croupier.evaluation.passes.resolve import resolve
@@ -269,26 +268,24 @@ def test_progress_is_told(store):
     assert told == sorted(told)
 
 
-def run(command, *arguments):
-    app = typer.Typer()
-    app.command()(command)
+def run(*arguments):
     return CliRunner().invoke(app, list(arguments))
 
 
 def test_the_command_line_prints_json_and_tables(store):
     file = store[0].removeprefix("sqlite:///")
-    printed = run(evaluate_command, file, "--target", "uniform", "--estimator", "snips", "--json")
+    printed = run("evaluate", file, "--target", "uniform", "--estimator", "snips", "--json")
     (target,) = json.loads(printed.stdout)["targets"]
     assert list(target["estimates"]) == ["snips"]
     assert target["verdict"] == {"enough": True, "refusals": []}
-    compared = run(compare_command, store[0], "-t", "uniform", "-t", "constant:b")
+    compared = run("compare", store[0], "-t", "uniform", "-t", "constant:b")
     assert compared.exit_code == 0
     assert "Leader: constant:b" in compared.stdout
 
 
 def test_the_command_line_tells_what_is_refused(store):
-    refused = run(evaluate_command, store[0], "--target", "best")
-    assert refused.exit_code == 1
+    refused = run("evaluate", store[0], "--target", "best")
+    assert refused.exit_code == 2
     assert "'best' is no target" in refused.stderr
 
 

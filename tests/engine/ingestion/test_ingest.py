@@ -264,7 +264,7 @@ def test_the_command_begins_a_store_and_goes_on_with_it(tmp_path: Path) -> None:
     assert "2 rows: 1 kept (1 new), 1 rejected" in run("--features", features)
     assert "excluded: order" in run()
     assert (tmp_path / "shop.rejected.jsonl").read_bytes().count(b"\n") == 1
-    assert "has begun already" in run("--features", features, status=2)
+    assert "applies only to a new store" in run("--features", features, status=2)
     with Engine.open(f"sqlite:///{store}") as engine:
         assert engine.unit_features("u1", at=0.0)["u.new"] == 0.0
 

@@ -7,11 +7,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from croupier import reports
-from croupier.cli.evaluation import evaluate_command
+from croupier.cli.app import app
 from croupier.evaluation.datasets import evaluate_dataset, from_frame
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -110,9 +109,7 @@ def test_the_course_ends_with_the_estimate(found):
 def test_the_command_line_writes_it(tmp_path):
     log, page = tmp_path / "log.csv", tmp_path / "page.html"
     log.write_text("reward,propensity\n" + "1,0.5\n0,0.5\n" * 200)
-    app = typer.Typer()
-    app.command()(evaluate_command)
-    assert CliRunner().invoke(app, [str(log), "-t", "logged", "--html", str(page)]).exit_code == 0
+    assert CliRunner().invoke(app, ["evaluate", str(log), "-t", "logged", "--html", str(page)]).exit_code == 0
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 

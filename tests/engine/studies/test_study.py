@@ -26,7 +26,7 @@ from croupier import (
     study,
 )
 from croupier.cli.app import app
-from croupier.cli.experiments import moment
+from croupier.cli.experiments import parse_time
 from croupier.log.ids import counted
 from croupier.reports.study_findings import badge, ended, finding, split_said
 from croupier.studies.agreement import agreement
@@ -182,8 +182,8 @@ def test_a_late_reward_changes_no_closed_window(url: str) -> None:
 def test_a_single_look_waits_for_its_time(log: Path) -> None:
     with pytest.raises(EvidenceError, match="peeking"):
         study(f"sqlite:///{log}", fixed_horizon=1e9)
-    assert moment("1970-01-02") == DAY
-    assert moment("1970-01-02T01:00+01:00") == DAY
+    assert parse_time("1970-01-02") == DAY
+    assert parse_time("1970-01-02T01:00+01:00") == DAY
 
 
 def test_shadows_agree_and_are_evaluated_offline(found: Study) -> None:
@@ -269,23 +269,23 @@ def test_the_command_line_prints_it(log: Path, tmp_path: Path) -> None:
     assert found["contrasts"][0]["finding"] == "better"
     assert len(found["contrasts"][0]["difference"]["over_time"]["at"]) == 60
     assert found["contrasts"][0]["fixed_horizon"]["guarantee"].startswith("normal, fixed horizon")
-    assert "no experiment 'other'" in run("compare", log, "--experiment", "other", status=1)
-    assert "no time" in run("compare", log, "--fixed-horizon", "tomorrow", status=1)
+    assert "no experiment 'other'" in run("compare", log, "--experiment", "other", status=2)
+    assert "not a time" in run("compare", log, "--fixed-horizon", "tomorrow", status=2)
 
 
 def test_a_log_without_an_experiment_says_what_to_do(url: str, tmp_path: Path) -> None:
     with Engine.open(url, seed=7, learner=None) as engine:
         engine.choose({}, ["a"])
-    assert "give targets" in run("compare", tmp_path / "store.db", status=1)
+    assert "give targets" in run("compare", tmp_path / "store.db", status=2)
 
 
 def test_the_plan_says_what_exploring_costs_and_when_to_do_nothing() -> None:
     told = run("plan", "--sd", 1, "--per-day", 1000, "--window", 7, "--horizon", 1e6, "--doubt", 0.05, "--effect", 0.1)
     assert "Best: experiment" in told
-    assert "6,012 looking as often as you like, 3,140 with one look" in told
+    assert "6,012 with a confidence sequence (anytime-valid), 3,140 with a fixed-sample test" in told
     few = run("plan", "--sd", 1, "--per-day", 10, "--window", 7, "--horizon", 100, "--believed", -0.1)
     assert "Best: do nothing" in few
-    assert "positive" in run("plan", "--sd", 0, "--per-day", 1, "--window", 1, "--horizon", 1, status=1)
+    assert "positive" in run("plan", "--sd", 0, "--per-day", 1, "--window", 1, "--horizon", 1, status=2)
 
 
 def test_the_ruling_behind_an_end_is_told(url: str) -> None:

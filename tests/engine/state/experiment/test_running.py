@@ -22,7 +22,7 @@ from croupier import (
     verify,
 )
 from croupier.log.ids import counted
-from croupier.replay import present
+from croupier.replay import open_current
 from croupier_policies import Policy
 from croupier_storage import hash_state, open_storage
 from support import inside
@@ -176,7 +176,7 @@ def test_promotion_and_the_way_back(url: str) -> None:
         assert hash_state(engine.policy.state()) == before
         live(engine, range(160, 180))
     assert verify(url).sound
-    with present(url) as engine:
+    with open_current(url) as engine:
         assert engine.policy.name == "softmax"
 
 

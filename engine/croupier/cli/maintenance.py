@@ -1,0 +1,76 @@
+"""`verify`, `replay` and `forget` on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Annotated
+
+import typer
+
+from croupier.cli.failures import CheckFailed
+from croupier.cli.options import AsJson, Store
+from croupier.cli.progress import bar
+from croupier.cli.stores import store_url
+from croupier.cli.terminal import print_json, print_line
+from croupier.reports.escaping import visible
+
+
+def verify_command(store: Store, as_json: AsJson = False) -> None:
+    """Fold the log again, recompute every probability, and report the first difference; status 1 if there is one."""
+    from croupier.state.verify import verify
+
+    with bar("verifying") as progress:
+        found = verify(store_url(store), progress=progress)
+    if as_json:
+        print_json({"sound": found.sound, **asdict(found)})
+    else:
+        safe = replace(found, difference=None if found.difference is None else visible(found.difference))
+        print(safe.summary())
+    if not found.sound:
+        raise CheckFailed(f"the log is unsound: {found.difference}")
+
+
+def replay_command(
+    store: Store,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help='Policy to switch to: NAME or NAME:{"json": "arguments"}. The current one by default.',
+        ),
+    ] = None,
+    learner: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help='Learner to switch to: NAME, NAME:{"json": "arguments"}, or none. The current one by default.',
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a policy and a learner on the full log, and switch the store to them."""
+    from croupier.replay import replay
+
+    with bar("replaying") as progress:
+        result = replay(store_url(store), policy=policy, learner=learner, progress=progress)
+    if as_json:
+        print_json(result._asdict())
+    else:
+        print_line(
+            f"{result.rewards} rewards learned; the log continues at position {result.position} with "
+            f"{result.policy}, state {result.state_hash[:16]}"
+        )
+
+
+def forget_command(
+    store: Store, unit: Annotated[str, typer.Argument(help="Id of the unit to erase.")], as_json: AsJson = False
+) -> None:
+    """Erase a unit from the log, the snapshots and the state."""
+    from croupier.replay import open_current
+
+    with open_current(store_url(store)) as engine:
+        erased = engine.forget(unit)
+    if as_json:
+        print_json({"unit": unit, "erased": erased})
+    else:
+        print_line(f"{erased} facts became tombstones, and the state was learned again without them")
