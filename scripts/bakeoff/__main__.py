@@ -44,12 +44,12 @@ def as_table(results: Results, chosen: list[str]) -> Table:
         means = {name: float(np.mean(score.errors)) for name, score in scores.items()}
         least = min(means.values())
         rows.append((set_name, *(f"[bold]{m:.3f}[/]" if m == least else f"{m:.3f}" for m in means.values())))
-    shown = table("error of the drawn action, one pass", ("set", *chosen), rows)
-    shown.add_section()
-    shown.add_row("mean", *[f"{mean(results, name):.3f}" for name in chosen])
+    result = table("error of the drawn action, one pass", ("set", *chosen), rows)
+    result.add_section()
+    result.add_row("mean", *[f"{mean(results, name):.3f}" for name in chosen])
     micros = [np.median([scores[name].micros for scores in results.values()]) for name in chosen]
-    shown.add_row("µs an event", *[f"{value:,.0f}" for value in micros])
-    return shown
+    result.add_row("µs an event", *[f"{value:,.0f}" for value in micros])
+    return result
 
 
 def comparison(results: Results, name: str) -> list[str]:

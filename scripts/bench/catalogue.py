@@ -62,8 +62,8 @@ def references(features: Array) -> dict[str, Call]:
     return {"product and softmax, numpy": with_numpy, "product and softmax, numba": with_numba}
 
 
-def trained(catalogue: Catalogue, rank: int, events: int) -> CataloguePolicy:
-    """A policy that has learned from all users and many items."""
+def train(catalogue: Catalogue, rank: int, events: int) -> CataloguePolicy:
+    """Train a policy on events of all users and many items."""
     rng, policy = np.random.default_rng(SEED), CataloguePolicy(rank=rank)
     for t in range(events):
         context: dict[str, float | str] = {"unit": f"u{t % USERS}", "hour": float(t % 24)}
@@ -102,9 +102,7 @@ def measure(items: int, features: int, rounds: int) -> list[dict[str, Any]]:
     matrix = np.random.default_rng(SEED).normal(size=(items, features))
     catalogue = Catalogue([f"i{k}" for k in range(items)], matrix)
     reference = references(matrix)
-    policies = {
-        f"CataloguePolicy, rank {rank}": choice(trained(catalogue, rank, 2_000), catalogue) for rank in (0, RANK)
-    }
+    policies = {f"CataloguePolicy, rank {rank}": choice(train(catalogue, rank, 2_000), catalogue) for rank in (0, RANK)}
     found = [median_seconds(reference | policies, rounds, warmup=50)]
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'bench.db'}"

@@ -63,13 +63,13 @@ def simulate(n: int, k: int, seed: int = 0) -> Feedback:
     rng = np.random.default_rng(seed)
     logits = rng.normal(0.0, 0.5, (n, k))
     logging = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    drawn = (logging.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1).clip(max=k - 1)
+    action = (logging.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1).clip(max=k - 1)
     target = rng.dirichlet(np.ones(k), n)
     rates, row = 0.1 * rng.random((n, k)), np.arange(n)
-    reward = (rng.random(n) < rates[row, drawn]).astype(np.float64)
+    reward = (rng.random(n) < rates[row, action]).astype(np.float64)
     model = rates * rng.uniform(0.7, 1.3, (n, k))
-    place = np.zeros(n, dtype=np.int64)
-    return Feedback(drawn, place, reward, logging[row, drawn], target[:, :, None], model[:, :, None])
+    position = np.zeros(n, dtype=np.int64)
+    return Feedback(action, position, reward, logging[row, action], target[:, :, None], model[:, :, None])
 
 
 def round_rewards(log: Feedback, name: str) -> Vector:
@@ -84,9 +84,9 @@ def round_rewards(log: Feedback, name: str) -> Vector:
     if name == "snips":
         return np.asarray(log.reward * iw / iw.mean())
     q, pi = log.model[row, :, log.position], log.target[row, :, log.position]
-    drawn = log.model[row, log.action, log.position]
+    of_action = log.model[row, log.action, log.position]
     weight = iw / iw.mean() if name == "sndr" else iw
-    return np.asarray(np.average(q, weights=pi, axis=1) + weight * (log.reward - drawn))
+    return np.asarray(np.average(q, weights=pi, axis=1) + weight * (log.reward - of_action))
 
 
 def pipeline(log: Feedback) -> list[float]:
@@ -102,12 +102,12 @@ def ours(columns: Columns) -> list[tuple[float, float, float]]:
     return [(value, *normal_fixed_sample(value, error, 0.95)[:2]) for value, error in estimates]
 
 
-def reduced(log: Feedback) -> Columns:
+def columns_of(log: Feedback) -> Columns:
     """The columns that the estimators need, from the tables."""
     target, model = log.target[:, :, 0], log.model[:, :, 0]
-    drawn = np.arange(len(target)) * target.shape[1] + log.action  # indices into the flattened tables
+    index = np.arange(len(target)) * target.shape[1] + log.action  # indices into the flattened tables
     v = np.einsum("ij,ij->i", target, model)
-    return Columns(target.ravel().take(drawn) / log.pscore, log.reward, model.ravel().take(drawn), v)
+    return Columns(target.ravel().take(index) / log.pscore, log.reward, model.ravel().take(index), v)
 
 
 def pipeline_bootstrap(log: Feedback, draws: int) -> list[float]:
@@ -122,7 +122,7 @@ def pipeline_bootstrap(log: Feedback, draws: int) -> list[float]:
 
 def our_bootstrap(log: Feedback, draws: int) -> list[float]:
     """The same from one pass of Poisson counts for all five estimators."""
-    columns, estimators = reduced(log), named(NAMES)
+    columns, estimators = columns_of(log), named(NAMES)
     terms = {each.name: each.terms(columns) for each in estimators}
     bootstrap = Bootstrap(estimators, Setting(), draws)
     bootstrap.add(columns, terms)
@@ -184,12 +184,12 @@ def measure_streaming(rows: int, actions: int) -> list[dict[str, float]]:
 def measure(rows: int, actions: int, draws: int, rounds: int) -> dict[str, tuple[float, float | None]]:
     """Seconds of Croupier and, where it has an equivalent, of the pipeline's formulas."""
     log = simulate(rows, actions)
-    columns = reduced(log)
+    columns = columns_of(log)
     if not np.allclose(pipeline(log), [value for value, *_ in ours(columns)], rtol=1e-9):
         raise ValueError("the point estimates differ from the pipeline's: timing them would compare other estimators")
     calls: dict[str, Callable[[], object]] = {
         "pipeline": lambda: pipeline(log),
-        "tables": lambda: ours(reduced(log)),
+        "tables": lambda: ours(columns_of(log)),
         "columns": lambda: ours(columns),
     }
     tenth = max(draws // 10, 1)

@@ -36,7 +36,7 @@ SOURCE = Path(__file__).with_name("ridge_softmax.c")
 FLAGS = ("-O3", "-march=native", "-shared", "-fPIC")
 TOLERANCE = 1e-9
 OURS, CALLED, ALONE = "Croupier", "C, called from Python", "C, in a loop"
-SQUARED, PLAIN = "Croupier, model with squares chosen", "Croupier, squares=False"
+SQUARED, UNSQUARED = "Croupier, model with squares chosen", "Croupier, squares=False"
 Times: TypeAlias = dict[str, float]  # µs of one event, by contender
 
 
@@ -54,8 +54,8 @@ class Runner(Protocol):
         """Choose, draw and learn, event by event."""
 
 
-def compiled(folder: Path) -> ctypes.CDLL | None:
-    """The C kernel as a library, or None where there is no compiler."""
+def compile_kernel(folder: Path) -> ctypes.CDLL | None:
+    """Compile the C kernel and load it; None if there is no compiler."""
     compiler = shutil.which("cc")
     if compiler is None:
         return None
@@ -180,7 +180,7 @@ def measure(actions: int, library: ctypes.CDLL | None, rounds: int, events: int,
     runners: dict[str, Runner] = {
         OURS: Ours(SoftmaxPolicy(), actions),
         SQUARED: Squares(SoftmaxPolicy(), actions),
-        PLAIN: Ours(SoftmaxPolicy(squares=False), actions),
+        UNSQUARED: Ours(SoftmaxPolicy(squares=False), actions),
     }
     if library is not None:
         runners |= {CALLED: Called(library, actions), ALONE: Alone(library, actions)}
@@ -226,7 +226,7 @@ def main(
     """Time the arithmetic of the default policy: arrays in, nothing logged."""
     screen, sizes = console(), actions or [10, 100, 1000]
     with tempfile.TemporaryDirectory() as folder:
-        library = compiled(Path(folder))
+        library = compile_kernel(Path(folder))
         if library is None:
             screen.print("The C kernel is left out: there is no C compiler called cc.")
         else:

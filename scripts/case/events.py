@@ -89,7 +89,7 @@ def main(
         figures = summary(results)
         rows = {"rows": ingested.rows, "kept": ingested.kept, "rejected": dict(ingested.rejected)}
         write_json(folder / f"case-{name}.json", {"k": k, "days": days}, {"ingested": rows, **figures})
-        show(screen, figures, stream, k)
+        print_results(screen, figures, stream, k)
         chart = plot(figures, source.title, k, folder / f"case-{name}.png")
         screen.print(f"Chart: {chart}; figures: {folder / f'case-{name}.json'}")
 
@@ -162,7 +162,7 @@ def _means(result: Result) -> dict[str, Any]:
     return {**{name: dict(zip(MEASURES, row, strict=True)) for name, row in means.items()}, "by day": by_day}
 
 
-def show(screen: Console, figures: dict[str, Any], stream: Stream, k: int) -> None:
+def print_results(screen: Console, figures: dict[str, Any], stream: Stream, k: int) -> None:
     """Print the results."""
     columns = (*(f"{name}@{k}" for name in MEASURES), "hit rate, returning", "hit rate, new")
     rows = [

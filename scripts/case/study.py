@@ -60,7 +60,7 @@ def main(
     lead = margin(results["croupier"].hits - results["nightly filter"].hits)
     settings = {"users": users, "items": items, "visits": visits, "seed": seed}
     write_json(folder / "case.json", settings, {"recommenders": figures, "margin": lead})
-    show(screen, figures, lead, shop)
+    print_results(screen, figures, lead, shop)
     screen.print(f"\nChart: {plot(figures, folder / 'case.png')}; figures: {folder / 'case.json'}")
 
 
@@ -89,11 +89,11 @@ def summary(shop: Shop, result: Result) -> dict[str, Any]:
         "purchases": float(result.purchases.mean()),
         "before": before,
         "curve": curve,
-        "recovered": recovered(before, curve),
+        "recovered": recovery_visit(before, curve),
     }
 
 
-def recovered(before: float, curve: list[float]) -> int | None:
+def recovery_visit(before: float, curve: list[float]) -> int | None:
     """The visit from which the hit rate stays at SHARE of the old one or more: the last of the first such block."""
     low = [k for k, rate in enumerate(curve) if rate < SHARE * before]
     first = low[-1] + 1 if low else 0
@@ -117,7 +117,7 @@ def reaction(shop: Shop, result: Result) -> tuple[float, list[float]]:
     return float(np.mean(before)), [float(np.mean(after[k])) for k in range(2 * WITHIN // BLOCK) if after[k]]
 
 
-def show(screen: Console, figures: dict[str, dict[str, Any]], lead: tuple[float, float], shop: Shop) -> None:
+def print_results(screen: Console, figures: dict[str, dict[str, Any]], lead: tuple[float, float], shop: Shop) -> None:
     """Print the results."""
     headings = ("hit rate", "purchases", "before", "right after", f"after {WITHIN} visits", f"{SHARE:.0%} recovered by")
     rows = []

@@ -24,9 +24,9 @@ def test_a_quick_run_measures_every_contender_that_is_installed(tmp_path: Path) 
     )
     assert found.exit_code == 0
     written = json.loads((tmp_path / "bench.json").read_text())
-    here, missing = contenders.installed()
-    assert {row["contender"] for row in written["results"]} == {kind.name for kind in here}
-    assert len(written["results"]) == sum(1 + kind.delayed_rewards for kind in here)
+    available, missing = contenders.installed()
+    assert {row["contender"] for row in written["results"]} == {kind.name for kind in available}
+    assert len(written["results"]) == sum(1 + kind.delayed_rewards for kind in available)
     assert all(f"{kind.name} is left out" in found.output for kind in missing)
     for row in written["results"]:
         measured = _numbers({key: row[key] for key in ("choose_us", "reward_us", "pairs_per_second")})

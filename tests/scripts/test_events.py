@@ -1,4 +1,4 @@
-"""Real events replayed: the loop on what the past says alone, and its measures."""
+"""Replay of real events: recommendations depend on the past alone, and the measures are right."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ K = 4
 
 
 def shop(folder: Path, days: int = 3, invoices: int = 40) -> list[Path]:
-    """Twelve customers, each with a corner of sixty items to which they come back; and rows that are none."""
+    """Twelve customers, each of whom returns to eight of sixty items; and rows that are no purchases."""
     rng, files, number = np.random.default_rng(5), [], 0
     (folder / "online_retail/by-day").mkdir(parents=True)
     for day in range(days):
@@ -70,7 +70,7 @@ def contenders(stream: Stream, folder: Path) -> list[Recommender[Basket]]:
 
 
 def test_what_is_recommended_follows_from_the_past_alone(stream: Stream, tmp_path: Path) -> None:
-    """Whoever lives through the first half only has made the same hits in it."""
+    """A recommender that sees only the first half has the same hits in it."""
     half = Stream(stream.baskets[:60], stream.users, stream.items, stream.kinds, stream.attributes)
     for one, other in zip(contenders(stream, tmp_path), contenders(half, tmp_path), strict=True):
         with Progress(disable=True) as progress:
@@ -87,7 +87,7 @@ def test_hits_recall_and_ndcg_are_of_what_was_in_the_basket() -> None:
     assert events.measure([0, 1, 3], basket, 3) == (0.0, 0.0, 0.0)
 
 
-def test_the_case_runs_and_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_case_runs_and_names_the_missing_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     shop(tmp_path)
     events.main(events=tmp_path, k=K, folder=tmp_path / "out")

@@ -1,4 +1,4 @@
-"""From start to promotion on a real set, small: the log proves itself, and tells why."""
+"""An experiment on real data from start to promotion, on a small scale: the log verifies and gives the reasons."""
 
 from __future__ import annotations
 

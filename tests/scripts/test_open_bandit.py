@@ -1,4 +1,4 @@
-"""Two real policies on a real log: the values are the peers', and the evidence is too thin to say which is better."""
+"""Two real policies on a real log: the values equal the peer's, and the evidence is too thin for a leader."""
 
 from __future__ import annotations
 

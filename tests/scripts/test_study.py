@@ -1,4 +1,4 @@
-"""The case, small: the loop follows its users, and the nightly filter does not."""
+"""The simulated shop on a small scale: the engine follows a change of taste, and the nightly filter does not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 
-def test_the_loop_beats_the_nightly_filter_and_regains_what_a_change_of_taste_costs(tmp_path: Path) -> None:
+def test_the_engine_beats_the_nightly_filter_and_recovers_from_a_change_of_taste(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     from case import study
 
@@ -27,6 +27,6 @@ def test_what_is_recovered_stays_and_counts_by_the_last_visit_of_its_block() -> 
     from case import study
 
     assert study.BLOCK == 5
-    assert study.recovered(1.0, [0.5, 0.95, 0.8, 0.9, 0.92]) == 20
-    assert study.recovered(1.0, [0.95, 0.9]) == 5
-    assert study.recovered(1.0, [0.95, 0.8]) is None
+    assert study.recovery_visit(1.0, [0.5, 0.95, 0.8, 0.9, 0.92]) == 20
+    assert study.recovery_visit(1.0, [0.95, 0.9]) == 5
+    assert study.recovery_visit(1.0, [0.95, 0.8]) is None
