@@ -1,15 +1,15 @@
-# make demo   set everything up and run the main job, in about a minute
-# make test   set everything up; lint, types, layers, tests (budget: 12 minutes on 2 cores)
-# make bench  latency and throughput beside Vowpal Wabbit and gittins, and a C kernel; the log; evaluation beside its peers
-# make crash  a thousand real kills (make test does twenty)
-# make coverage  coverage of the intervals over many simulated logs (make test does some)
+# make demo   install everything and run the demonstration, in about a minute
+# make test   install everything; lint, types, layers, tests (at most 12 minutes on 2 cores)
+# make bench  latency and throughput beside Vowpal Wabbit, gittins and a C kernel; the log, catalogues, evaluation
+# make bakeoff  policies beside Vowpal Wabbit on classification data;  make simulate  on the reference simulations
+# make case   recommenders in a simulated shop and on real events: the engine beside a nightly filter and popularity
+# make experiments  an experiment on real data from start to promotion; error rates and power over many simulations
+# make crash  kill a writing process a thousand times (make test does twenty)
+# make coverage  coverage of the intervals over many simulated logs (make test checks a few)
 # make calibration  every policy's draws over 100,000 decisions
-# make experiments  the promises about experiments, in full number; one from start to promotion on a real set
-# make case   a shop whose users change their taste, and real events: the loop beside a nightly filter and popularity
-# make simulate  the reference simulations;  make bakeoff  classification sets as bandits beside Vowpal Wabbit
-# make test-gpu  the policy suites on a GPU, where there is one
+# make test-gpu  the policy tests on a GPU, if there is one
 # make docs   the reference pages, into site/
-# make clean  remove what the above made
+# make clean  remove everything that the targets above create
 
 PYTHON ?= python3
 VENV := .venv
@@ -26,7 +26,7 @@ $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Croupier needs Python 3.11 or later, and $(PYTHON) is older or missing: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
-		{ echo "$(PYTHON) cannot make virtual environments: on Debian, apt-get install python3-venv"; exit 1; }
+		{ echo "$(PYTHON) cannot create virtual environments: on Debian, apt-get install python3-venv"; exit 1; }
 	@echo "Installing Croupier into $(VENV) (once; a minute or two) …"
 	@$(PIP) --upgrade pip && touch $@
 
@@ -53,30 +53,30 @@ test: lint
 	$(BIN)/python -m pytest --durations=10
 
 bench: $(VENV)/test
-	for part in loop kernels store catalogue evaluation calls; do $(BIN)/python scripts/bench.py $$part || exit 1; done
+	for name in loop kernels store catalogue evaluation calls; do $(BIN)/python -m bench $$name || exit 1; done
 
 crash: $(VENV)/test
-	$(BIN)/python scripts/crashtest.py --runs 250
+	$(BIN)/python -m proofs.crash --runs 250
 
 coverage: $(VENV)/test
-	$(BIN)/python scripts/prove_coverage.py
+	$(BIN)/python -m proofs.coverage
 
 bakeoff: $(VENV)/test
-	$(BIN)/python scripts/bakeoff.py
+	$(BIN)/python -m bakeoff
 
 calibration: $(VENV)/test
-	$(BIN)/python scripts/calibrate.py
+	$(BIN)/python -m proofs.calibration
 
 experiments: $(VENV)/test
-	$(BIN)/python scripts/experiment.py
-	$(BIN)/python scripts/experiment_proofs.py
+	$(BIN)/python -m case.experiment
+	$(BIN)/python -m proofs.experiments
 
 case: $(VENV)/test
-	$(BIN)/python scripts/case_study.py
-	$(BIN)/python scripts/case_events.py
+	$(BIN)/python -m case.study
+	$(BIN)/python -m case.events
 
 simulate: $(VENV)/test
-	$(BIN)/python scripts/simulate.py
+	$(BIN)/python -m bakeoff.simulations
 
 test-gpu: $(VENV)/test
 	$(BIN)/python -m pytest tests/policies -k cuda -rs

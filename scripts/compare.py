@@ -1,4 +1,4 @@
-"""Which policy would have earned most on a log: `python scripts/compare.py STORE --target A --target B`."""
+"""Compare the values of policies on a log: `python scripts/compare.py STORE --target A --target B`."""
 
 import sys
 

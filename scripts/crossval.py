@@ -1,4 +1,4 @@
-"""Cross-validate models of ratings: `python scripts/crossval.py ratings.csv`, or on a store."""
+"""Cross-validate models of ratings from a file or a store: `python scripts/crossval.py ratings.csv`."""
 
 import sys
 

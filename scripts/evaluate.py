@@ -1,4 +1,4 @@
-"""What other policies would have earned on a log: `python scripts/evaluate.py STORE --target uniform`."""
+"""Estimate the value of policies on a log: `python scripts/evaluate.py STORE --target uniform`."""
 
 import sys
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crashtest import crash
+from support.crash import crash
 
 
 @pytest.mark.parametrize("attempt", range(5))

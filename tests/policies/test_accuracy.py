@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from river import datasets
 from sklearn.datasets import load_digits
 
-import simulations
 from croupier_policies import InverseGapPolicy, Policy, SoftmaxPolicy, UniformPolicy
+from support import simulations
 
 Labelled = tuple[NDArray[np.float64], NDArray[np.int64]]
 BOTH = pytest.mark.parametrize("make", [SoftmaxPolicy, InverseGapPolicy])

@@ -1,4 +1,4 @@
-"""The bake-off: all of it, small."""
+"""The bake-off on a small scale."""
 
 import json
 from pathlib import Path
@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 import typer
 
-import bakeoff
-import bakeoff_runs
-import bakeoff_sets
+from bakeoff import __main__ as bakeoff
+from bakeoff import contenders, datasets
 from croupier_policies import UniformPolicy
 
 PNG = b"\x89PNG"
 
 
-def test_it_writes_a_table_a_picture_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_writes_a_table_a_figure_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     bakeoff.main(sets="iris,wine", policies="softmax,inverse-gap", shuffles=2, rows=60, tuned=False, out=tmp_path)
     assert "iris" in capsys.readouterr().out
@@ -31,28 +30,28 @@ def test_unknown_names_are_listed(tmp_path: Path) -> None:
 
 
 def test_every_exported_policy_takes_part() -> None:
-    assert {"softmax", "inverse-gap", "bag", "river-policy"} <= set(bakeoff_runs.contenders(False))
+    assert {"softmax", "inverse-gap", "bag", "river-policy"} <= set(contenders.contenders(False))
 
 
 def test_vowpal_wabbits_explorers_run_and_rates_are_chosen_per_set() -> None:
     pytest.importorskip("vowpalwabbit", reason="Vowpal Wabbit is not installed")
-    data, tuned = bakeoff_sets.load("iris"), bakeoff_runs.contenders(True)
-    for name in bakeoff_runs.EXPLORERS:
-        found = bakeoff_runs.score(tuned[name], data, 1, 40)
+    data, tuned = datasets.load("iris"), contenders.contenders(True)
+    for name in contenders.EXPLORERS:
+        found = contenders.score(tuned[name], data, 1, 40)
         assert 0.0 <= found.errors[0] <= 1.0
-        assert found.variant in range(len(bakeoff_runs.RATES))
+        assert found.variant in range(len(contenders.RATES))
 
 
 def test_the_error_is_that_of_the_actions_drawn() -> None:
-    data = bakeoff_sets.load("iris")
-    uniform = bakeoff_runs.Contender("uniform", (UniformPolicy,), False)
-    errors = [bakeoff_runs.error(UniformPolicy(), uniform, data, shuffle, 150) for shuffle in range(20)]
+    data = datasets.load("iris")
+    uniform = contenders.Contender("uniform", (UniformPolicy,), False)
+    errors = [contenders.error(UniformPolicy(), uniform, data, shuffle, 150) for shuffle in range(20)]
     assert abs(np.mean(errors) - 2 / 3) < 4 * np.sqrt(2 / 9 / 3000)
 
 
 def test_codes_are_strings_and_scaled_numbers_lie_between_0_and_1() -> None:
-    scaled = np.array(bakeoff_sets.load("wine").scaled)
+    scaled = np.array(datasets.load("wine").scaled)
     assert (scaled.min(), scaled.max()) == (0.0, 1.0)
-    if "splice" not in bakeoff_sets.names():
+    if "splice" not in datasets.names():
         pytest.skip("the shared reference data is not beside us")
-    assert all(isinstance(value, str) for value in dict(bakeoff_sets.load("splice").raw[0]).values())
+    assert all(isinstance(value, str) for value in dict(datasets.load("splice").raw[0]).values())

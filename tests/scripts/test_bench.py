@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import bench
-import bench_calls
-import bench_loop
-import bench_peers
+from bench import __main__ as bench
+from bench import calls, contenders, loop
 
 
 def _numbers(value: object) -> list[float]:
@@ -26,9 +24,9 @@ def test_a_short_run_measures_every_contender_that_is_installed(tmp_path: Path) 
     )
     assert found.exit_code == 0
     written = json.loads((tmp_path / "bench.json").read_text())
-    here, missing = bench_peers.installed()
-    assert {row["contender"] for row in written["results"]} == {kind.name for kind in here}
-    assert len(written["results"]) == sum(1 + kind.waits for kind in here)
+    available, missing = contenders.installed()
+    assert {row["contender"] for row in written["results"]} == {kind.name for kind in available}
+    assert len(written["results"]) == sum(1 + kind.delayed_rewards for kind in available)
     assert all(f"{kind.name} is left out" in found.output for kind in missing)
     for row in written["results"]:
         measured = _numbers({key: row[key] for key in ("choose_us", "reward_us", "pairs_per_second")})
@@ -38,7 +36,7 @@ def test_a_short_run_measures_every_contender_that_is_installed(tmp_path: Path) 
 
 
 def test_every_contender_sees_the_same_events() -> None:
-    first, again, other = (bench_loop.happen(3, 5, number) for number in (1, 1, 2))
+    first, again, other = (loop.simulate(3, 5, number) for number in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first.contexts, other.contexts)
 
@@ -46,9 +44,9 @@ def test_every_contender_sees_the_same_events() -> None:
 def test_reusing_examples_gives_vowpal_wabbit_the_probabilities_that_text_gives_it(tmp_path: Path) -> None:
     pytest.importorskip("vowpalwabbit")
     actions = ["a0", "a1", "a2"]
-    text = bench_peers.VowpalWabbitText(actions, tmp_path)
-    reused = bench_peers.VowpalWabbitReused(actions, tmp_path)
-    contexts, clicks = bench_loop.happen(3, 200, 0)
+    text = contenders.VowpalWabbitText(actions, tmp_path)
+    reused = contenders.VowpalWabbitReused(actions, tmp_path)
+    contexts, clicks = loop.simulate(3, 200, 0)
     seen = set()
     for i, row in enumerate(contexts.round(3).tolist()):  # the text has six digits
         probabilities = text.predict(row)
@@ -62,11 +60,11 @@ def test_reusing_examples_gives_vowpal_wabbit_the_probabilities_that_text_gives_
 
 
 def test_calls_are_counted_in_files_of_croupier_and_in_all(tmp_path: Path) -> None:
-    runs = bench_calls.measure(tmp_path, warm=20, events=5, opens=2)
+    runs = calls.measure(tmp_path, warmup=20, events=5, opens=2)
     assert [len(runs[name]) for name in ("choose", "reward", "open")] == [5, 5, 2]
     for name in runs:
-        found = bench_calls.summary(runs[name])
+        found = calls.summary(runs[name])
         assert 1 < found["files"] <= found["functions"] <= found["calls"] <= found["all_calls"]
-        assert sum(bench_calls.by_file(runs[name][0]).values()) <= runs[name][0].total()
+        assert sum(calls.by_file(runs[name][0]).values()) <= runs[name][0].total()
         assert all([code.co_qualname for code in run].count(f"Engine.{name}") == 1 for run in runs[name])
-    assert bench_calls.counted(len, "ab") == (2, {})
+    assert calls.count_calls(len, "ab") == (2, {})

@@ -1,4 +1,4 @@
-"""From start to promotion on a real set, small: the log proves itself, and tells why."""
+"""An experiment on real data from start to promotion, on a small scale: the log verifies and gives the reasons."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from croupier import study
 
 def test_a_candidate_is_promoted_on_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-    import experiment
+    from case import experiment
 
     with pytest.raises(typer.Exit) as end:
         experiment.main(units=800, days=9, explore=0.6, share=0.3, folder=tmp_path, seed=7)
-    said = capsys.readouterr().out
-    assert end.value.exit_code == 0, said
-    assert "is better than" in said
-    assert "sound" in said
+    text = capsys.readouterr().out
+    assert end.value.exit_code == 0, text
+    assert "is better than" in text
+    assert "sound" in text
     found = study(f"sqlite:///{tmp_path / 'experiment.db'}")
     assert found.story.promoted == "cautious"
     assert found.doubted is None

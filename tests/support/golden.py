@@ -1,7 +1,7 @@
 """The figures of the golden logs: read from a store, compared with what was recorded, and recorded anew.
 
 The stores and their figures are in `tests/assets/golden`. Later code must read the same figures from the same stores.
-After a change that is meant to change them, `PYTHONPATH=tests python -m support.golden` writes both anew.
+After a change that is meant to change them, `python -m support.golden` writes both anew.
 
 The names in `expected.json` are its own and do not follow those of the code. Every call of Croupier's interface that
 these tests make is here or in `golden_stores`, so that a renaming is followed in these two files.

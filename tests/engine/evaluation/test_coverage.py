@@ -1,6 +1,6 @@
 """What the intervals promise, on logs of a policy that learns.
 
-The bounds fail a right implementation less than once in a thousand. `scripts/prove_coverage.py` does the same at any
+The bounds fail a right implementation less than once in a thousand. `python -m proofs.coverage` does the same at any
 size.
 """
 
@@ -8,17 +8,17 @@ from functools import partial
 
 import numpy as np
 import pytest
-from scipy.stats import binom
 
-import prove_coverage as proof
 from croupier_policies import SoftmaxPolicy
+from support import coverage as proof
+from support.bounds import largest_count
 
 RUNS, N, LOOKS = 60, 1000, 10
 
 
-def most(runs, miss=0.05):
+def most(runs):
     """The misses that a right 95 % interval exceeds once in a thousand."""
-    return binom.ppf(0.999, runs, miss)
+    return largest_count(runs, 0.05)
 
 
 @pytest.fixture(scope="module", params=[0.3, 0.03])

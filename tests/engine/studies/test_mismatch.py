@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-import experiment_simulations as sim
 from croupier.errors import InputError
 from croupier.studies.statistics.mismatch import sample_ratio
+from support import experiments as sim
 
 
 def test_under_unchanging_weights_it_is_the_dirichlet_multinomial() -> None:

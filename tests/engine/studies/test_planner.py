@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-import experiment_simulations as sim
 from croupier.errors import InputError
 from croupier.studies.statistics.effects import Effect, estimates
 from croupier.studies.statistics.planner import Prospect, plan, units_for
 from croupier.studies.statistics.sequences import asymptotic_sequence, fixed_horizon
+from support import experiments as sim
 
 PEOPLE = Prospect(sd=1.0, per_day=1_000, window=7, horizon=1e6, doubt=0.05)
 RUNS = 300

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-import experiment_simulations as sim
 from croupier.errors import InputError
 from croupier.evaluation.intervals.base import Interval
 from croupier.studies.statistics.bounded import bernstein_sequence
@@ -15,13 +14,14 @@ from croupier.studies.statistics.effects import Effect, estimates
 from croupier.studies.statistics.guardrails import Guardrail, State
 from croupier.studies.statistics.sequences import asymptotic_sequence, fixed_horizon
 from croupier.studies.statistics.windows import Windows
+from support import experiments as sim
 
 
 def clicks(seed: int, n: int, rate: float, p: float, effect: float = 0.0) -> Windows:
     rng = np.random.default_rng([50, seed])
     variant = (rng.random(n) < p).astype(np.int64)
     y = (rng.random(n) < rate + effect * variant).astype(float)
-    return Windows(np.arange(n, dtype=float), variant, sim.two(np.full(n, p)), y, np.ones(n))
+    return Windows(np.arange(n, dtype=float), variant, sim.two_variants(np.full(n, p)), y, np.ones(n))
 
 
 @pytest.mark.parametrize("scale", ["difference", "ratio"])

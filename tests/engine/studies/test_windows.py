@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import experiment_simulations as sim
 from croupier.errors import InputError
 from croupier.studies.statistics.exposure import Events, Outcomes, closed_windows
 from croupier.studies.statistics.windows import Windows
+from support import experiments as sim
 
 HALF = np.full((5, 2), 0.5)
 EVENTS = Events(
@@ -73,7 +73,7 @@ def test_a_window_holds_its_beginning_and_not_its_end() -> None:
 
 
 def test_a_later_look_only_appends() -> None:
-    events = sim.crowd(np.random.default_rng(0), 200)
+    events = sim.aa_events(np.random.default_rng(0), 200)
     early, late = closed_windows(events, 7.0, 20.0), closed_windows(events, 7.0, 30.0)
     n = len(early)
     assert 0 < n < len(late)

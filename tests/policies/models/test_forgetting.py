@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import simulations
 from croupier_policies import (
     Actions,
     BankModel,
@@ -20,6 +19,7 @@ from croupier_policies.backends import select as devices
 from croupier_policies.checks.states import same
 from croupier_policies.encoding.scaler import Encoded
 from croupier_policies.models.posteriors import Posteriors
+from support import simulations
 
 ONE = Actions(("a",))
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import simulations
 from croupier_policies import (
     Actions,
     HybridModel,
@@ -22,6 +21,7 @@ from croupier_policies import (
 from croupier_policies.checks.states import same
 from croupier_policies.encoding.encoder import Encoder
 from croupier_policies.encoding.waves import Waves
+from support import simulations
 
 DEVICES = pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"])
 IDS = ("a", "b", "c")

@@ -1,0 +1,14 @@
+"""Measurements of speed: `python -m bench loop`, `kernels`, `store`, `catalogue`, `evaluation`, `calls`."""
+
+from __future__ import annotations
+
+import typer
+
+from bench import calls, catalogue, evaluation, kernels, loop, store
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+for module in (loop, kernels, store, catalogue, evaluation, calls):
+    app.command(module.__name__.rpartition(".")[2])(module.main)
+
+if __name__ == "__main__":
+    app()
