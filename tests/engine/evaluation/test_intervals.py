@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from croupier import InputError
 from croupier.evaluation import INTERVALS, Columns, Moments, Setting
+from croupier.evaluation.datasets import evaluate_dataset, from_frame
 from croupier.evaluation.estimators.basic import named
 from croupier.evaluation.intervals import (
     WeightSums,
@@ -177,6 +178,38 @@ def test_likelihood_stays_within_the_rewards_and_is_not_symmetric():
     low, high, *_ = likelihood_fixed_sample(columns.w, columns.r, 0.95, 0.0, 1.0)
     assert 0 < low < 0.02 < high < 1
     assert high - 0.02 > 1.5 * (0.02 - low)
+
+
+@pytest.mark.parametrize(
+    ("w", "reason"),
+    [
+        ([0.0, 0.0, 0.0], "every weight is 0"),
+        ([1e200, 0.5, 2.0], "the likelihood cannot be maximised in double precision (largest weight 1e+200)"),
+    ],
+)
+def test_likelihood_without_an_interval_gives_the_reason(w, reason):
+    w = np.array(w)
+    low, high, level, guarantee = likelihood_fixed_sample(w, w * np.array([1.0, 0.0, 1.0]), 0.95, 0.0, 1.0)
+    assert np.isnan([low, high]).all()
+    assert (level, guarantee) == (0.95, f"empirical likelihood, fixed sample, not available: {reason}")
+
+
+def test_likelihood_gives_the_reason_where_singular_values_cannot_be_computed(monkeypatch):
+    def failing(*arguments, **options):
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    columns = logged(20, 5)
+    monkeypatch.setattr(np.linalg, "lstsq", failing)
+    found = likelihood_fixed_sample(columns.w, columns.w * columns.r, 0.95, 0.0, 1.0)
+    assert np.isnan(found[:2]).all()
+    assert "not available" in found.guarantee
+
+
+def test_a_target_that_was_never_drawn_has_no_likelihood_interval():
+    log = from_frame({"reward": [1.0, 0.0] * 50, "propensity": [0.5] * 100, "action": ["a", "b"] * 50})
+    for estimate in evaluate_dataset(log, ["constant:c"], intervals=["likelihood"])["constant:c"].estimates.values():
+        assert np.isnan(estimate.interval[:2]).all()
+        assert "not available: every weight is 0" in estimate.interval.guarantee
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=60), st.floats(1e-5, 100))

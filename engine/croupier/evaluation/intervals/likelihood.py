@@ -41,6 +41,7 @@ def likelihood_value(w: Vector, r: Vector) -> float:
     return float(p @ (w * r) + max(0.0, 1.0 - float(p @ w)) * r.mean())
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is not finite is found and reported below
 def likelihood_fixed_sample(
     w: Vector, x: Vector, level: float, low: float, high: float, copies: Vector | None = None
 ) -> Interval:
@@ -56,10 +57,16 @@ def likelihood_fixed_sample(
         high: The greatest.
         copies: c, how many rows each stands for, shape (n,); None for 1.
 
+    Returns:
+        The interval. Its ends are NaN, and its guarantee gives the reason, where every weight is 0 (no value then
+        explains the rows better than another) or the likelihood cannot be maximised in double precision.
+
     Source: Owen, "Empirical likelihood", 2001, chapters 2 and 3.
     """
     from scipy.special import chdtri
 
+    if not w.any():
+        return _unavailable(level, "every weight is 0")
     c = np.ones(len(w)) if copies is None else copies
     free, _ = _dual((c * (w - 1.0))[:, None], np.zeros(1))
     most, start = math.sqrt(float(chdtri(1, 1 - level))), np.zeros(2)
@@ -71,14 +78,21 @@ def likelihood_fixed_sample(
         return math.sqrt(max(2 * (cost - free), 0.0)) - most
 
     mass = float((c * w).sum())
-    centre = float(np.clip((c * x).sum() / mass, low, high)) if mass else math.nan
+    centre = float(np.clip((c * x).sum() / mass, low, high))
     step = most * float(np.sqrt(((c * (x - w * centre)) ** 2).sum())) / max(mass, 1e-300)
     ends = [_edge(away, centre, sign * step, end) for sign, end in ((-1.0, low), (1.0, high))]
+    if any(map(math.isnan, ends)):
+        reason = f"the likelihood cannot be maximised in double precision (largest weight {float(w.max()):.3g})"
+        return _unavailable(level, reason)
     return Interval(ends[0], ends[1], level, LIKELIHOOD)
 
 
+def _unavailable(level: float, reason: str) -> Interval:
+    return Interval(math.nan, math.nan, level, f"{LIKELIHOOD}, not available: {reason}")
+
+
 def _edge(away: Callable[[float], float], centre: float, step: float, end: float) -> float:
-    """Where `away` rises through 0 between the centre and an end, by a secant that is kept within its bracket."""
+    """Where `away` rises through 0 between the centre and an end, by a secant within its bracket; NaN where it is."""
     a, b = centre, centre
     at_a = at_b = away(centre)
     while at_b < 0:
@@ -89,6 +103,8 @@ def _edge(away: Callable[[float], float], centre: float, step: float, end: float
     for _ in range(30):
         guess = b - at_b * (b - a) / (at_b - at_a) if at_b > at_a else (a + b) / 2
         found = away(guess)
+        if math.isnan(found):
+            return found
         if abs(found) < 1e-6:
             return guess
         (a, at_a), (b, at_b) = ((guess, found), (b, at_b)) if found < 0 else ((a, at_a), (guess, found))
@@ -101,12 +117,15 @@ def _dual(g: Matrix, start: Vector) -> tuple[float, Vector]:
     Args:
         g: Constraints, shape (n, k).
         start: θ to begin with, shape (k,).
+
+    Returns:
+        The maximum and its θ; NaN and `start` where the Newton step cannot be computed.
     """
     theta, (value, slope, curve) = start, _log_star(1.0 + g @ start)
     for _ in range(60):
-        hessian = (g * curve[:, None]).T @ g
-        step = np.linalg.lstsq(hessian, -(g.T @ slope), rcond=1e-12)[0]
-        size = 1.0
+        step, size = _newton_step((g * curve[:, None]).T @ g, g.T @ slope), 1.0
+        if step is None:
+            return math.nan, start
         while size > 1e-6 and _log_star(1.0 + g @ (theta + size * step))[0].sum() < value.sum():
             size /= 2
         before, theta = value.sum(), theta + size * step
@@ -114,6 +133,16 @@ def _dual(g: Matrix, start: Vector) -> tuple[float, Vector]:
         if value.sum() - before < 1e-9 * max(1.0, abs(before)):
             break
     return float(value.sum()), theta
+
+
+def _newton_step(hessian: Matrix, gradient: Vector) -> Vector | None:
+    """−H⁺∇, shape (k,); None where H is not finite, or its singular values cannot be computed."""
+    if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
+        return None  # LAPACK would print a message of its own before it fails
+    try:
+        return np.asarray(np.linalg.lstsq(hessian, -gradient, rcond=1e-12)[0])
+    except np.linalg.LinAlgError:
+        return None
 
 
 def _log_star(z: Vector) -> tuple[Vector, Vector, Vector]:
@@ -147,7 +176,7 @@ class Likelihood(Gathering):
         if estimator.name not in ("ips", "snips") or not self.rows:
             return None
         found = self._found(1 - miss(level, comparisons))
-        return found._replace(level=level, guarantee=named_guarantee(LIKELIHOOD, estimator, comparisons))
+        return found._replace(level=level, guarantee=named_guarantee(found.guarantee, estimator, comparisons))
 
     def _found(self, level: float) -> Interval:
         """The same for IPS and SNIPS, so found once."""
