@@ -33,11 +33,11 @@ from rich.console import Console
 from rich.table import Table
 
 from croupier import reports
-from croupier.evaluation import Columns, Moments, Setting, normal_fixed_sample
+from croupier.evaluation import EstimatorInputs, LogBounds, SampleMoments, normal_fixed_sample
 from croupier.evaluation.datasets import evaluate_dataset, from_path
 from croupier.evaluation.datasets.tables import arrow
-from croupier.evaluation.estimators.basic import named
-from croupier.evaluation.evidence.accumulator import Tally, moments
+from croupier.evaluation.estimators.basic import find_estimators
+from croupier.evaluation.evidence.tally import Tally, moments
 from croupier.evaluation.intervals import INTERVALS
 from croupier.evaluation.intervals.bootstrap import Bootstrap
 from croupier_policies import Vector
@@ -84,8 +84,8 @@ def rounds(log: Feedback, name: str) -> Vector:
         return np.asarray(log.reward * iw / iw.mean())
     q, pi = log.model[row, :, log.position], log.target[row, :, log.position]
     drawn = log.model[row, log.action, log.position]
-    weight = iw / iw.mean() if name == "sndr" else iw
-    return np.asarray(np.average(q, weights=pi, axis=1) + weight * (log.reward - drawn))
+    max_weight = iw / iw.mean() if name == "sndr" else iw
+    return np.asarray(np.average(q, weights=pi, axis=1) + max_weight * (log.reward - drawn))
 
 
 def theirs(log: Feedback) -> list[float]:
@@ -93,20 +93,20 @@ def theirs(log: Feedback) -> list[float]:
     return [float(rounds(log, name).mean()) for name in NAMES]
 
 
-def ours(columns: Columns) -> list[tuple[float, float, float]]:
+def ours(columns: EstimatorInputs) -> list[tuple[float, float, float]]:
     """Five points with normal intervals."""
-    estimators = named(NAMES)
+    estimators = find_estimators(NAMES)
     gathered = moments(columns, estimators)
     estimates = [each.estimate(gathered[each.name]) for each in estimators]
     return [(value, *normal_fixed_sample(value, error, 0.95)[:2]) for value, error in estimates]
 
 
-def reduced(log: Feedback) -> Columns:
+def reduced(log: Feedback) -> EstimatorInputs:
     """What the estimators need of the tables."""
     target, model = log.target[:, :, 0], log.model[:, :, 0]
     drawn = np.arange(len(target)) * target.shape[1] + log.action  # places in the tables, row by row
     v = np.einsum("ij,ij->i", target, model)
-    return Columns(target.ravel().take(drawn) / log.pscore, log.reward, model.ravel().take(drawn), v)
+    return EstimatorInputs(target.ravel().take(drawn) / log.pscore, log.reward, model.ravel().take(drawn), v)
 
 
 def their_bootstrap(log: Feedback, draws: int) -> list[float]:
@@ -121,11 +121,11 @@ def their_bootstrap(log: Feedback, draws: int) -> list[float]:
 
 def our_bootstrap(log: Feedback, draws: int) -> list[float]:
     """The same by one pass of Poisson counts for all five."""
-    columns, estimators = reduced(log), named(NAMES)
+    columns, estimators = reduced(log), find_estimators(NAMES)
     terms = {each.name: each.terms(columns) for each in estimators}
-    gathering = Bootstrap(estimators, Setting(), draws)
+    gathering = Bootstrap(estimators, LogBounds(), draws)
     gathering.add(columns, terms)
-    return [gathering.interval(each, Moments.of(terms[each.name]), 0.95).high for each in estimators]
+    return [gathering.interval(each, SampleMoments.of(terms[each.name]), 0.95).high for each in estimators]
 
 
 def written(file: Path, rows: int, actions: int, seed: int = 0) -> None:
@@ -225,8 +225,8 @@ def main(
         console.print(stream(streaming, actions))
 
 
-def _tally(columns: Columns, kind: str) -> None:
-    tally = Tally(named(["ips", "dr"]), {kind: INTERVALS[kind]}, Setting())
+def _tally(columns: EstimatorInputs, kind: str) -> None:
+    tally = Tally(find_estimators(["ips", "dr"]), {kind: INTERVALS[kind]}, LogBounds())
     tally.add(columns, np.zeros(len(columns.w)), 100.0)
     for each in tally.estimators:
         tally.intervals(each, 0.95)

@@ -18,10 +18,10 @@ import typer
 from rich.console import Console
 
 from croupier import Comparison, reports
-from croupier.evaluation.datasets import Arrays, compare_dataset, evaluate_dataset, from_obp
+from croupier.evaluation.datasets import InMemoryDataset, compare_dataset, evaluate_dataset, from_obp
 
 
-def log(folder: Path) -> Arrays:
+def log(folder: Path) -> InMemoryDataset:
     """The uniform policy's log, with the target's probability of what was shown in a column `bts`."""
     with (folder / "random" / "all" / "all.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

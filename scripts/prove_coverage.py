@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from croupier.evaluation import ESTIMATORS, RULES, Columns, Rules, Setting, Tally, judge, normal_fixed_sample
-from croupier.evaluation.estimators.basic import named
-from croupier.evaluation.evaluate import estimated
-from croupier.evaluation.intervals import INTERVALS, methods
-from croupier.evaluation.pairs import Pair
+from croupier.evaluation import ESTIMATORS, RULES, EstimatorInputs, LogBounds, Rules, Tally, judge, normal_fixed_sample
+from croupier.evaluation.estimators.basic import find_estimators
+from croupier.evaluation.evaluate import build_estimate
+from croupier.evaluation.intervals import INTERVALS, interval_factories
+from croupier.evaluation.pairs import PairAccumulator
 from croupier.evaluation.passes.rows import Rows
 from croupier_policies import Actions, Policy, SoftmaxPolicy, Vector, draw
 
@@ -81,12 +81,12 @@ def targets(log: Log) -> Iterator[tuple[str, NDArray[np.float64]]]:
     yield "best", np.eye(ACTIONS)[log.rates.argmax(axis=1)]
 
 
-def columns(log: Log, target: NDArray[np.float64]) -> Columns:
+def columns(log: Log, target: NDArray[np.float64]) -> EstimatorInputs:
     """What the estimators see; the reward model is wrong by a fifth, as models are."""
     model, row = 0.8 * log.rates, np.arange(len(log.action))
     w = target[log.segment, log.action] / log.probabilities[row, log.action]
     v = (target * model).sum(axis=1)[log.segment]
-    return Columns(w, log.reward, model[log.segment, log.action], v)
+    return EstimatorInputs(w, log.reward, model[log.segment, log.action], v)
 
 
 def misses(
@@ -96,13 +96,13 @@ def misses(
     found = []
     for label, target in targets(log):
         truth = float((target * log.rates).sum(axis=1).mean())
-        rows, weight = columns(log, target), float(target.max()) * ACTIONS / floor
+        rows, max_weight = columns(log, target), float(target.max()) * ACTIONS / floor
         squares = (target[log.segment] ** 2 / log.probabilities).sum(axis=1)
         parts = [slice(part[0], part[-1] + 1) for part in np.array_split(np.arange(len(rows.w)), looks)]
         watched = [kind for kind in kinds if kind in WATCHED]
         rest = [kind for kind in kinds if kind not in WATCHED]
-        found += followed(label, rows, squares, truth, weight, watched, parts, rules) if watched else []
-        found += followed(label, rows, squares, truth, weight, rest, [slice(None)], rules) if rest else []
+        found += followed(label, rows, squares, truth, max_weight, watched, parts, rules) if watched else []
+        found += followed(label, rows, squares, truth, max_weight, rest, [slice(None)], rules) if rest else []
     return found + apart(log, floor, looks, rules)
 
 
@@ -110,7 +110,10 @@ def apart(log: Log, floor: float, looks: int, rules: Rules) -> list[Miss]:
     """The interval and the sequence of the difference between both targets, at every look."""
     both = [target for _, target in targets(log)]
     truth = float(((both[1] - both[0]) * log.rates).sum(axis=1).mean())
-    pair, missed = Pair(ESTIMATORS["dr"], 1, 0, Setting()), {"normal": list[bool](), "betting-sequence": list[bool]()}
+    pair, missed = (
+        PairAccumulator(ESTIMATORS["dr"], 1, 0, LogBounds()),
+        {"normal": list[bool](), "betting-sequence": list[bool]()},
+    )
     step = np.abs(both[1] - both[0])[log.segment]
     expected = step.sum(axis=1), (step**2 / log.probabilities).sum(axis=1)
     for part in np.array_split(np.arange(len(log.action)), looks):
@@ -118,7 +121,7 @@ def apart(log: Log, floor: float, looks: int, rules: Rules) -> list[Miss]:
         intervals = normal_fixed_sample(*pair.difference(), 0.95), pair.sequence()
         for kind, interval in zip(missed, intervals, strict=True):
             missed[kind].append(interval is None or not interval.low <= truth <= interval.high)
-    passed = min(pair.effective, pair.expected) >= rules.ess
+    passed = min(pair.ess, pair.expected_ess) >= rules.ess
     widths = [interval.high - interval.low if interval else np.inf for interval in intervals]
     return [
         Miss("best - uniform", kind, "dr", each[-1], any(each), passed, width)
@@ -129,7 +132,7 @@ def apart(log: Log, floor: float, looks: int, rules: Rules) -> list[Miss]:
 def _rows(
     log: Log, both: Sequence[NDArray[np.float64]], floor: float, part: slice, expected: tuple[Vector, Vector]
 ) -> Rows:
-    own = [columns(log, target).part(part) for target in both]
+    own = [columns(log, target).select(part) for target in both]
     n = len(own[0].w)
     return Rows(
         reward=own[0].r,
@@ -140,31 +143,31 @@ def _rows(
         w=tuple(each.w for each in own),
         v=tuple(each.v for each in own),
         outside=tuple(np.zeros(n) for _ in own),
-        weight=tuple(float(target.max()) * ACTIONS / floor for target in both),
-        apart={(1, 0): (expected[0][part], expected[1][part])},
+        max_weight=tuple(float(target.max()) * ACTIONS / floor for target in both),
+        expected_distances={(1, 0): (expected[0][part], expected[1][part])},
     )
 
 
 def followed(
     label: str,
-    rows: Columns,
+    rows: EstimatorInputs,
     squares: Vector,
     truth: float,
-    weight: float,
+    max_weight: float,
     kinds: Sequence[str],
     looks: Sequence[slice],
     rules: Rules,
 ) -> list[Miss]:
     """The intervals of one target after each of these parts."""
-    tally = Tally(named(ESTIMATED), methods(kinds), Setting())
+    tally = Tally(find_estimators(ESTIMATED), interval_factories(kinds), LogBounds())
     missed: dict[tuple[str, str], list[bool]] = {}
     widths, passed = {}, {}
     for part in looks:
-        batch = rows.part(part)
-        tally.add(batch, np.zeros(len(batch.w)), weight, squares[part])
-        verdict = judge(tally.diagnostics, rules, weight)
+        batch = rows.select(part)
+        tally.add(batch, np.zeros(len(batch.w)), max_weight, squares[part])
+        verdict = judge(tally.diagnostics, rules, max_weight)
         for estimator in tally.estimators:
-            estimate = estimated(tally, estimator, 0.95, verdict, rules)
+            estimate = build_estimate(tally, estimator, 0.95, verdict, rules)
             passed[estimator.name] = estimate.verdict.enough
             for kind, (low, high, *_) in estimate.intervals.items():
                 missed.setdefault((kind, estimator.name), []).append(not low <= truth <= high)

@@ -16,9 +16,9 @@ from croupier.cli.experiments import FixedHorizon, Metrics, moment
 from croupier.errors import CroupierError, EvidenceError, InputError
 from croupier.evaluation.compare import compare
 from croupier.evaluation.datasets import Dataset, compare_dataset, evaluate_dataset, from_path
-from croupier.evaluation.estimators.basic import NAMES
+from croupier.evaluation.estimators.basic import ESTIMATOR_NAMES
 from croupier.evaluation.evaluate import evaluate
-from croupier.evaluation.intervals import DEFAULT, INTERVALS
+from croupier.evaluation.intervals import DEFAULT_INTERVALS, INTERVALS
 from croupier.evaluation.passes.rows import Progress
 from croupier.evaluation.results import Comparison, Evaluation
 from croupier.studies.results import Study
@@ -62,7 +62,7 @@ def evaluate_command(
     store: Log,
     target: Targets,
     estimator: Annotated[
-        list[str] | None, typer.Option("--estimator", "-e", help=f"{NAMES}; give it several times.")
+        list[str] | None, typer.Option("--estimator", "-e", help=f"{ESTIMATOR_NAMES}; give it several times.")
     ] = None,
     interval: Annotated[
         list[str] | None, typer.Option("--interval", "-i", help=f"{', '.join(INTERVALS)}; give it several times.")
@@ -87,7 +87,7 @@ def evaluate_command(
                 _file(store, column, candidates, feature, action),
                 target,
                 estimators=estimator or ("ips", "snips"),
-                intervals=interval or DEFAULT,
+                intervals=interval or DEFAULT_INTERVALS,
                 segment=segment,
                 level=level,
                 reward_range=reward_range,
@@ -99,7 +99,7 @@ def evaluate_command(
                 store_url(store),
                 target,
                 estimators=estimator or ("ips", "snips", "dr"),
-                intervals=interval or DEFAULT,
+                intervals=interval or DEFAULT_INTERVALS,
                 segment=segment,
                 level=level,
                 in_sample=in_sample,

@@ -13,9 +13,9 @@ from croupier import Engine, EvidenceError, InputError, SoftmaxPolicy, reports
 from croupier.cli.evaluation import evaluate_command
 from croupier.evaluation import Cause, evaluate
 from croupier.evaluation.datasets import (
-    Arrays,
     Batch,
     DsJson,
+    InMemoryDataset,
     StoreRows,
     Validator,
     evaluate_dataset,
@@ -70,8 +70,8 @@ def dsjson(tmp_path, *lines):
     return DsJson(path)
 
 
-def counted(target):
-    return {label: tally.diagnostics.count for label, tally in target.story.segments.items()}
+def usable_rows(target):
+    return {label: tally.diagnostics.count for label, tally in target.history.segments.items()}
 
 
 def whole(dataset):
@@ -104,7 +104,7 @@ def test_a_reward_model_comes_with_its_columns():
 
 def test_segments_are_told_apart():
     found = evaluate_dataset(from_frame(frame()), ["constant:b"], segment="device")["constant:b"]
-    assert {label: tally.diagnostics.count for label, tally in found.story.segments.items()} == {
+    assert {label: tally.diagnostics.count for label, tally in found.history.segments.items()} == {
         "desk": 2000,
         "phone": 2000,
     }
@@ -138,7 +138,7 @@ def test_csv_lines_that_are_cut_short_are_counted(tmp_path):
     path.write_text("reward,propensity,action\n1,0.5,a\n0,0.5\n0,0.5,b\n")
     dataset = from_path(path)
     assert whole(dataset).reward.tolist() == [1.0, 0.0]
-    assert dataset.left_out == {"malformed: another number of fields than the header": 1}
+    assert dataset.skipped == {"malformed: another number of fields than the header": 1}
 
 
 def test_columns_are_named_or_missed_in_plain_words(tmp_path):
@@ -196,7 +196,7 @@ def test_what_a_log_does_not_say_cannot_be_asked():
     with pytest.raises(InputError, match="no target for columns"):
         evaluate_dataset(columns, ["best"])
     with pytest.raises(EvidenceError, match="no row"):
-        evaluate_dataset(Arrays(Batch(np.empty(0), np.empty(0))), ["logged"])
+        evaluate_dataset(InMemoryDataset(Batch(np.empty(0), np.empty(0))), ["logged"])
 
 
 def test_decision_service_lines_are_read_and_the_others_counted(tmp_path):
@@ -224,13 +224,13 @@ def test_decision_service_lines_are_read_and_the_others_counted(tmp_path):
     assert batch.reward == pytest.approx([1.0, 0.0, 1.0, 0.0, np.nan, np.nan], nan_ok=True)
     assert batch.action.tolist() == ["y", "x", "y", "y", "y", "1"]
     assert batch.candidates.tolist() == [2.0] * 5 + [1.0]
-    assert batch.copies == pytest.approx([1.0, 1.0, 10.0, 1.0, 1.0, 1.0])
+    assert batch.subsampling == pytest.approx([1.0, 1.0, 10.0, 1.0, 1.0, 1.0])
     assert batch.at[0] == 1767312000.0
-    assert sum(dataset.left_out.values()) == 9
-    kinds = [reason.partition(":")[0] for reason in dataset.left_out]
+    assert sum(dataset.skipped.values()) == 9
+    kinds = [reason.partition(":")[0] for reason in dataset.skipped]
     assert set(kinds) == {"malformed", "dangling", "several slots", "contradictory"}
     found = evaluate_dataset(dataset, ["uniform"])
-    assert all("are no rows" in note for note in found.notes[: len(dataset.left_out)])
+    assert all("are no rows" in note for note in found.notes[: len(dataset.skipped)])
     assert found.counts.decisions == 15
     assert found.counts.statuses == {"observed": 3, "defaulted": 1, "not-shown": 1, "missing": 1}
 
@@ -258,7 +258,7 @@ def test_vowpal_wabbits_own_logs_are_read(file, rows, total, left):
     dataset = DsJson(DATA / "vw" / "train-sets" / file)
     batches = list(dataset.batches())
     assert sum(map(len, batches)) == rows
-    assert dataset.left_out.total() == left
+    assert dataset.skipped.total() == left
     assert total is None or sum(batch.reward.sum() for batch in batches) == total
 
 
@@ -269,7 +269,7 @@ def test_the_open_bandit_dataset_is_read_as_it_is():
     assert (len(batch), batch.reward.sum(), set(batch.candidates)) == (10_000, 38.0, {80.0})
     found = evaluate_dataset(dataset, ["logged", "uniform"])
     assert found["uniform"].diagnostics.mean_weight == pytest.approx(1.0)
-    assert [each.cause for each in found["logged"].verdict.refusals] == [Cause.THIN]
+    assert [each.cause for each in found["logged"].verdict.refusals] == [Cause.LOW_ESS]
 
 
 @NEEDS_OBD
@@ -335,7 +335,7 @@ def test_a_store_as_columns_gives_what_the_store_gives(store):
     batch = whole(rows)
     assert len(batch) == 600
     assert (batch.status == "missing").sum() == np.isnan(batch.reward).sum() == 60
-    assert not rows.left_out
+    assert not rows.skipped
     known = evaluate(store, ["logged", "uniform", "constant:b"], estimators=["ips", "snips"])
     found = evaluate_dataset(rows, ["logged", "uniform", "constant:b"])
     for target in known.targets:
@@ -345,7 +345,7 @@ def test_a_store_as_columns_gives_what_the_store_gives(store):
 
 def test_segments_of_a_store_and_a_confidence_sequence_by_default(store):
     (target,) = evaluate(store, ["constant:b"], segment="device").targets
-    assert {label: tally.diagnostics.count for label, tally in target.story.segments.items()} == {
+    assert {label: tally.diagnostics.count for label, tally in target.history.segments.items()} == {
         "desk": 240,
         "phone": 300,
     }

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from croupier import Engine, EvidenceError, InputError, InverseGapPolicy, PolicyFailed, SoftmaxPolicy, UniformPolicy
 from croupier.cli.evaluation import compare_command, evaluate_command
-from croupier.evaluation import Cause, Frozen, Function, Learned, Target, compare, evaluate
+from croupier.evaluation import Cause, FrozenTarget, FunctionTarget, LearningTarget, Target, compare, evaluate
 from croupier.evaluation.datasets import (
     DsJson,
     StoreRows,
@@ -85,7 +85,7 @@ def test_a_policy_has_not_seen_the_reward_it_is_judged_by():
         "x": np.arange(n, dtype=float),
     }
     log = from_frame(frame, features=["x"], actions=["a", "b"])
-    estimate = evaluate_dataset(log, [Learned(Memory())], floor=0.5).targets[0].estimates["ips"]
+    estimate = evaluate_dataset(log, [LearningTarget(Memory())], floor=0.5).targets[0].estimates["ips"]
     assert abs(estimate.value - 0.5) < 3.3 * estimate.error
 
 
@@ -165,7 +165,7 @@ def test_the_support_of_a_log_with_whole_distributions_is_known(tmp_path):
     path.write_bytes(
         b"\n".join([orjson.dumps({**event, "c": {"x": 1, "_multi": [{"_tag": "a"}, {"_tag": "b"}]}})] * 300)
     )
-    (target,) = evaluate_dataset(DsJson(path), [Frozen(UniformPolicy())]).targets
+    (target,) = evaluate_dataset(DsJson(path), [FrozenTarget(UniformPolicy())]).targets
     assert target.diagnostics.outside == 0.5
     assert Cause.OUTSIDE_SUPPORT in [refusal.cause for refusal in target.verdict.refusals]
 
@@ -193,9 +193,9 @@ def test_what_a_policy_cannot_be_shown_is_said():
 
 def test_a_function_must_give_a_distribution_over_the_candidates(store):
     with pytest.raises(PolicyFailed, match="too much"):
-        evaluate(store, [Function(lambda context, actions: [1.0, 1.0], "too much")])
+        evaluate(store, [FunctionTarget(lambda context, actions: [1.0, 1.0], "too much")])
     with pytest.raises(EvidenceError, match="gives 'z' a probability"):
-        evaluate_dataset(StoreRows(store), [Function(lambda context, actions: {"z": 1.0}, "lost")])
+        evaluate_dataset(StoreRows(store), [FunctionTarget(lambda context, actions: {"z": 1.0}, "lost")])
 
 
 def test_differences_on_an_export_are_those_of_the_store(store, tmp_path):
@@ -203,14 +203,14 @@ def test_differences_on_an_export_are_those_of_the_store(store, tmp_path):
     to_dsjson(StoreRows(store, distributions=True), path)
     targets = ["uniform", InverseGapPolicy(), best]
     known, found = compare(store, targets), compare_dataset(from_path(path), targets, floor=0.25)
-    assert (found.leader, found.carried, found.carried_any_time) == (
+    assert (found.leader, found.significant, found.significant_anytime) == (
         known.leader,
-        known.carried,
-        known.carried_any_time,
+        known.significant,
+        known.significant_anytime,
     )
     for one, other in zip(known.differences, found.differences, strict=True):
         assert other.value == pytest.approx(one.value, rel=1e-9)
-        assert other.effective_rows == pytest.approx(one.effective_rows, rel=1e-9)
+        assert other.effective_sample_size == pytest.approx(one.effective_sample_size, rel=1e-9)
         assert other.sequence[:2] == pytest.approx(one.sequence[:2], abs=1e-9)
 
 

@@ -24,10 +24,10 @@ from croupier import (
     reports,
 )
 from croupier.cli.evaluation import compare_command, evaluate_command
-from croupier.evaluation import Cause, Frozen, compare, evaluate
-from croupier.evaluation.passes.recorder import observe
+from croupier.evaluation import Cause, FrozenTarget, compare, evaluate
+from croupier.evaluation.passes.recorder import record_decisions
 from croupier.evaluation.passes.resolve import resolve
-from croupier.evaluation.passes.source import opened
+from croupier.evaluation.passes.source import open_source
 from croupier.log.configuration import described
 from croupier_policies import Learner
 from croupier_storage import open_storage
@@ -103,9 +103,9 @@ def test_no_prediction_has_seen_its_own_reward(tmp_path):
             engine.reward(id, float(k % 2))
         for k in range(20):  # the same contexts again: now they have been seen
             engine.reward(engine.choose([float(k)], ["a", "b"]).id, 1.0)
-    with opened(url, learner=Memory()) as source:
+    with open_source(url, learner=Memory()) as source:
         batches = []
-        observe(source, [resolve("uniform", source)], batches.append)
+        record_decisions(source, [resolve("uniform", source)], batches.append)
     (rows,) = batches
     assert rows.q.tolist() == [0.5] * 20 + [float(k % 2) for k in reversed(range(20))]
     assert rows.reward.tolist() == [float(k % 2) for k in reversed(range(20))] + [1.0] * 20
@@ -157,7 +157,7 @@ def test_propensities_that_the_policy_does_not_explain_are_refused(store, tmp_pa
     with open_storage(f"sqlite:///{file}", create=False) as storage:
         storage.save_settings({"policy": described(SoftmaxPolicy(epsilon=0.2))})
     (target,) = evaluate(f"sqlite:///{file}", ["uniform"]).targets
-    assert [refusal.cause for refusal in target.verdict.refusals] == [Cause.UNEXPLAINED]
+    assert [refusal.cause for refusal in target.verdict.refusals] == [Cause.PROPENSITY_MISMATCH]
 
 
 def test_a_target_outside_the_support_is_refused_and_keeps_its_numbers(tmp_path):
@@ -198,23 +198,23 @@ def test_a_constant_that_is_not_always_a_candidate_says_so(tmp_path):
 
 def test_differences_are_paired_and_the_leader_is_carried(store):
     found = compare(store[0], ["constant:a", "constant:b", "uniform"])
-    assert (found.leader, found.carried) == ("constant:b", True)
+    assert (found.leader, found.significant) == ("constant:b", True)
     assert {each.interval.guarantee for each in found.differences} == {"normal, fixed sample, Bonferroni over 3"}
     first = found.differences[0]
     assert abs(first.value + 0.3) <= 3.3 * first.error
-    assert first.ahead == "constant:b"
+    assert first.better == "constant:b"
     assert "Leader: constant:b, carried by the evidence" in shown(found)
 
 
 def test_targets_that_hardly_differ_are_not_told_apart(store):
-    found = compare(store[0], ["uniform", Frozen(UniformPolicy(), "the same")])
+    found = compare(store[0], ["uniform", FrozenTarget(UniformPolicy(), "the same")])
     assert found.differences[0].value == 0.0
-    assert not found.carried
+    assert not found.significant
     assert "differ on 0 effective rows" in found.reason
 
 
 def test_python_objects_are_targets_too(store):
-    found = evaluate(store[0], [InverseGapPolicy(), Frozen(ConstantPolicy(action="b"))])
+    found = evaluate(store[0], [InverseGapPolicy(), FrozenTarget(ConstantPolicy(action="b"))])
     assert [target.label for target in found.targets] == ["policy:inverse-gap", "frozen:constant"]
 
 

@@ -26,7 +26,7 @@ def test_no_rows():
 
 def test_few_effective_rows_are_thin_and_told_how_many_more_would_do():
     verdict = judge(Diagnostics.of(*even(100)))
-    assert [refusal.cause for refusal in verdict.refusals] == [Cause.THIN]
+    assert [refusal.cause for refusal in verdict.refusals] == [Cause.LOW_ESS]
     assert "50 effective rows" in str(verdict)
     assert "100 more rewarded decisions" in verdict.refusals[0].remedy
 
@@ -34,14 +34,14 @@ def test_few_effective_rows_are_thin_and_told_how_many_more_would_do():
 def test_one_heavy_weight_is_thin():
     w, s, outside = even(10_000)
     w[1] = 5_000.0
-    assert Cause.THIN in causes(Diagnostics.of(w, s, outside))
+    assert Cause.LOW_ESS in causes(Diagnostics.of(w, s, outside))
 
 
 @pytest.mark.parametrize("constant", [0.0, 1.0])
 def test_rewards_that_never_differ_at_an_end_of_their_range_are_thin(constant):
     w, s, outside = even(10_000)
     verdict = judge(Diagnostics.of(w, np.full_like(s, constant), outside))
-    assert [refusal.cause for refusal in verdict.refusals] == [Cause.THIN]
+    assert [refusal.cause for refusal in verdict.refusals] == [Cause.LOW_ESS]
     assert "log the zeros" in verdict.refusals[0].remedy
 
 
@@ -88,8 +88,8 @@ def test_diagnostics_merge():
     w, s, outside = rng.random((3, 1000))
     whole = Diagnostics.of(w, s, outside).to_dict()
     first, second = (Diagnostics.of(w[part], s[part], outside[part]) for part in (slice(300), slice(300, None)))
-    merged = (first + second).to_dict()
-    assert merged == pytest.approx(whole)
+    merge_tallies = (first + second).to_dict()
+    assert merge_tallies == pytest.approx(whole)
 
 
 def test_luck_does_not_pass_for_evidence():

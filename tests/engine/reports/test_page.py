@@ -99,10 +99,10 @@ def test_a_refused_estimate_has_no_number_and_no_course(found, page):
 
 def test_the_course_ends_with_the_estimate(found):
     (target,) = (each for each in found.targets if each.label == "constant:a")
-    assert target.story.course.marks[-1].rows == 200_000
-    assert target.story.course.marks[-1].value == target.estimates["ips"].value
-    assert target.story.spread.sum() == 200_000
-    low, high = target.story.course.marks[-1][3:]
+    assert target.history.curve.points[-1].rows == 200_000
+    assert target.history.curve.points[-1].value == target.estimates["ips"].value
+    assert target.history.weight_histogram.sum() == 200_000
+    low, high = target.history.curve.points[-1][3:]
     assert (low, high) == pytest.approx(target.estimates["ips"].intervals["betting-sequence"][:2])
 
 
