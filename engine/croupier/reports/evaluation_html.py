@@ -100,7 +100,8 @@ def _target(target: TargetEvaluation) -> str:
     charts = (
         f"<figure><figcaption>{escape(history.estimator.name)} along the log, with its confidence sequence</figcaption>"
         f"{curve_chart(history.curve.points, target.verdict.enough)}</figure>"
-        f"<figure><figcaption>Histogram of the weights</figcaption>{weight_histogram_chart(history.weight_histogram)}</figure>"
+        "<figure><figcaption>Histogram of the weights</figcaption>"
+        f"{weight_histogram_chart(history.weight_histogram)}</figure>"
     )
     return (
         f'<section><h2>{escape(target.label)} <span class="{"good" if not verdict else "bad"}">'

@@ -39,7 +39,7 @@ def test_the_sequence_holds_the_difference_and_closes_in_on_it(floor, model):
     for n in (2000, 20_000, 200_000):
         low, high, _, guarantee = pair(n, floor=floor, model=model).sequence()
         assert low < 0.1 < high
-        assert "any time" in guarantee
+        assert "anytime-valid" in guarantee
         widths.append(high - low)
     assert widths[2] < widths[1] / 2 < widths[0] / 4
 
@@ -103,9 +103,9 @@ def comparison(store):
     return compare(store, ["constant:a", "constant:b", "uniform"])
 
 
-def test_a_comparison_says_whether_it_holds_for_one_who_kept_looking(comparison):
+def test_a_comparison_says_whether_it_is_significant_by_its_sequence(comparison):
     assert (comparison.leader, comparison.significant, comparison.significant_anytime) == ("constant:b", True, True)
-    assert "however often" in comparison.reason
+    assert "anytime-valid" in comparison.reason
     for each in comparison.differences:
         assert each.sequence.low < each.value < each.sequence.high
         assert each.sequence.high - each.sequence.low > each.interval.high - each.interval.low
@@ -113,7 +113,7 @@ def test_a_comparison_says_whether_it_holds_for_one_who_kept_looking(comparison)
     assert first["sequence"]["guarantee"].startswith("confidence sequence (betting on")
 
 
-def test_significant_at_one_look_alone_is_told_as_such(tmp_path):
+def test_significant_by_the_fixed_sample_interval_alone_is_reported_as_such(tmp_path):
     url = f"sqlite:///{tmp_path}/log.db"
     rng, rates = np.random.default_rng(3), {"a": 0.5, "b": 0.57}
     with Engine.open(url, policy=UniformPolicy(), seed=5, learner=None) as engine:
@@ -122,7 +122,7 @@ def test_significant_at_one_look_alone_is_told_as_such(tmp_path):
             engine.reward(decision.id, float(rng.random() < rates[decision.action]))
     found = compare(url, ["constant:a", "constant:b"])
     assert (found.leader, found.significant, found.significant_anytime) == ("constant:b", True, False)
-    assert "not yet for one who has kept looking" in found.reason
+    assert "not yet by its confidence sequence" in found.reason
 
 
 def test_expected_rows_are_those_of_the_weights_that_could_have_come(store, comparison):
@@ -153,14 +153,14 @@ def test_a_heavy_difference_that_did_not_come_up_is_not_counted_on():
 def test_a_page_shows_the_differences(store, comparison, tmp_path):
     page = reports.as_html(comparison)
     assert page.count("<svg") == 1 + len(comparison.differences)
-    assert "any time" in page
+    assert "anytime-valid" in page
     file = tmp_path / "page.html"
     app = typer.Typer()
     app.command()(compare_command)
     arguments = [store, "-t", "constant:a", "-t", "constant:b", "--html", str(file)]
     printed = CliRunner().invoke(app, arguments)
     assert printed.exit_code == 0
-    assert "any time" in printed.stdout
+    assert "anytime-valid" in printed.stdout
     assert file.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
@@ -170,4 +170,4 @@ def test_a_refused_difference_has_no_number_on_the_page(store):
     assert not thin.verdict.enough
     section = reports.as_html(refused).rpartition("<h2>")[2]
     assert 'class="line"' not in section
-    assert "What would help" in section
+    assert "Remedy" in section

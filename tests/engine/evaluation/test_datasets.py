@@ -138,7 +138,7 @@ def test_csv_lines_that_are_cut_short_are_counted(tmp_path):
     path.write_text("reward,propensity,action\n1,0.5,a\n0,0.5\n0,0.5,b\n")
     dataset = from_path(path)
     assert whole(dataset).reward.tolist() == [1.0, 0.0]
-    assert dataset.skipped == {"malformed: another number of fields than the header": 1}
+    assert dataset.skipped == {"malformed: a different number of fields than the header": 1}
 
 
 def test_columns_are_named_or_missed_in_plain_words(tmp_path):
@@ -149,9 +149,9 @@ def test_columns_are_named_or_missed_in_plain_words(tmp_path):
     with pytest.raises(EvidenceError, match="there is no column 'win'"):
         whole(from_path(path, {"reward": "win"}))
     assert whole(from_path(path, {"reward": "gain", "propensity": "chance"})).propensity.tolist() == [0.5]
-    with pytest.raises(InputError, match="no column can be the 'colour'"):
+    with pytest.raises(InputError, match="there is no role 'colour'"):
         whole(from_path(path, {"colour": "gain"}))
-    with pytest.raises(InputError, match=r"no \.csv"):
+    with pytest.raises(InputError, match=r"not a \.csv"):
         from_path(tmp_path / "log.xlsx")
 
 
@@ -164,7 +164,7 @@ def test_columns_are_named_or_missed_in_plain_words(tmp_path):
         ({"reward": [0.0, np.inf]}, "not finite"),
         ({"reward": [0.0, 7.0]}, "outside 0 to 1"),
         ({"candidates": [2.0, 0.0]}, "fewer than one"),
-        ({"candidates": [1.0, 2.0]}, "one candidate, and a propensity below 1"),
+        ({"candidates": [1.0, 2.0]}, "one candidate and a propensity below 1"),
         ({"propensity": [0.5, 0.05]}, "below the declared floor"),
     ],
 )
@@ -175,25 +175,25 @@ def test_what_cannot_be_is_refused_in_plain_words(changes, said):
 
 
 def test_time_running_backwards_and_propensities_of_no_draw_are_noted():
-    look = Validator(0.0, 1.0)
+    validator = Validator(0.0, 1.0)
     even = np.ones(1000)
-    look.look(Batch(0 * even, 0.9 * even, candidates=2 * even, at=np.arange(1000.0)))
-    look.look(Batch(0 * even, 0.9 * even, candidates=2 * even, at=np.arange(1000.0)))
-    backwards, draw = look.notes()
-    assert "backwards 1 times" in backwards
+    validator.check(Batch(0 * even, 0.9 * even, candidates=2 * even, at=np.arange(1000.0)))
+    validator.check(Batch(0 * even, 0.9 * even, candidates=2 * even, at=np.arange(1000.0)))
+    backwards, draw = validator.notes()
+    assert "timestamps decrease 1 times" in backwards
     assert "the mean of 1/(K·p) is 0.556" in draw
 
 
 def test_what_a_log_does_not_say_cannot_be_asked():
     columns = from_frame({"reward": [0.0, 1.0], "propensity": [0.5, 0.5]})
     for target, said in (
-        ("uniform", "how many candidates"),
-        ("constant:a", "which action"),
+        ("uniform", "number of candidates is not known"),
+        ("constant:a", "no column of actions"),
         ("column:z", "no column 'z'"),
     ):
         with pytest.raises(EvidenceError, match=said):
             evaluate_dataset(columns, [target])
-    with pytest.raises(InputError, match="no target for columns"):
+    with pytest.raises(InputError, match="not a target for columns"):
         evaluate_dataset(columns, ["best"])
     with pytest.raises(EvidenceError, match="no row"):
         evaluate_dataset(InMemoryDataset(Batch(np.empty(0), np.empty(0))), ["logged"])
@@ -230,7 +230,7 @@ def test_decision_service_lines_are_read_and_the_others_counted(tmp_path):
     kinds = [reason.partition(":")[0] for reason in dataset.skipped]
     assert set(kinds) == {"malformed", "dangling", "several slots", "contradictory"}
     found = evaluate_dataset(dataset, ["uniform"])
-    assert all("are no rows" in note for note in found.notes[: len(dataset.skipped)])
+    assert all("lines were skipped" in note for note in found.notes[: len(dataset.skipped)])
     assert found.counts.decisions == 15
     assert found.counts.statuses == {"observed": 3, "defaulted": 1, "not-shown": 1, "missing": 1}
 

@@ -47,9 +47,9 @@ def test_those_that_cannot_are_refused_in_words():
     found = evaluate_dataset(log(), TARGETS, intervals=[*ALLOW, *REFUSE], floor=0.2)
     for target in found.targets:
         assert set(target.estimates["ips"].intervals) == {"normal", "bootstrap", "likelihood"}
-    (note,) = [note for note in found.notes if "refused" in note]
+    (note,) = [note for note in found.notes if "not available" in note]
     assert all(kind in note for kind in REFUSE)
-    assert "normal, bootstrap and likelihood allow for that" in note
+    assert "use normal, bootstrap or likelihood" in note
     assert '"betting-sequence"' not in reports.as_html(found)
 
 
@@ -91,5 +91,5 @@ def test_differences_allow_for_it_and_have_no_sequence():
     assert difference.interval.low < -0.3 < difference.interval.high
     assert difference.sequence is None
     assert (found.significant, found.significant_anytime) == (True, False)
-    assert any("betting-sequence: refused" in note for note in found.evaluation.notes)
+    assert any("betting-sequence: not available" in note for note in found.evaluation.notes)
     assert reports.as_dict(found)["differences"][0]["sequence"] is None

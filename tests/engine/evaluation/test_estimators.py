@@ -171,7 +171,7 @@ def test_without_a_limit_nothing_is_shrunk(family):
 )
 def test_shrunk_weights_by_hand(name, weights):
     (estimator,) = find_estimators([name])
-    np.testing.assert_allclose(estimator.shrunk(by_hand().w), weights)
+    np.testing.assert_allclose(estimator.shrink(by_hand().w), weights)
 
 
 def test_slope_takes_the_most_shrunk_that_agrees_with_all_less_shrunk():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from croupier import Engine, EvidenceError, Rewards, SoftmaxPolicy
+from croupier import Engine, EvidenceError, Rewards, SoftmaxPolicy, reports
 from croupier.evaluation import DecisionStatus, evaluate
 from croupier.evaluation.datasets import (
     Batch,
@@ -158,7 +158,7 @@ def test_decision_service_lines_tell_every_fate_apart(store, tmp_path):
 def test_lines_need_whole_distributions(store, tmp_path):
     with pytest.raises(EvidenceError, match="distributions=True"):
         to_dsjson(StoreRows(store), tmp_path / "log.dsjson")
-    with pytest.raises(EvidenceError, match="in which contexts"):
+    with pytest.raises(EvidenceError, match="no contexts and candidates"):
         to_dsjson(InMemoryDataset(Batch(np.ones(1), np.ones(1))), tmp_path / "log.dsjson")
 
 
@@ -181,14 +181,20 @@ def test_how_each_fate_enters_an_estimate(store, tmp_path):
         assert found.counts[:3] == (N, 5 * N // 9, 4 * N // 9)
         assert found.counts.statuses == {"observed": 200, **{each.value: 100 for each in FATES[2:]}}
         text = io.StringIO()
-        Console(width=300, file=text).print(found)
-        for said in ("came late", "declared default", "corrected", "still open", "retracted", "never shown", "another"):
+        Console(width=300, file=text).print(reports.as_text(found))
+        for said in (
+            "arrived late",
+            "declared default",
+            "corrected",
+            "still open",
+            "retracted",
+            "never activated",
+            "another",
+        ):
             assert said in text.getvalue()
 
 
-KINDS = st.sampled_from(
-    [Kind.REWARD, Kind.DEFAULT, Kind.ACTIVATION, Kind.TAKEN, Kind.CORRECTION, Kind.RETRACTION]
-)
+KINDS = st.sampled_from([Kind.REWARD, Kind.DEFAULT, Kind.ACTIVATION, Kind.TAKEN, Kind.CORRECTION, Kind.RETRACTION])
 RULES = st.sampled_from(
     [
         Rewards(),

@@ -134,7 +134,7 @@ def test_parts_of_a_bootstrap_draw_differently_and_add_up():
     estimators = find_estimators(["snips"])
     parts = []
     for part in range(2):
-        gathering = Bootstrap(estimators, LogBounds(part=part))
+        gathering = Bootstrap(estimators, LogBounds(partition=part))
         gathering.add(columns, {"snips": estimators[0].terms(columns)})
         parts.append(gathering)
     assert abs(np.corrcoef(parts[0].totals[:, 0], parts[1].totals[:, 0])[0, 1]) < 0.15
@@ -219,7 +219,7 @@ def test_wealth_is_the_sum_of_the_logarithms(x, bet):
 
 
 def test_bets_that_could_be_ruined_are_not_placed():
-    bets = Bets.on(np.array([-0.5, -0.05, 0.05, 0.5]))
+    bets = Bets.empty(np.array([-0.5, -0.05, 0.05, 0.5]))
     assert bets.within_bounds(0.0, 10.0).mu.tolist() == [-0.05, 0.05, 0.5]
     assert bets.within_bounds(-10.0, 10.0).mu.tolist() == [-0.05, 0.05]
     assert bets.within_bounds(-np.inf, np.inf).mu.tolist() == []
@@ -296,14 +296,12 @@ def test_a_sequence_that_guesses_cannot_be_added():
         first + second
 
 
-def test_the_guess_of_a_side_has_not_seen_its_row():
+def test_a_prediction_uses_only_earlier_rows():
     side = OneSidedSums()
     side.add(np.array([1.0, 0.0]))
     side.add(np.array([0.5]))
-    guesses = [0.5, 1.5 / 2, 1.5 / 3]
-    assert side.weight_histogram == pytest.approx(
-        sum((x - g) ** 2 for x, g in zip([1.0, 0.0, 0.5], guesses, strict=True))
-    )
+    predictions = [0.5, 1.5 / 2, 1.5 / 3]
+    assert side.spread == pytest.approx(sum((x - g) ** 2 for x, g in zip([1.0, 0.0, 0.5], predictions, strict=True)))
 
 
 def test_the_wealth_of_the_mixture_is_its_integral():
@@ -333,12 +331,12 @@ def test_more_comparisons_widen_every_kind():
         assert "Bonferroni over 3" in three.guarantee
 
 
-def test_guarantees_say_whether_one_look_or_any():
+def test_guarantees_say_whether_they_are_anytime_valid():
     for kind in INTERVALS:
         found = interval(kind, logged(500, 14), bounds=LogBounds(max_weight=2.5))
-        assert ("any time" in found.guarantee) == ("sequence" in kind)
+        assert ("anytime-valid" in found.guarantee) == ("sequence" in kind)
         assert ("fixed sample" in found.guarantee) == ("sequence" not in kind)
-    assert "without the bias of shrinking" in interval("normal", logged(500, 14), "ips-clip:2").guarantee
+    assert "without the bias of shrinkage" in interval("normal", logged(500, 14), "ips-clip:2").guarantee
 
 
 def test_unknown_kinds_and_levels_are_refused():

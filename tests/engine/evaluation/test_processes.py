@@ -41,7 +41,7 @@ def log(n=30_000, seed=0):
 
 def one(path):
     """What a process does with its file."""
-    return evaluate_partition(from_path(path, candidates=3), TARGETS, **ASKED, part=int(path.stem))
+    return evaluate_partition(from_path(path, candidates=3), TARGETS, **ASKED, partition=int(path.stem))
 
 
 def test_parts_gathered_by_other_processes_say_what_one_pass_says(tmp_path):
@@ -56,7 +56,7 @@ def test_parts_gathered_by_other_processes_say_what_one_pass_says(tmp_path):
     assert found.mean_reward == whole.mean_reward
     for target, expected in zip(found.targets, whole.targets, strict=True):
         assert target.verdict == expected.verdict
-        assert target.diagnostics.to_dict() == pytest.approx(expected.diagnostics.to_dict(), rel=1e-12)
+        assert target.diagnostics.as_dict() == pytest.approx(expected.diagnostics.as_dict(), rel=1e-12)
         assert (target.history.weight_histogram == expected.history.weight_histogram).all()
         for name, estimate in expected.estimates.items():
             assert target.estimates[name].value == pytest.approx(estimate.value, rel=1e-13)  # but for the order of sums

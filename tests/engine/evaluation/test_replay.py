@@ -172,9 +172,9 @@ def test_the_support_of_a_log_with_whole_distributions_is_known(tmp_path):
 
 def test_what_a_policy_cannot_be_shown_is_said():
     frame = {"reward": [1.0], "propensity": [0.5], "action": ["z"], "x": [0.0]}
-    with pytest.raises(EvidenceError, match="no policy can be shown it"):
+    with pytest.raises(EvidenceError, match="no policy can be evaluated"):
         evaluate_dataset(from_frame(frame), ["policy:softmax"])
-    with pytest.raises(EvidenceError, match="1 rows show an action that is none of the 2 candidates"):
+    with pytest.raises(EvidenceError, match="1 rows have an action that is not among the 2 candidates"):
         from_frame(frame, features=["x"], actions=["a", "b"])
     other = from_frame({**frame, "context_json": ["{}"], "actions_json": ['["a","b"]']})
     with pytest.raises(EvidenceError, match="none of its 2 candidates"):
@@ -194,7 +194,7 @@ def test_what_a_policy_cannot_be_shown_is_said():
 def test_a_function_must_give_a_distribution_over_the_candidates(store):
     with pytest.raises(PolicyFailed, match="too much"):
         evaluate(store, [FunctionTarget(lambda context, actions: [1.0, 1.0], "too much")])
-    with pytest.raises(EvidenceError, match="gives 'z' a probability"):
+    with pytest.raises(EvidenceError, match="gives a probability to 'z'"):
         evaluate_dataset(StoreRows(store), [FunctionTarget(lambda context, actions: {"z": 1.0}, "lost")])
 
 

@@ -23,7 +23,7 @@ def rows(n, seed=0):
 
 
 def tally(columns, part=0):
-    found = Tally(find_estimators(NAMES), interval_factories(KINDS), LogBounds(part=part))
+    found = Tally(find_estimators(NAMES), interval_factories(KINDS), LogBounds(partition=part))
     found.add(columns, np.zeros(len(columns.w)), 2.5)
     return found
 
@@ -37,7 +37,7 @@ def test_parts_merge_as_other_processes_send_them():
     parts = [sliced(columns, slice(k, k + 20_000)) for k in range(0, 60_000, 20_000)]
     whole = tally(columns)
     both = merge_tallies([pickle.loads(pickle.dumps(tally(part, k))) for k, part in enumerate(parts)])  # noqa: S301  (our own)
-    assert both.diagnostics.to_dict() == pytest.approx(whole.diagnostics.to_dict())
+    assert both.diagnostics.as_dict() == pytest.approx(whole.diagnostics.as_dict())
     for estimator in whole.estimators:
         one, other = (estimator.estimate(each.moments[estimator.name]) for each in (whole, both))
         assert other == pytest.approx(one, rel=1e-9)

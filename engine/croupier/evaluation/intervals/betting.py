@@ -1,8 +1,8 @@
 """A confidence sequence by betting: anytime-valid, also while the logging policy learns, and additive over partitions.
 
 A bet of the fraction μ·V/(1 + μV) that the next term x exceeds V multiplies the wealth by (1 + μx)/(1 + μV). If V is
-the value, the wealth is a martingale with initial value 1 under any logging policy, so the probability that it ever reaches
-1/α is at most α (Ville); every V under which it has reached 1/α is excluded. The rows enter only through
+the value, the wealth is a martingale with initial value 1 under any logging policy, so it ever reaches 1/α with a
+probability of at most α (Ville); every V under which it has reached 1/α is excluded. The rows enter only through
 Σ log(1 + μx), one number per bet, and V only at the end. If the value changes along the log, V is its mean: by the
 concavity of log(1 + μV), the wealth at the mean is no larger than the martingale.
 """
