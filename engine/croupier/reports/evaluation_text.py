@@ -61,10 +61,10 @@ def _evidence(evaluation: Evaluation) -> Table:
     )
     for target in evaluation.targets:
         d = target.diagnostics
-        deciding = d.gains if d.gains.ess <= d.losses.ess else d.losses
+        smaller = d.gains if d.gains.ess <= d.losses.ess else d.losses
         effective = (f"{mass.ess:,.0f}" for mass in (d.weights, d.gains, d.losses))
         expected = f"{d.expected_ess_reward:,.0f}"
-        shares = f"{d.weights.share:.2%}\n{deciding.share:.2%}"
+        shares = f"{d.weights.share:.2%}\n{smaller.share:.2%}"
         mean = f"{d.mean_weight:.3f}\n±{d.mean_weight_error:.3f}"
         table.add_row(escape(target.label), *effective, expected, shares, _tail(d.tail.shape), mean, f"{d.outside:.2%}")
     return table

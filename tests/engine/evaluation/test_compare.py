@@ -1,4 +1,4 @@
-"""Differences on the same rows: intervals for one look and for every look, and when two can be told apart."""
+"""Differences on the same rows: fixed-sample intervals, confidence sequences, and when a leader is significant."""
 
 import numpy as np
 import pytest

@@ -177,7 +177,7 @@ def test_what_a_policy_cannot_be_shown_is_said():
     with pytest.raises(EvidenceError, match="1 rows have an action that is not among the 2 candidates"):
         from_frame(frame, features=["x"], actions=["a", "b"])
     other = from_frame({**frame, "context_json": ["{}"], "actions_json": ['["a","b"]']})
-    with pytest.raises(EvidenceError, match="none of its 2 candidates"):
+    with pytest.raises(EvidenceError, match="not among its 2 candidates"):
         evaluate_dataset(other, ["policy:softmax"])
     with pytest.raises(EvidenceError, match="no column 'y'"):
         from_frame(frame, features=["y"], actions=["z"])

@@ -196,7 +196,7 @@ def test_a_constant_that_is_not_always_a_candidate_says_so(tmp_path):
         evaluate(url, ["constant:z"])
 
 
-def test_differences_are_paired_and_the_leader_is_carried(store):
+def test_differences_are_paired_and_the_leader_is_significant(store):
     found = compare(store[0], ["constant:a", "constant:b", "uniform"])
     assert (found.leader, found.significant) == ("constant:b", True)
     assert {each.interval.guarantee for each in found.differences} == {"normal, fixed sample, Bonferroni over 3"}

@@ -59,8 +59,8 @@ class DatasetPass:
         self.validator = Validator(bounds.low, bounds.high, floor)
         self.needs_model = any(each.name.partition(":")[0] not in UNMODELLED for each in estimators)
         own = any(isinstance(spec, str) and spec.startswith("column:") and spec.count(":") > 1 for spec in specs)
-        learns = self.needs_model and not own
-        self.targets = [resolve_column_target(spec, learns) for spec in specs]
+        train_model = self.needs_model and not own
+        self.targets = [resolve_column_target(spec, train_model) for spec in specs]
         self.labels = [each.label for each in self.targets]
         if not specs or len(set(self.labels)) != len(self.labels):
             raise InputError(f"give at least one target, and every target only once, not {self.labels}")
@@ -69,7 +69,7 @@ class DatasetPass:
                 "column:P:V has q̂ in a column, and the other targets learn a reward model along the log, so that their "
                 "estimates would not be comparable; evaluate it by itself, or with other column targets"
             )
-        model = (learner or RiverLearner.for_range((bounds.low, bounds.high))) if learns else None
+        model = (learner or RiverLearner.for_range((bounds.low, bounds.high))) if train_model else None
         self.replayed_targets = [k for k, each in enumerate(self.targets) if isinstance(each, Target)]
         place = {k: n for n, k in enumerate(self.replayed_targets)}
         self.pairs = [pair for pair in pairs if all(k in place for k in pair)]

@@ -78,7 +78,7 @@ def parse_line(line: bytes) -> DsJsonLine:
 
     >>> label = b'"_label_cost":-1,"_label_probability":0.5,"_label_Action":2'
     >>> parse_line(b'{' + label + b',"a":[2,1],"c":{"_multi":[{},{}]},"p":[0.5,0.5]}')
-    Line(reward=1.0, propensity=0.5, action='2', candidates=2, at=nan, p_drop=0.0, status='observed')
+    DsJsonLine(reward=1.0, propensity=0.5, action='2', candidates=2, at=nan, p_drop=0.0, status='observed')
     """
     try:
         event = orjson.loads(line)

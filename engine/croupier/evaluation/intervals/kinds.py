@@ -47,7 +47,7 @@ def unavailable_with_subsampling(names: Sequence[str], subsampled: bool) -> list
     >>> unavailable_with_subsampling(["normal"], True), unavailable_with_subsampling(["betting-sequence"], False)
     ([], [])
     """
-    unsupported = [name for name in dict.fromkeys(names) if not getattr(INTERVALS[name], "counts_copies", False)]
+    unsupported = [name for name in dict.fromkeys(names) if not getattr(INTERVALS[name], "supports_subsampling", False)]
     if not subsampled or not unsupported:
         return []
     return [

@@ -47,7 +47,7 @@ def status(reward_state: RewardState, rule: Rewards) -> DecisionStatus:
     """The status of a decision, from its reward state; usable exactly where `RewardState.effective` gives a reward.
 
     >>> status(RewardState(), Rewards()), status(RewardState(deferred=True), Rewards())
-    (<Status.MISSING: 'missing'>, <Status.NOT_SHOWN: 'not-shown'>)
+    (<DecisionStatus.MISSING: 'missing'>, <DecisionStatus.NOT_SHOWN: 'not-shown'>)
     """
     if not reward_state.activated:
         return DecisionStatus.NOT_SHOWN
