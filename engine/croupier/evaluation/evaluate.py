@@ -96,13 +96,13 @@ def evaluate(
 
 
 class Accumulator:
-    """A tally and a story for each target, and what the logging policy earned.
+    """Accumulates a log: a tally and a history for each target, and the rewards of the logging policy.
 
     Attributes:
         targets: The tally and the history of each target.
         total: Σ c·r, c the subsampling weights.
         rows: Σ c.
-        copied: Whether any stands for several.
+        subsampled: Whether any row has a subsampling weight.
     """
 
     def __init__(self, tallies: Sequence[Tally], level: float = 0.95) -> None:

@@ -23,7 +23,7 @@ class PairAccumulator:
         estimator: The estimator of both values.
         first: The index of one target.
         second: The index of the other.
-        setting: The reward range.
+        bounds: The bounds of rewards.
         level: The level of the confidence sequence.
         comparisons: The number of pairs, whose intervals hold simultaneously.
     """

@@ -90,9 +90,9 @@ class Difference(NamedTuple):
         interval: The fixed-sample confidence interval of the difference, simultaneous over all pairs.
         sequence: The anytime-valid confidence sequence of the difference, simultaneous over all pairs; None where the
             log does not permit one.
-        effective_rows: Of the rows on which the two differ; the smaller of the observed and the expected one.
+        effective_sample_size: Of the rows on which the two differ; the smaller of the observed and the expected one.
         verdict: Whether the evidence is sufficient.
-        course: The difference along the log.
+        curve: The difference along the log.
     """
 
     first: str

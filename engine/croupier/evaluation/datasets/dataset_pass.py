@@ -58,13 +58,15 @@ class DatasetPass:
         self.dataset, self.bounds, self.floor, self.segment = dataset, bounds, floor, segment
         self.validator = Validator(bounds.low, bounds.high, floor)
         self.needs_model = any(each.name.partition(":")[0] not in UNMODELLED for each in estimators)
-        own = any(isinstance(spec, str) and spec.startswith("column:") and spec.count(":") > 1 for spec in specs)
-        train_model = self.needs_model and not own
+        has_model_columns = any(
+            isinstance(spec, str) and spec.startswith("column:") and spec.count(":") > 1 for spec in specs
+        )
+        train_model = self.needs_model and not has_model_columns
         self.targets = [resolve_column_target(spec, train_model) for spec in specs]
         self.labels = [each.label for each in self.targets]
         if not specs or len(set(self.labels)) != len(self.labels):
             raise InputError(f"give at least one target, and every target only once, not {self.labels}")
-        if own and any(isinstance(each, Target) for each in self.targets) and self.needs_model:
+        if has_model_columns and any(isinstance(each, Target) for each in self.targets) and self.needs_model:
             raise InputError(
                 "column:P:V has q̂ in a column, and the other targets learn a reward model along the log, so that their "
                 "estimates would not be comparable; evaluate it by itself, or with other column targets"

@@ -43,9 +43,9 @@ def from_json(
 
     def rounds() -> Iterator[Round]:
         parsed = _Candidates()
-        for text, offered, drawn, p in zip(contexts, candidates, action, propensity, strict=True):
+        for text, candidate_text, drawn, p in zip(contexts, candidates, action, propensity, strict=True):
             context = parse_json(str(text), "a context")
-            yield Round(to_decision(context, parsed.of(str(offered)), str(drawn), float(p)))
+            yield Round(to_decision(context, parsed.of(str(candidate_text)), str(drawn), float(p)))
 
     return rounds
 

@@ -53,24 +53,22 @@ class StoreRows(Dataset):
 
     def _replayed(self, source: Source) -> Iterator[list[StoredDecision]]:
         """The decisions in the order of a fold."""
-        fold, seen = (
-            Fold(source.objects, source.configuration, source.log),
-            list[tuple[Fact, DecodedDecision, Vector]](),
-        )
+        fold = Fold(source.objects, source.configuration, source.log)
+        visited: list[tuple[Fact, DecodedDecision, Vector]] = []
 
         def visit(fact: Fact, decision: DecodedDecision) -> None:
             policy = fold.policy_for(decision.role)
-            seen.append((fact, decision, policy.probabilities(decision.context, decision.actions)))
+            visited.append((fact, decision, policy.probabilities(decision.context, decision.actions)))
 
         for upto in [*range(ROWS, source.head, ROWS), source.head]:
             fold.run(upto, visit)
-            if seen:
-                reward_states = load_reward_states(source, [fact for fact, *_ in seen])
+            if visited:
+                reward_states = load_reward_states(source, [fact for fact, *_ in visited])
                 yield [
                     StoredDecision(*each[:2], reward_state, each[2])
-                    for each, reward_state in zip(seen, reward_states, strict=True)
+                    for each, reward_state in zip(visited, reward_states, strict=True)
                 ]
-                seen.clear()
+                visited.clear()
 
 
 def _read_decisions(source: Source) -> Iterator[list[StoredDecision]]:

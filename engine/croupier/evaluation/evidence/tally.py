@@ -30,8 +30,8 @@ class Tally:
     >>> from croupier.evaluation.estimators.basic import find_estimators
     >>> from croupier.evaluation.intervals import interval_factories
     >>> tallies = [Tally(find_estimators(["ips"]), interval_factories(["normal"]), LogBounds()) for _ in range(2)]
-    >>> for inputs_chunk, r in zip(tallies, (0.0, 1.0)):
-    ...     inputs_chunk.add(EstimatorInputs(np.ones(4), np.full(4, r), np.zeros(4), np.zeros(4)), np.zeros(4))
+    >>> for tally, r in zip(tallies, (0.0, 1.0)):
+    ...     tally.add(EstimatorInputs(np.ones(4), np.full(4, r), np.zeros(4), np.zeros(4)), np.zeros(4))
     >>> both = tallies[0] + tallies[1]
     >>> both.estimators[0].estimate(both.moments["ips"]).value, both.diagnostics.count
     (0.5, 8)
@@ -66,12 +66,12 @@ class Tally:
         if inputs.h is None and any(each.stabilised for each in self.estimators):
             inputs = replace(inputs, h=self._stabiliser.next_weights(inputs.w))
         self.diagnostics += Diagnostics.of(inputs.w, self._scaled(inputs.r), outside, squares, inputs.subsampling)
-        for inputs_chunk in cache_chunks(inputs):
-            terms = {each.name: each.terms(inputs_chunk) for each in self.estimators}
+        for chunk in cache_chunks(inputs):
+            terms = {each.name: each.terms(chunk) for each in self.estimators}
             for name, rows in terms.items():
                 self.moments[name] += SampleMoments.of(rows)
             for accumulator in self.accumulators.values():
-                accumulator.add(inputs_chunk, terms)
+                accumulator.add(chunk, terms)
 
     def _scaled(self, r: Vector) -> Vector:
         return (r - self.bounds.low) / (self.bounds.high - self.bounds.low)
@@ -118,9 +118,9 @@ def cache_chunks(inputs: EstimatorInputs) -> Iterator[EstimatorInputs]:
 def moments(inputs: EstimatorInputs, estimators: Sequence[Estimator]) -> dict[str, SampleMoments]:
     """The moments of the terms of each estimator, by its name; point estimates and normal intervals need no more."""
     found = {each.name: SampleMoments(0, np.zeros(each.width), np.zeros((each.width,) * 2)) for each in estimators}
-    for inputs_chunk in cache_chunks(inputs):
+    for chunk in cache_chunks(inputs):
         for each in estimators:
-            found[each.name] += SampleMoments.of(each.terms(inputs_chunk))
+            found[each.name] += SampleMoments.of(each.terms(chunk))
     return found
 
 
