@@ -16,9 +16,9 @@ from croupier_policies import SoftmaxPolicy
 RUNS, N, LOOKS = 60, 1000, 10
 
 
-def most(runs, error_rate=0.05):
+def most(runs, miss=0.05):
     """The misses that a right 95 % interval exceeds once in a thousand."""
-    return binom.ppf(0.999, runs, error_rate)
+    return binom.ppf(0.999, runs, miss)
 
 
 @pytest.fixture(scope="module", params=[0.3, 0.03])
@@ -56,7 +56,7 @@ def test_sequences_are_of_use(watched):
 
 
 @pytest.fixture(scope="module")
-def build_evaluation():
+def judged():
     """Healthy logs: a floor of a half, so that most have evidence enough."""
     make, kinds = partial(SoftmaxPolicy, epsilon=0.5), ("normal", "bootstrap", "likelihood")
     runs = [proof.misses(proof.simulate(0.3, N, 1000 + seed, make), 0.5, kinds) for seed in range(RUNS)]
@@ -64,10 +64,10 @@ def build_evaluation():
 
 
 @pytest.mark.parametrize("kind", ["normal", "bootstrap", "likelihood"])
-def test_fixed_sample_intervals_hold_where_the_verdict_passes_and_it_passes_most(build_evaluation, kind):
+def test_fixed_sample_intervals_hold_where_the_verdict_passes_and_it_passes_most(judged, kind):
     for target in ("uniform", "best"):
-        for estimator in {each.estimator for each in build_evaluation if each.kind == kind}:
-            own = [each for each in build_evaluation if each[:3] == (target, kind, estimator)]
+        for estimator in {each.estimator for each in judged if each.kind == kind}:
+            own = [each for each in judged if each[:3] == (target, kind, estimator)]
             passed = [each for each in own if each.passed]
             assert len(passed) > 0.8 * RUNS
             assert sum(each.last for each in passed) <= most(len(passed))
