@@ -34,11 +34,11 @@ from rich.table import Table
 from bench.output import JsonFile, console, table, write_json
 from bench.timing import RATIO, median_seconds, ratio, timed
 from croupier import reports
-from croupier.evaluation import Columns, Moments, Setting, normal_fixed_sample
+from croupier.evaluation import EstimatorInputs, LogBounds, SampleMoments, normal_fixed_sample
 from croupier.evaluation.datasets import evaluate_dataset, from_path
 from croupier.evaluation.datasets.tables import arrow
-from croupier.evaluation.estimators.basic import named
-from croupier.evaluation.evidence.accumulator import Tally, moments
+from croupier.evaluation.estimators.basic import find_estimators
+from croupier.evaluation.evidence.tally import Tally, moments
 from croupier.evaluation.intervals import INTERVALS
 from croupier.evaluation.intervals.bootstrap import Bootstrap
 from croupier_policies import Vector
@@ -94,20 +94,20 @@ def pipeline(log: Feedback) -> list[float]:
     return [float(round_rewards(log, name).mean()) for name in NAMES]
 
 
-def ours(columns: Columns) -> list[tuple[float, float, float]]:
+def ours(columns: EstimatorInputs) -> list[tuple[float, float, float]]:
     """Five point estimates with normal intervals."""
-    estimators = named(NAMES)
+    estimators = find_estimators(NAMES)
     sums = moments(columns, estimators)
     estimates = [each.estimate(sums[each.name]) for each in estimators]
     return [(value, *normal_fixed_sample(value, error, 0.95)[:2]) for value, error in estimates]
 
 
-def columns_of(log: Feedback) -> Columns:
+def columns_of(log: Feedback) -> EstimatorInputs:
     """The columns that the estimators need, from the tables."""
     target, model = log.target[:, :, 0], log.model[:, :, 0]
     index = np.arange(len(target)) * target.shape[1] + log.action  # indices into the flattened tables
     v = np.einsum("ij,ij->i", target, model)
-    return Columns(target.ravel().take(index) / log.pscore, log.reward, model.ravel().take(index), v)
+    return EstimatorInputs(target.ravel().take(index) / log.pscore, log.reward, model.ravel().take(index), v)
 
 
 def pipeline_bootstrap(log: Feedback, draws: int) -> list[float]:
@@ -122,11 +122,11 @@ def pipeline_bootstrap(log: Feedback, draws: int) -> list[float]:
 
 def our_bootstrap(log: Feedback, draws: int) -> list[float]:
     """The same from one pass of Poisson counts for all five estimators."""
-    columns, estimators = columns_of(log), named(NAMES)
+    columns, estimators = columns_of(log), find_estimators(NAMES)
     terms = {each.name: each.terms(columns) for each in estimators}
-    bootstrap = Bootstrap(estimators, Setting(), draws)
+    bootstrap = Bootstrap(estimators, LogBounds(), draws)
     bootstrap.add(columns, terms)
-    return [bootstrap.interval(each, Moments.of(terms[each.name]), 0.95).high for each in estimators]
+    return [bootstrap.interval(each, SampleMoments.of(terms[each.name]), 0.95).high for each in estimators]
 
 
 def write_log(file: Path, rows: int, actions: int, seed: int = 0) -> None:
@@ -254,8 +254,8 @@ def main(
     write_json(json_file, settings, {"seconds": seconds, "streaming": streamed})
 
 
-def _tally(columns: Columns, kind: str) -> None:
-    tally = Tally(named(["ips", "dr"]), {kind: INTERVALS[kind]}, Setting())
+def _tally(columns: EstimatorInputs, kind: str) -> None:
+    tally = Tally(find_estimators(["ips", "dr"]), {kind: INTERVALS[kind]}, LogBounds())
     tally.add(columns, np.zeros(len(columns.w)), 100.0)
     for each in tally.estimators:
         tally.intervals(each, 0.95)

@@ -18,10 +18,10 @@ import typer
 
 from bench.output import console
 from croupier import Comparison, reports
-from croupier.evaluation.datasets import Arrays, compare_dataset, evaluate_dataset, from_obp
+from croupier.evaluation.datasets import InMemoryDataset, compare_dataset, evaluate_dataset, from_obp
 
 
-def log(folder: Path) -> Arrays:
+def log(folder: Path) -> InMemoryDataset:
     """The log of the uniform policy, with the target's probability of the logged action in a column `bts`."""
     with (folder / "random" / "all" / "all.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -24,4 +24,4 @@ def test_bernoulli_thompson_and_uniform_on_the_uniform_log(estimator: str, their
     assert difference.value == pytest.approx(values["column:bts"] - values["uniform"], rel=1e-9)
     assert difference.interval.low < 0 < difference.interval.high
     assert not difference.verdict.enough  # 38 clicks
-    assert found.leader is None or not found.carried
+    assert found.leader is None or not found.significant

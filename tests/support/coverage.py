@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier.evaluation import ESTIMATORS, RULES, Columns, Rules, Setting, Tally, judge, normal_fixed_sample
-from croupier.evaluation.estimators.basic import named
-from croupier.evaluation.evaluate import estimated
-from croupier.evaluation.intervals import methods
-from croupier.evaluation.pairs import Pair
+from croupier.evaluation import ESTIMATORS, RULES, EstimatorInputs, LogBounds, Rules, Tally, judge, normal_fixed_sample
+from croupier.evaluation.estimators.basic import find_estimators
+from croupier.evaluation.evaluate import build_estimate
+from croupier.evaluation.intervals import interval_factories
+from croupier.evaluation.pairs import PairAccumulator
 from croupier.evaluation.passes.rows import Rows
 from croupier_policies import Actions, Policy, SoftmaxPolicy, Vector, draw
 
@@ -82,12 +82,12 @@ def targets(log: Log) -> Iterator[tuple[str, NDArray[np.float64]]]:
     yield "best", np.eye(ACTIONS)[log.rates.argmax(axis=1)]
 
 
-def columns(log: Log, target: NDArray[np.float64]) -> Columns:
+def columns(log: Log, target: NDArray[np.float64]) -> EstimatorInputs:
     """What the estimators see; the reward model is a fifth too low."""
     model, row = 0.8 * log.rates, np.arange(len(log.action))
     w = target[log.segment, log.action] / log.probabilities[row, log.action]
     v = (target * model).sum(axis=1)[log.segment]
-    return Columns(w, log.reward, model[log.segment, log.action], v)
+    return EstimatorInputs(w, log.reward, model[log.segment, log.action], v)
 
 
 def misses(
@@ -97,13 +97,13 @@ def misses(
     found = []
     for label, target in targets(log):
         truth = float((target * log.rates).sum(axis=1).mean())
-        rows, weight = columns(log, target), float(target.max()) * ACTIONS / floor
+        rows, max_weight = columns(log, target), float(target.max()) * ACTIONS / floor
         squares = (target[log.segment] ** 2 / log.probabilities).sum(axis=1)
         chunks = [slice(chunk[0], chunk[-1] + 1) for chunk in np.array_split(np.arange(len(rows.w)), looks)]
         sequential = [kind for kind in kinds if kind in AT_EVERY_LOOK]
         at_end = [kind for kind in kinds if kind not in AT_EVERY_LOOK]
-        found += target_misses(label, rows, squares, truth, weight, sequential, chunks, rules) if sequential else []
-        found += target_misses(label, rows, squares, truth, weight, at_end, [slice(None)], rules) if at_end else []
+        found += target_misses(label, rows, squares, truth, max_weight, sequential, chunks, rules) if sequential else []
+        found += target_misses(label, rows, squares, truth, max_weight, at_end, [slice(None)], rules) if at_end else []
     return found + difference_misses(log, floor, looks, rules)
 
 
@@ -111,7 +111,10 @@ def difference_misses(log: Log, floor: float, looks: int, rules: Rules) -> list[
     """Misses of the interval and of the sequence for the difference between both targets."""
     both = [target for _, target in targets(log)]
     truth = float(((both[1] - both[0]) * log.rates).sum(axis=1).mean())
-    pair, missed = Pair(ESTIMATORS["dr"], 1, 0, Setting()), {"normal": list[bool](), "betting-sequence": list[bool]()}
+    pair, missed = (
+        PairAccumulator(ESTIMATORS["dr"], 1, 0, LogBounds()),
+        {"normal": list[bool](), "betting-sequence": list[bool]()},
+    )
     step = np.abs(both[1] - both[0])[log.segment]
     expected = step.sum(axis=1), (step**2 / log.probabilities).sum(axis=1)
     for chunk in np.array_split(np.arange(len(log.action)), looks):
@@ -119,7 +122,7 @@ def difference_misses(log: Log, floor: float, looks: int, rules: Rules) -> list[
         intervals = normal_fixed_sample(*pair.difference(), 0.95), pair.sequence()
         for kind, interval in zip(missed, intervals, strict=True):
             missed[kind].append(interval is None or not interval.low <= truth <= interval.high)
-    passed = min(pair.effective, pair.expected) >= rules.ess
+    passed = min(pair.ess, pair.expected_ess) >= rules.ess
     widths = [interval.high - interval.low if interval else np.inf for interval in intervals]
     return [
         Miss("best - uniform", kind, "dr", each[-1], any(each), passed, width)
@@ -130,7 +133,7 @@ def difference_misses(log: Log, floor: float, looks: int, rules: Rules) -> list[
 def _rows(
     log: Log, both: Sequence[NDArray[np.float64]], floor: float, chunk: slice, expected: tuple[Vector, Vector]
 ) -> Rows:
-    own = [columns(log, target).part(chunk) for target in both]
+    own = [columns(log, target).select(chunk) for target in both]
     n = len(own[0].w)
     return Rows(
         reward=own[0].r,
@@ -141,31 +144,31 @@ def _rows(
         w=tuple(each.w for each in own),
         v=tuple(each.v for each in own),
         outside=tuple(np.zeros(n) for _ in own),
-        weight=tuple(float(target.max()) * ACTIONS / floor for target in both),
-        apart={(1, 0): (expected[0][chunk], expected[1][chunk])},
+        max_weight=tuple(float(target.max()) * ACTIONS / floor for target in both),
+        expected_distances={(1, 0): (expected[0][chunk], expected[1][chunk])},
     )
 
 
 def target_misses(
     label: str,
-    rows: Columns,
+    rows: EstimatorInputs,
     squares: Vector,
     truth: float,
-    weight: float,
+    max_weight: float,
     kinds: Sequence[str],
     chunks: Sequence[slice],
     rules: Rules,
 ) -> list[Miss]:
     """Misses of the intervals of one target, evaluated after each of these chunks of the log."""
-    tally = Tally(named(ESTIMATORS_USED), methods(kinds), Setting())
+    tally = Tally(find_estimators(ESTIMATORS_USED), interval_factories(kinds), LogBounds())
     missed: dict[tuple[str, str], list[bool]] = {}
     widths, passed = {}, {}
     for chunk in chunks:
-        batch = rows.part(chunk)
-        tally.add(batch, np.zeros(len(batch.w)), weight, squares[chunk])
-        verdict = judge(tally.diagnostics, rules, weight)
+        batch = rows.select(chunk)
+        tally.add(batch, np.zeros(len(batch.w)), max_weight, squares[chunk])
+        verdict = judge(tally.diagnostics, rules, max_weight)
         for estimator in tally.estimators:
-            estimate = estimated(tally, estimator, 0.95, verdict, rules)
+            estimate = build_estimate(tally, estimator, 0.95, verdict, rules)
             passed[estimator.name] = estimate.verdict.enough
             for kind, (low, high, *_) in estimate.intervals.items():
                 missed.setdefault((kind, estimator.name), []).append(not low <= truth <= high)

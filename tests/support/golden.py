@@ -183,14 +183,14 @@ def compared(url: str) -> dict[str, Any]:
     pairs = [
         {
             "targets": [one.first, one.second],
-            "difference": [one.value, one.error, one.effective_rows],
+            "difference": [one.value, one.error, one.effective_sample_size],
             "interval": one.interval[:2],
             "sequence": None if one.sequence is None else one.sequence[:2],
             "enough": one.verdict.enough,
         }
         for one in found.differences
     ]
-    return {"leader": found.leader, "significant": [found.carried, found.carried_any_time], "pairs": pairs}
+    return {"leader": found.leader, "significant": [found.significant, found.significant_anytime], "pairs": pairs}
 
 
 def studied(url: str, name: str) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from croupier.cli.terminal import print_result
 from croupier.errors import InputError
 from croupier.evaluation.compare import compare
 from croupier.evaluation.datasets import Dataset, compare_dataset, evaluate_dataset, from_path
-from croupier.evaluation.estimators.basic import NAMES
+from croupier.evaluation.estimators.basic import ESTIMATOR_NAMES
 from croupier.evaluation.evaluate import evaluate
-from croupier.evaluation.intervals import DEFAULT, INTERVALS
+from croupier.evaluation.intervals import DEFAULT_INTERVALS, INTERVALS
 from croupier.evaluation.passes.rows import Progress
 from croupier.evaluation.results import Comparison, Evaluation
 from croupier.studies.results import Study
@@ -79,7 +79,7 @@ Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")
 InSample = Annotated[
     bool, typer.Option("--in-sample", help="Also use rows from which a snapshot has learned; stores only.")
 ]
-Columns = Annotated[
+EstimatorInputs = Annotated[
     list[str] | None,
     typer.Option(metavar="ROLE=NAME", help="Column of a file that holds reward, propensity, action, …. Repeatable."),
 ]
@@ -107,7 +107,7 @@ def evaluate_command(
     store: Log,
     target: Annotated[list[str], typer.Option("--target", "-t", help=TARGETS)],
     estimator: Annotated[
-        list[str] | None, typer.Option("--estimator", "-e", help=f"Estimator: {NAMES}. Repeatable.")
+        list[str] | None, typer.Option("--estimator", "-e", help=f"Estimator: {ESTIMATOR_NAMES}. Repeatable.")
     ] = None,
     interval: Annotated[
         list[str] | None,
@@ -119,7 +119,7 @@ def evaluate_command(
     html: Html = None,
     level: Level = 0.95,
     in_sample: InSample = False,
-    column: Columns = None,
+    column: EstimatorInputs = None,
     candidates: Candidates = None,
     feature: Features = None,
     action: Actions = None,
@@ -136,7 +136,7 @@ def evaluate_command(
                 _dataset(store, column, candidates, feature, action),
                 target,
                 estimators=estimator or ("ips", "snips"),
-                intervals=interval or DEFAULT,
+                intervals=interval or DEFAULT_INTERVALS,
                 segment=segment,
                 level=level,
                 reward_range=reward_range or (0.0, 1.0),
@@ -148,7 +148,7 @@ def evaluate_command(
                 store_url(store),
                 target,
                 estimators=estimator or ("ips", "snips", "dr"),
-                intervals=interval or DEFAULT,
+                intervals=interval or DEFAULT_INTERVALS,
                 segment=segment,
                 level=level,
                 in_sample=in_sample,
@@ -172,7 +172,7 @@ def compare_command(
     html: Html = None,
     level: Level = 0.95,
     in_sample: InSample = False,
-    column: Columns = None,
+    column: EstimatorInputs = None,
     candidates: Candidates = None,
     feature: Features = None,
     action: Actions = None,
@@ -238,7 +238,7 @@ def _source(store: str) -> set[str]:
 
 @contextmanager
 def _reading(store: str) -> Iterator[Progress]:
-    """A progress bar; what is wrong with a file is told as such."""
+    """A progress bar; what is wrong with a file is notes as such."""
     reading = reading_file(existing_file(Path(store))) if is_file(store, FILES) else nullcontext()
     with bar("reading the log") as progress, reading:
         yield progress

@@ -7,24 +7,24 @@ from dataclasses import dataclass, replace
 from math import nan
 from typing import NamedTuple
 
-from croupier.evaluation.evidence.curve import Course
+from croupier.evaluation.evidence.curve import EstimateCurve
 from croupier.evaluation.evidence.diagnostics import Diagnostics
-from croupier.evaluation.evidence.history import Story
+from croupier.evaluation.evidence.history import EvaluationHistory
 from croupier.evaluation.evidence.verdict import Verdict
 from croupier.evaluation.intervals import Interval
 from croupier.evaluation.passes.rows import Counts
-from croupier.evaluation.passes.status import told as statuses
+from croupier.evaluation.passes.status import status_notes
 
 
 class Estimate(NamedTuple):
-    """What one estimator says of one target, in units of reward. Not to be used where the verdict refuses it.
+    """The estimate of one target by one estimator, in units of reward; not to be used where the verdict refuses it.
 
     Attributes:
-        estimator: Its name.
+        estimator: The estimator's name.
         value: V̂.
         error: Its standard error.
-        intervals: By kind, in the order asked for; those that apply to the estimator.
-        verdict: Whether the evidence is enough.
+        intervals: By kind, in the order requested; those that apply to the estimator.
+        verdict: Whether the evidence is sufficient.
     """
 
     estimator: str
@@ -35,61 +35,64 @@ class Estimate(NamedTuple):
 
     @property
     def interval(self) -> Interval:
-        """The first of its intervals; one without ends where none of the kinds asked for applies."""
-        return next(iter(self.intervals.values()), Interval(nan, nan, nan, "no interval of the kinds asked for"))
+        """The first of its intervals; one with NaN ends where none of the requested kinds applies."""
+        return next(
+            iter(self.intervals.values()), Interval(nan, nan, nan, "no requested interval applies to this estimator")
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluated:
-    """One target: its estimates by estimator, what they rest on, whether that is enough, and how it came about."""
+class TargetEvaluation:
+    """One target: its estimates by estimator, the diagnostics, the verdict, notes, and the history along the log."""
 
     label: str
     estimates: dict[str, Estimate]
     diagnostics: Diagnostics
     verdict: Verdict
     notes: tuple[str, ...]
-    story: Story
+    history: EvaluationHistory
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What `evaluate` found; `croupier.reports` renders it.
+    """The result of `evaluate`; `croupier.reports` renders it.
 
     Attributes:
-        counts: The decisions of the log, and which of them were evaluated on.
-        mean_reward: What the logging policy earned on those rows.
-        targets: In the order in which they were asked for.
-        notes: Remarks on the log as a whole.
+        counts: The number of decisions in the log, and how many of them were used.
+        mean_reward: The mean reward of the logging policy on the rows used.
+        targets: In the order in which they were given.
+        notes: Notes on the log as a whole.
     """
 
     counts: Counts
     mean_reward: float
-    targets: tuple[Evaluated, ...]
+    targets: tuple[TargetEvaluation, ...]
     notes: tuple[str, ...] = ()
 
     def with_notes(self, notes: Iterable[str]) -> Evaluation:
-        """The same with remarks on the log as a whole."""
+        """A copy with these notes on the log as a whole."""
         return replace(self, notes=tuple(notes))
 
-    def __getitem__(self, label: str) -> Evaluated:
+    def __getitem__(self, label: str) -> TargetEvaluation:
         """The target of this label. Raises KeyError."""
         found = {target.label: target for target in self.targets}
         return found[label]
 
 
 class Difference(NamedTuple):
-    """What `first` would have earned over `second` on the same rows, in units of reward per decision.
+    """The difference between the values of two targets on the same rows, in units of reward per decision.
 
     Attributes:
-        first: One target.
-        second: The other.
+        first: The label of one target.
+        second: The label of the other.
         value: V̂₁ − V̂₂.
         error: Its standard error.
-        interval: Of the difference, for one look; it holds together with those of the other pairs.
-        sequence: Of the difference, for every look, likewise; None where the log leaves none.
-        effective_rows: On how many rows the two differ: the lesser of the seen and the expected.
-        verdict: Whether the evidence is enough.
-        course: How the difference came about.
+        interval: The fixed-sample confidence interval of the difference, simultaneous over all pairs.
+        sequence: The anytime-valid confidence sequence of the difference, simultaneous over all pairs; None where the
+            log does not permit one.
+        effective_sample_size: Of the rows on which the two differ; the smaller of the observed and the expected one.
+        verdict: Whether the evidence is sufficient.
+        curve: The difference along the log.
     """
 
     first: str
@@ -98,21 +101,21 @@ class Difference(NamedTuple):
     error: float
     interval: Interval
     sequence: Interval | None
-    effective_rows: float
+    effective_sample_size: float
     verdict: Verdict
-    course: Course
+    curve: EstimateCurve
 
     @property
-    def ahead(self) -> str | None:
-        """Whichever of the two the evidence puts ahead, at this one look; None where it does not say."""
-        return self._ahead(self.interval)
+    def better(self) -> str | None:
+        """The target that is significantly better by the fixed-sample interval; None where neither is."""
+        return self._better(self.interval)
 
     @property
-    def ahead_any_time(self) -> str | None:
-        """Whichever of the two is ahead for one who has been watching; None where the evidence does not say."""
-        return self._ahead(self.sequence)
+    def better_anytime(self) -> str | None:
+        """The target that is significantly better by the confidence sequence; None where neither is."""
+        return self._better(self.sequence)
 
-    def _ahead(self, interval: Interval | None) -> str | None:
+    def _better(self, interval: Interval | None) -> str | None:
         if interval is None or not self.verdict.enough or interval.low <= 0.0 <= interval.high:
             return None
         return self.first if interval.low > 0.0 else self.second
@@ -120,35 +123,37 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What `compare` found; `croupier.reports` renders it.
+    """The result of `compare`; `croupier.reports` renders it.
 
     Attributes:
-        evaluation: Of every target, by the estimator that the differences use.
-        estimator: Its name.
-        differences: One for each pair of targets; their intervals hold together, at the level.
-        leader: The highest estimate among those not refused; None where all are.
-        carried: Whether the evidence puts the leader ahead of every other target, at one look.
-        carried_any_time: Whether it also does for one who looks again and again, and stops when they like.
-        reason: Why it does, or what stands against it.
+        evaluation: The evaluation of every target by the estimator of the differences.
+        estimator: The estimator's name.
+        differences: One for each pair of targets; their intervals hold simultaneously.
+        leader: The target with the highest estimate among those not refused; None where all are refused.
+        significant: Whether the leader is significantly better than every other target by the fixed-sample intervals.
+        significant_anytime: Whether it is so by the confidence sequences, which permit optional stopping.
+        reason: Why the leader is significantly better, or why not.
     """
 
     evaluation: Evaluation
     estimator: str
     differences: tuple[Difference, ...]
     leader: str | None
-    carried: bool
-    carried_any_time: bool
+    significant: bool
+    significant_anytime: bool
     reason: str
 
 
-def remarks(evaluation: Evaluation) -> list[str]:
-    """What a reader must know of the log as a whole."""
-    return [*left_out(evaluation.counts), *evaluation.notes]
+def log_notes(evaluation: Evaluation) -> list[str]:
+    """Notes on the log as a whole: decisions that were left out, then the notes of the evaluation."""
+    return [*exclusion_notes(evaluation.counts), *evaluation.notes]
 
 
-def left_out(counts: Counts) -> list[str]:
-    """What a reader must know of decisions that were not evaluated on."""
-    lines = statuses(counts.statuses, counts.decisions)
-    if counts.seen and counts.rows + counts.unrewarded + counts.seen == counts.decisions:
-        lines.append(f"{counts.seen:,} rows are left out for all targets: a snapshot had learned from their rewards")
+def exclusion_notes(counts: Counts) -> list[str]:
+    """A note for each kind of decision that was left out, or whose reward needs a remark."""
+    lines = status_notes(counts.statuses, counts.decisions)
+    if counts.in_sample and counts.rows + counts.unrewarded + counts.in_sample == counts.decisions:
+        lines.append(
+            f"{counts.in_sample:,} rows are left out for all targets, because a snapshot had learned from their rewards"
+        )
     return lines

@@ -10,8 +10,8 @@ import orjson
 
 from croupier.errors import EvidenceError
 from croupier.evaluation.passes.resolve import resolve
-from croupier.evaluation.passes.source import Source, opened
-from croupier.evaluation.passes.targets import Frozen, Learned, Logged, Target
+from croupier.evaluation.passes.source import Source, open_source
+from croupier.evaluation.passes.targets import FrozenTarget, LearningTarget, LoggedTarget, Target
 from croupier.log.reader import DecodedDecision
 from croupier.state.fold import Fold
 from croupier_policies import Learner, Policy, Vector
@@ -101,7 +101,7 @@ def evaluate_places(
         EvidenceError: No such list is in the log, or the target's marginals cannot be had.
         StoreError: The store cannot be read.
     """
-    with opened(url, policy, learner) as source:
+    with open_source(url, policy, learner) as source:
         gathered = _Gatherer(source, resolve(target, source))
         gathered.fold.run(source.head, gathered.visit, progress)
         return gathered.values()
@@ -112,7 +112,7 @@ class _Gatherer:
 
     def __init__(self, source: Source, target: Target) -> None:
         self.source, self.target = source, target
-        self.fold = Fold(source.given, source.configuration, source.log, self._learned)
+        self.fold = Fold(source.objects, source.configuration, source.log, self._learned)
         self._list = ""
         self._marginals: Vector | None = None
         self._places: dict[str, int] = {}
@@ -139,9 +139,9 @@ class _Gatherer:
     def _begin(self, said: dict[str, str | int], decided: DecodedDecision) -> None:
         """The target's marginals for a list, asked at its first place, whose candidates are those of the list."""
         self._list = str(said["list"])
-        if isinstance(self.target, Logged):
+        if isinstance(self.target, LoggedTarget):
             return
-        if not isinstance(self.target, Frozen | Learned):
+        if not isinstance(self.target, FrozenTarget | LearningTarget):
             raise EvidenceError(f"{self.target.label} is no policy, and has no lists; name a policy")
         found = list_marginals(self.target.policy, decided.context, decided.actions, min(int(said["places"]), DEPTH))
         if found is None:

@@ -1,4 +1,4 @@
-"""Comparisons as tables. A refused number is never shown in one."""
+"""Comparisons as tables, without the values of refused differences."""
 
 from __future__ import annotations
 
@@ -8,46 +8,45 @@ from rich.text import Text
 from croupier.evaluation.intervals import Interval
 from croupier.evaluation.results import Comparison, Difference
 from croupier.reports.escaping import escape, visible
-from croupier.reports.evaluation_text import between, headed_table, number, short, title, told
+from croupier.reports.evaluation_text import between, headed_table, interval_label, notes, number, title, two_lines
 
 
 def comparison_table(comparison: Comparison) -> Group:
-    """A row per pair of targets, and beneath it the leader and what speaks against it."""
+    """A row for each pair of targets, then the leader and whether it is significant."""
     heading = f"{title(comparison.evaluation)}: differences by {comparison.estimator}"
-    table = headed_table(["first", "second", ""], ["first - second", "effective rows", "ahead"], heading)
+    table = headed_table(["first", "second", ""], ["first - second", "effective sample size", "better"], heading)
     for each in comparison.differences:
-        told_apart = each.verdict.enough
-        value = number(each.value, "+") if told_apart else "refused"
-        table.add_row(escape(each.first), escape(each.second), "", value, f"{each.effective_rows:,.0f}", "")
-        for kind, interval in kinds(each).items() if told_apart else ():
-            table.add_row("", "", kind, between(interval, "+"), "", _ahead(interval), style="dim")
+        value = number(each.value, "+") if each.verdict.enough else "refused"
+        table.add_row(escape(each.first), escape(each.second), "", value, f"{each.effective_sample_size:,.0f}", "")
+        for kind, interval in labelled_intervals(each).items() if each.verdict.enough else ():
+            table.add_row("", "", two_lines(kind), between(interval, "+"), "", _better(interval), style="dim")
         table.add_section()
     return Group(
-        table, Text(visible(conclusion(comparison))), *map(Text, promises(comparison)), *told(comparison.evaluation)
+        table, Text(visible(conclusion(comparison))), *map(Text, guarantees(comparison)), *notes(comparison.evaluation)
     )
 
 
-def kinds(difference: Difference) -> dict[str, Interval]:
-    """The intervals of a difference by what they are called."""
-    found = {short("normal"): difference.interval}
-    return found if difference.sequence is None else {**found, short("betting-sequence"): difference.sequence}
+def labelled_intervals(difference: Difference) -> dict[str, Interval]:
+    """The intervals of a difference, by label."""
+    found = {interval_label("normal"): difference.interval}
+    return found if difference.sequence is None else {**found, interval_label("betting-sequence"): difference.sequence}
 
 
-def _ahead(interval: Interval) -> str:
+def _better(interval: Interval) -> str:
     if interval.low <= 0.0 <= interval.high:
         return "neither"
     return "first" if interval.low > 0.0 else "second"
 
 
-def promises(comparison: Comparison) -> list[str]:
-    """What each kind of interval guarantees."""
-    found = (pair for each in comparison.differences for pair in kinds(each).items())
-    return list(dict.fromkeys(f"{kind}: {each.level:.4g} together, {each.guarantee}." for kind, each in found))
+def guarantees(comparison: Comparison) -> list[str]:
+    """The guarantee of each kind of interval."""
+    found = (pair for each in comparison.differences for pair in labelled_intervals(each).items())
+    return list(dict.fromkeys(f"{kind}: {each.level:.4g} simultaneous, {each.guarantee}." for kind, each in found))
 
 
 def conclusion(comparison: Comparison) -> str:
-    """The leader, and whether the evidence carries it."""
+    """The leader, and whether it is significantly better than every other target."""
     if comparison.leader is None:
         return f"No leader: {comparison.reason}."
-    carried = "carried" if comparison.carried else "not carried"
-    return f"Leader: {comparison.leader}, {carried} by the evidence: {comparison.reason}."
+    significance = "significant" if comparison.significant else "not significant"
+    return f"Leader: {comparison.leader} ({significance}): {comparison.reason}."

@@ -1,4 +1,4 @@
-"""Evaluations and comparisons as plain data; the numbers of what is refused are there, beside the refusal."""
+"""Evaluations and comparisons as plain data, including the numbers of refused estimates, with their refusals."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any
 
 from croupier.evaluation.evidence.verdict import Verdict
 from croupier.evaluation.intervals import Interval
-from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluation, remarks
+from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluation, log_notes
 
 
 def evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
-    """Everything in an evaluation as plain data."""
+    """An evaluation as plain data."""
     return {
         "counts": evaluation.counts._asdict(),
-        "left_out": remarks(evaluation),
+        "notes": log_notes(evaluation),
         "mean_reward": evaluation.mean_reward,
         "targets": [
             {
                 "target": target.label,
                 "verdict": _verdict_dict(target.verdict),
                 "estimates": {name: _estimate_dict(each) for name, each in target.estimates.items()},
-                "diagnostics": target.diagnostics.to_dict(),
+                "diagnostics": target.diagnostics.as_dict(),
                 "notes": list(target.notes),
             }
             for target in evaluation.targets
@@ -29,12 +29,12 @@ def evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def comparison_dict(comparison: Comparison) -> dict[str, Any]:
-    """Everything in a comparison as plain data."""
+    """A comparison as plain data."""
     return {
         "estimator": comparison.estimator,
         "leader": comparison.leader,
-        "carried": comparison.carried,
-        "carried_any_time": comparison.carried_any_time,
+        "significant": comparison.significant,
+        "significant_anytime": comparison.significant_anytime,
         "reason": comparison.reason,
         "differences": [_difference_dict(each) for each in comparison.differences],
         "evaluation": evaluation_dict(comparison.evaluation),
@@ -49,10 +49,10 @@ def _difference_dict(difference: Difference) -> dict[str, Any]:
         "error": difference.error,
         "interval": _interval_dict(difference.interval),
         "sequence": None if difference.sequence is None else _interval_dict(difference.sequence),
-        "effective_rows": difference.effective_rows,
+        "effective_sample_size": difference.effective_sample_size,
         "verdict": _verdict_dict(difference.verdict),
-        "ahead": difference.ahead,
-        "ahead_any_time": difference.ahead_any_time,
+        "better": difference.better,
+        "better_anytime": difference.better_anytime,
     }
 
 

@@ -1,4 +1,4 @@
-"""An evaluation as one self-contained page: no script, no font, no request."""
+"""An evaluation as one self-contained page, without scripts, fonts or requests."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from croupier.evaluation.evidence.accumulator import Tally
+from croupier.evaluation.evidence.tally import Tally
 from croupier.evaluation.evidence.verdict import judge
 from croupier.evaluation.intervals import Interval
-from croupier.evaluation.results import Estimate, Evaluated, Evaluation, remarks
-from croupier.reports.evaluation_charts import course, ranges, spread
-from croupier.reports.evaluation_text import number as plain
-from croupier.reports.evaluation_text import short
+from croupier.evaluation.results import Estimate, Evaluation, TargetEvaluation, log_notes
+from croupier.reports.evaluation_charts import curve_chart, interval_chart, weight_histogram_chart
+from croupier.reports.evaluation_text import interval_label
+from croupier.reports.evaluation_text import number as format_number
 from croupier.reports.style import STYLE
 
 
 def evaluation_page(evaluation: Evaluation) -> str:
-    """The page. The number of a refused estimate is not on it; its confidence sequence is, which holds in any case."""
+    """The page. It omits the value of a refused estimate, but shows its confidence sequence, which is always valid."""
     body = [_head(evaluation), _overview(evaluation), *map(_target, evaluation.targets), foot(evaluation)]
     return document("Off-policy evaluation", "".join(body))
 
 
 def document(title: str, body: str, more: str = "") -> str:
-    """A page that needs nothing but a browser; `more` is added to its style sheet."""
+    """A self-contained page; `more` is added to its style sheet."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -33,23 +33,23 @@ def document(title: str, body: str, more: str = "") -> str:
     )
 
 
-def facts(told: Sequence[tuple[str, str]]) -> str:
-    """A few figures with what they are, side by side."""
-    shown = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in told)
+def facts(figures: Sequence[tuple[str, str]]) -> str:
+    """Key figures with their labels."""
+    shown = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in figures)
     return f'<section class="facts">{shown}</section>'
 
 
 def _head(evaluation: Evaluation) -> str:
     counts = evaluation.counts
-    told = [
+    figures = [
         (f"{counts.rows:,}", "rewarded decisions"),
-        (number(evaluation.mean_reward), "mean reward earned"),
+        (number(evaluation.mean_reward), "mean reward"),
         (
             f"{sum(target.verdict.enough for target in evaluation.targets)} of {len(evaluation.targets)}",
-            "targets with enough evidence",
+            "targets with sufficient evidence",
         ),
     ]
-    return f"<h1>What other policies would have earned</h1>{facts(told)}"
+    return f"<h1>Off-policy evaluation</h1>{facts(figures)}"
 
 
 def _overview(evaluation: Evaluation) -> str:
@@ -60,7 +60,7 @@ def _overview(evaluation: Evaluation) -> str:
         for target in evaluation.targets
     )
     guarantees = {
-        f"{short(kind)}: {each.level:.4g} {each.guarantee}"
+        f"{interval_label(kind)}: {each.level:.4g} {each.guarantee}"
         for target in evaluation.targets
         for estimate in target.estimates.values()
         for kind, each in estimate.intervals.items()
@@ -69,82 +69,84 @@ def _overview(evaluation: Evaluation) -> str:
     return (
         f'<section><h2>Estimates</h2><div class="wide"><table class="estimates"><thead><tr><th>target</th>{heads}</tr>'
         f"</thead><tbody>{rows}</tbody></table></div>{_ranges(evaluation)}"
-        f'<details><summary>What the intervals promise</summary><ul class="small">{lines}</ul></details></section>'
+        f'<details><summary>Guarantees of the intervals</summary><ul class="small">{lines}</ul></details></section>'
     )
 
 
 def _ranges(evaluation: Evaluation) -> str:
-    """One estimate of each target that has one: by the last estimator, which has both intervals by default."""
+    """The estimate of each target by the last estimator, which has both kinds of interval by default."""
     found = [(target.label, list(target.estimates.values())[-1]) for target in evaluation.targets]
     shown = [(label, each.value, list(each.intervals.values())) for label, each in found if each.verdict.enough]
     if not shown:
         return ""
-    caption = f"By {escape(found[0][1].estimator)}; the dashed line is what was earned"
-    drawn = ranges(shown, evaluation.mean_reward)
-    return f'<figure class="ranges"><figcaption>{caption}</figcaption>{drawn}</figure>'
+    caption = f"Estimates by {escape(found[0][1].estimator)}; the dashed line is the mean reward of the logging policy"
+    chart = interval_chart(shown, evaluation.mean_reward)
+    return f'<figure class="ranges"><figcaption>{caption}</figcaption>{chart}</figure>'
 
 
 def _cell(estimate: Estimate) -> str:
     if not estimate.verdict.enough:
         return f'<td class="refused" data-of="{escape(estimate.estimator)}">refused</td>'
-    lines = "".join(f"<small>{between(each)} <i>{short(kind)}</i></small>" for kind, each in estimate.intervals.items())
+    lines = "".join(
+        f"<small>{between(each)} <i>{interval_label(kind)}</i></small>" for kind, each in estimate.intervals.items()
+    )
     return f'<td data-of="{escape(estimate.estimator)}"><b>{number(estimate.value)}</b>{lines}</td>'
 
 
-def _target(target: Evaluated) -> str:
+def _target(target: TargetEvaluation) -> str:
     verdict = "" if target.verdict.enough else _refusal(target)
     notes = "".join(f'<p class="small">{escape(note)}.</p>' for note in target.notes)
-    story = target.story
+    history = target.history
     charts = (
-        f"<figure><figcaption>{escape(story.estimator.name)} over the log, with its confidence sequence</figcaption>"
-        f"{course(story.course.marks, target.verdict.enough)}</figure>"
-        f"<figure><figcaption>Weights: how many rows have which</figcaption>{spread(story.spread)}</figure>"
+        f"<figure><figcaption>{escape(history.estimator.name)} along the log, with its confidence sequence</figcaption>"
+        f"{curve_chart(history.curve.points, target.verdict.enough)}</figure>"
+        "<figure><figcaption>Histogram of the weights</figcaption>"
+        f"{weight_histogram_chart(history.weight_histogram)}</figure>"
     )
     return (
         f'<section><h2>{escape(target.label)} <span class="{"good" if not verdict else "bad"}">'
-        f"{'enough evidence' if not verdict else 'refused'}</span></h2>{verdict}{notes}"
+        f"{'sufficient evidence' if not verdict else 'refused'}</span></h2>{verdict}{notes}"
         f'<div class="charts">{charts}</div>{_evidence(target)}{_segments(target)}</section>'
     )
 
 
-def _refusal(target: Evaluated) -> str:
+def _refusal(target: TargetEvaluation) -> str:
     reasons = "".join(
-        f"<li>{escape(each.reason)}. <i>What would help: {escape(each.remedy)}.</i></li>"
-        for each in target.verdict.refusals
+        f"<li>{escape(each.reason)}. <i>Remedy: {escape(each.remedy)}.</i></li>" for each in target.verdict.refusals
     )
     return f'<ul class="refusals">{reasons}</ul>'
 
 
-def _evidence(target: Evaluated) -> str:
+def _evidence(target: TargetEvaluation) -> str:
     d = target.diagnostics
-    facts = [
-        ("effective rows by weight", f"{d.weights.ess:,.0f}"),
-        ("by weight × reward", f"{d.gains.ess:,.0f}"),
-        ("by weight × (1 − reward)", f"{d.losses.ess:,.0f}"),
-        ("expected, by the rarer of both", f"{d.expected_ess_reward:,.0f}"),
-        ("largest weight's share", f"{d.weights.share:.2%}"),
+    figures = [
+        ("effective sample size, weight", f"{d.weights.ess:,.0f}"),
+        ("weight × reward", f"{d.gains.ess:,.0f}"),
+        ("weight × (1 − reward)", f"{d.losses.ess:,.0f}"),
+        ("expected, the smaller of both", f"{d.expected_ess_reward:,.0f}"),
+        ("share of the largest weight", f"{d.weights.share:.2%}"),
         ("mean weight", f"{d.mean_weight:.3f} ± {d.mean_weight_error:.3f}"),
-        ("tail of the weights, k", f"{d.tail.shape:.2f}" if math.isfinite(d.tail.shape) else "none"),
-        ("off the support", f"{d.outside:.2%}"),
+        ("tail index k of the weights", f"{d.tail.shape:.2f}" if math.isfinite(d.tail.shape) else "none"),
+        ("outside the support", f"{d.outside:.2%}"),
     ]
-    shown = "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for label, value in facts)
+    shown = "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for label, value in figures)
     return f"<dl>{shown}</dl>"
 
 
-def _segments(target: Evaluated) -> str:
-    found = sorted(target.story.segments.items(), key=lambda item: -item[1].diagnostics.count)
+def _segments(target: TargetEvaluation) -> str:
+    found = sorted(target.history.segments.items(), key=lambda item: -item[1].diagnostics.count)
     if not found:
         return ""
     rows = "".join(f"<tr><th>{escape(label)}</th>{_segment(tally)}</tr>" for label, tally in found)
     return (
-        f'<h3>By segment, {escape(target.story.estimator.name)}</h3><div class="wide"><table><thead><tr>'
+        f'<h3>By segment, {escape(target.history.estimator.name)}</h3><div class="wide"><table><thead><tr>'
         f"<th>segment</th><th>rows</th><th>estimate</th></tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def _segment(tally: Tally) -> str:
     (estimator,), count = tally.estimators, tally.diagnostics.count
-    if not judge(tally.diagnostics, weight=tally.setting.weight).enough:
+    if not judge(tally.diagnostics, max_weight=tally.bounds.max_weight).enough:
         return f'<td>{count:,}</td><td class="refused">refused</td>'
     value, _ = estimator.estimate(tally.moments[estimator.name])
     interval = tally.intervals(estimator, 0.95)["normal"]
@@ -152,8 +154,8 @@ def _segment(tally: Tally) -> str:
 
 
 def foot(evaluation: Evaluation) -> str:
-    """What a reader must know of the log as a whole."""
-    lines = "".join(f"<li>{escape(line)}.</li>" for line in remarks(evaluation))
+    """The notes on the log as a whole."""
+    lines = "".join(f"<li>{escape(line)}.</li>" for line in log_notes(evaluation))
     return f'<footer><ul class="small">{lines}</ul></footer>' if lines else ""
 
 
@@ -163,5 +165,5 @@ def between(interval: Interval) -> str:
 
 
 def number(value: float) -> str:
-    """Four digits, with a minus sign."""
-    return plain(value).replace("-", "−")
+    """Four significant digits, with a typographic minus sign."""
+    return format_number(value).replace("-", "−")

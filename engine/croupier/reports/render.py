@@ -1,4 +1,4 @@
-"""One function for each form in which a result is rendered, whatever the result."""
+"""Renders any result as plain data, JSON, text or HTML."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ from croupier.studies.results import Study
 
 @singledispatch
 def as_dict(result: Any) -> dict[str, Any]:
-    """A result as plain data. The numbers of a refused estimate are included, beside the refusal.
+    """A result as plain data, including the values of refused estimates, with their refusals.
 
     Args:
         result: An `Evaluation`, a `Comparison`, a `Study` or a cross-validation.
 
     Raises:
-        InputError: There is no such rendering of this object.
+        InputError: The object is not such a result.
     """
     raise _unknown(result, "plain data")
 
 
 @singledispatch
 def as_text(result: Any) -> RenderableType:
-    """A result as tables for `rich.print`. The number of a refused estimate is not shown.
+    """A result as tables for `rich.print`, without the values of refused estimates.
 
     Raises:
-        InputError: There is no such rendering of this object.
+        InputError: The object is not such a result.
     """
     raise _unknown(result, "text")
 
 
 @singledispatch
 def as_html(result: Any) -> str:
-    """A result as one self-contained HTML page. The number of a refused estimate is not shown.
+    """A result as one self-contained HTML page, without the values of refused estimates.
 
     Raises:
-        InputError: There is no such rendering of this object.
+        InputError: The object is not such a result.
     """
     raise _unknown(result, "HTML")
 
 
 def as_json(result: Any) -> str:
-    """`as_dict` as JSON; a number that is not finite becomes null. Raises InputError."""
+    """A result as JSON, from `as_dict`; a number that is not finite becomes null. Raises InputError."""
     return orjson.dumps(as_dict(result), option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode()
 
 

@@ -7,7 +7,7 @@ from html import escape
 
 from croupier.reports import study_charts as charts
 from croupier.reports import study_split_charts as split_charts
-from croupier.reports.evaluation_charts import ranges
+from croupier.reports.evaluation_charts import interval_chart
 from croupier.reports.evaluation_html import between, document, facts, number
 from croupier.reports.html_parts import figure, pill, row, table
 from croupier.reports.study_findings import (
@@ -108,7 +108,7 @@ def _segments(contrast: Contrast) -> str:
     shown = [(label, float(c.value[-1]), [c.last]) for label, c in contrast.segments.items() if c.told]
     early = ", ".join(escape(label) for label, course in contrast.segments.items() if not course.told)
     caption = "Difference per unit; all intervals hold together. The dashed line is no difference"
-    drawn = figure(caption, ranges(shown, 0.0), "ranges") if shown else ""
+    drawn = figure(caption, interval_chart(shown, 0.0), "ranges") if shown else ""
     more = f'<p class="small">Too early to say of {early}.</p>' if early else ""
     return f"<h3>By segment</h3>{drawn}{more}"
 

@@ -1,4 +1,4 @@
-"""The style sheet of a report, for any width, by day and by night."""
+"""The style sheet of a report, responsive, in light and dark mode."""
 
 STYLE = """
 :root{--ink:#1d2430;--soft:#5b6675;--line:#dfe3e8;--page:#f6f7f9;--card:#fff;--mark:#1f6feb;--band:#1f6feb33;
@@ -33,8 +33,8 @@ figure{margin:0}figcaption{font-size:.85rem;color:var(--soft);margin-bottom:.25r
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{fill:var(--soft);font:12px system-ui,-apple-system,"Segoe UI",sans-serif}
 .line{fill:none;stroke:var(--mark);stroke-width:1.8}.band{fill:var(--band)}.grid{stroke:var(--line)}
-.bar{fill:var(--bar)}.dot{fill:var(--mark)}.one{stroke:var(--mark);stroke-width:5}
-.any{stroke:var(--band);stroke-width:9}.mean{stroke:var(--soft);stroke-dasharray:3 3}
+.bar{fill:var(--bar)}.dot{fill:var(--mark)}.interval{stroke:var(--mark);stroke-width:5}
+.sequence{stroke:var(--band);stroke-width:9}.mean{stroke:var(--soft);stroke-dasharray:3 3}
 .ranges{max-width:34rem;margin:1rem 0 0}
 .ranges text{paint-order:stroke;stroke:var(--card);stroke-width:4px}
 .pairs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1rem;
@@ -44,6 +44,7 @@ margin:0 0 1rem}
 @media(max-width:36rem){.estimates thead{display:none}.estimates tbody>tr{display:block;padding:.5rem 0;
 border-bottom:1px solid var(--line)}.estimates tr>*{border:0;padding:.2rem 0}.estimates tbody th{display:block}
 .estimates td{display:grid;grid-template-columns:minmax(4rem,max-content) 1fr;column-gap:.5rem}
+.estimates small{white-space:normal}
 .estimates td::before{content:attr(data-of);
 color:var(--soft);text-align:left;grid-row:1/5}svg text{font-size:14px}}
 dl{display:grid;grid-template-columns:repeat(2,1fr);gap:.75rem;margin:1rem 0 0}

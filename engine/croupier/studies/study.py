@@ -9,7 +9,7 @@ import numpy as np
 
 from croupier.errors import EvidenceError, storing
 from croupier.evaluation.datasets import evaluate_dataset, from_frame
-from croupier.evaluation.intervals.base import checked_level, miss
+from croupier.evaluation.intervals.base import checked_level, error_rate
 from croupier.evaluation.results import Evaluation
 from croupier.log.configuration import Configuration
 from croupier.log.reader import opened
@@ -144,7 +144,7 @@ class _Analysis:
     def contrast(self, treatment: str, control: str) -> Contrast:
         """One variant against another."""
         story, windows = self.story, self.windows
-        each, planned = 1 - miss(self.level, max(len(story.candidates), 1)), float(story.said["planned"])
+        each, planned = 1 - error_rate(self.level, max(len(story.candidates), 1)), float(story.said["planned"])
         pair = story.variants.index(treatment), story.variants.index(control)
 
         def sequence(of: Windows, effect: Effect | None = None) -> Course:

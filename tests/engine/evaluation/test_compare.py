@@ -1,4 +1,4 @@
-"""Differences on the same rows: intervals for one look and for every look, and when two can be told apart."""
+"""Differences on the same rows: fixed-sample intervals, confidence sequences, and when a leader is significant."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,10 @@ from typer.testing import CliRunner
 
 from croupier import Engine, UniformPolicy, reports
 from croupier.cli.app import app
-from croupier.evaluation import Columns, Setting, compare, evaluate
-from croupier.evaluation.estimators.basic import named
+from croupier.evaluation import EstimatorInputs, LogBounds, compare, evaluate
+from croupier.evaluation.estimators.basic import find_estimators
 from croupier.evaluation.intervals import INTERVALS
-from croupier.evaluation.pairs import Pair
+from croupier.evaluation.pairs import PairAccumulator
 from croupier.evaluation.passes.rows import Rows
 
 RATES = {"a": 0.3, "b": 0.5, "c": 0.4}
@@ -24,10 +24,10 @@ def pair(n=20_000, *, floor=0.5, low=0.0, high=1.0, seed=0, name="dr", model=Tru
     w = np.array([[0.0, 3.0, 0.0], [1.5, 1.5, 0.0]])[:, action]
     q, v = (rates[action], (np.full(n, 0.5), np.full(n, 0.4))) if model else (np.zeros(n), (np.zeros(n),) * 2)
     units = [low + (high - low) * each for each in (s, q, *v)]
-    weight = (3.0, 1.5) if floor else (None, None)
+    max_weight = (3.0, 1.5) if floor else (None, None)
     zeros = (np.zeros(n), np.zeros(n))
-    found = Pair(*named([name]), 0, 1, Setting(low, high), comparisons=comparisons)
-    found.add(Rows(units[0], s, units[1], np.arange(n), (), tuple(w), tuple(units[2:]), zeros, weight))
+    found = PairAccumulator(*find_estimators([name]), 0, 1, LogBounds(low, high), comparisons=comparisons)
+    found.add(Rows(units[0], s, units[1], np.arange(n), (), tuple(w), tuple(units[2:]), zeros, max_weight))
     return found
 
 
@@ -38,7 +38,7 @@ def test_the_sequence_holds_the_difference_and_closes_in_on_it(floor, model):
     for n in (2000, 20_000, 200_000):
         low, high, _, guarantee = pair(n, floor=floor, model=model).sequence()
         assert low < 0.1 < high
-        assert "any time" in guarantee
+        assert "anytime-valid" in guarantee
         widths.append(high - low)
     assert widths[2] < widths[1] / 2 < widths[0] / 4
 
@@ -56,10 +56,10 @@ def test_pairing_tells_more_than_two_sequences():
     s = (np.random.default_rng(1).random(20_000) < np.array([0.3, 0.5, 0.4])[rows]).astype(float)
     apart = 0.0
     for w in (np.array([0.0, 3.0, 0.0]), np.array([1.5, 1.5, 0.0])):
-        columns = Columns(w[rows], s, np.zeros(20_000), np.zeros(20_000))
-        alone = INTERVALS["betting-sequence"](named(["ips"]), Setting(weight=3.0))
+        columns = EstimatorInputs(w[rows], s, np.zeros(20_000), np.zeros(20_000))
+        alone = INTERVALS["betting-sequence"](find_estimators(["ips"]), LogBounds(max_weight=3.0))
         alone.add(columns, {})
-        interval = alone.interval(*named(["ips"]), None, 0.975)
+        interval = alone.interval(*find_estimators(["ips"]), None, 0.975)
         apart += interval.high - interval.low
     low, high, *_ = found.sequence()
     assert high - low < 0.75 * apart
@@ -103,7 +103,7 @@ def comparison(store):
 
 
 def test_a_comparison_says_whether_it_holds_for_one_who_kept_looking(comparison):
-    assert (comparison.leader, comparison.carried, comparison.carried_any_time) == ("constant:b", True, True)
+    assert (comparison.leader, comparison.significant, comparison.significant_anytime) == ("constant:b", True, True)
     assert "however often" in comparison.reason
     assert len(comparison.differences) == 3  # every pair
     for each in comparison.differences:
@@ -113,7 +113,7 @@ def test_a_comparison_says_whether_it_holds_for_one_who_kept_looking(comparison)
     assert first["sequence"]["guarantee"].startswith("confidence sequence (betting on")
 
 
-def test_significant_at_one_look_alone_is_told_as_such(tmp_path):
+def test_significant_by_the_fixed_sample_interval_alone_is_reported_as_such(tmp_path):
     url = f"sqlite:///{tmp_path}/log.db"
     rng, rates = np.random.default_rng(3), {"a": 0.5, "b": 0.57}
     with Engine.open(url, policy=UniformPolicy(), seed=5, learner=None) as engine:
@@ -121,8 +121,8 @@ def test_significant_at_one_look_alone_is_told_as_such(tmp_path):
             decision = engine.choose({}, list(rates), id=f"d{k}")
             engine.reward(decision.id, float(rng.random() < rates[decision.action]))
     found = compare(url, ["constant:a", "constant:b"])
-    assert (found.leader, found.carried, found.carried_any_time) == ("constant:b", True, False)
-    assert "not yet for one who has kept looking" in found.reason
+    assert (found.leader, found.significant, found.significant_anytime) == ("constant:b", True, False)
+    assert "not yet by its confidence sequence" in found.reason
 
 
 def test_expected_rows_are_those_of_the_weights_that_could_have_come(store, comparison):
@@ -133,32 +133,32 @@ def test_expected_rows_are_those_of_the_weights_that_could_have_come(store, comp
     a, b = (evaluate(store, [f"constant:{name}"], estimators=["snips"]).targets[0] for name in "ab")
     seen = a.diagnostics.gains.total + b.diagnostics.gains.total
     share = seen / (a.diagnostics.weights.total + b.diagnostics.weights.total)
-    assert first.effective_rows <= min(share, 1 - share) * rows * 2 / 3 * (1 + 1e-9)
-    assert first.effective_rows == pytest.approx(min(share, 1 - share) * rows * 2 / 3, rel=0.1)
+    assert first.effective_sample_size <= min(share, 1 - share) * rows * 2 / 3 * (1 + 1e-9)
+    assert first.effective_sample_size == pytest.approx(min(share, 1 - share) * rows * 2 / 3, rel=0.1)
 
 
 def test_a_heavy_difference_that_did_not_come_up_is_not_counted_on():
     """Two policies that differ on an action drawn once in ten thousand, which the log happens to lack."""
     n = 5000
-    found = Pair(*named(["dr"]), 0, 1, Setting())
+    found = PairAccumulator(*find_estimators(["dr"]), 0, 1, LogBounds())
     even, zero = np.ones(n), np.zeros(n)
     s = (np.arange(n) % 2).astype(float)
     w = (even, even * 0.9)
     expected = {(0, 1): (even * 0.2, even * (0.1**2 + 0.1**2 / 1e-4))}
-    found.add(Rows(s, s, zero, zero, (), w, (zero, zero), (zero, zero), (1e4, 1e4), apart=expected))
-    assert found.effective > 2000
-    assert found.expected < 2.1
+    found.add(Rows(s, s, zero, zero, (), w, (zero, zero), (zero, zero), (1e4, 1e4), expected_distances=expected))
+    assert found.ess > 2000
+    assert found.expected_ess < 2.1
 
 
 def test_a_page_shows_the_differences(store, comparison, tmp_path):
     page = reports.as_html(comparison)
     assert page.count("<svg") == 1 + len(comparison.differences)
-    assert "any time" in page
+    assert "anytime-valid" in page
     file = tmp_path / "page.html"
     arguments = ["compare", store, "-t", "constant:a", "-t", "constant:b", "--html", str(file)]
     printed = CliRunner().invoke(app, arguments)
     assert printed.exit_code == 0
-    assert "any time" in printed.stdout
+    assert "anytime-valid" in printed.stdout
     assert file.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
@@ -168,4 +168,4 @@ def test_a_refused_difference_has_no_number_on_the_page(store):
     assert not thin.verdict.enough
     section = reports.as_html(refused).rpartition("<h2>")[2]
     assert 'class="line"' not in section
-    assert "What would help" in section
+    assert "Remedy" in section

@@ -12,9 +12,9 @@ from croupier import Engine, EvidenceError, InputError, SoftmaxPolicy, reports
 from croupier.cli.app import app
 from croupier.evaluation import Cause, evaluate
 from croupier.evaluation.datasets import (
-    Arrays,
     Batch,
     DsJson,
+    InMemoryDataset,
     StoreRows,
     Validator,
     evaluate_dataset,
@@ -69,8 +69,8 @@ def dsjson(tmp_path, *lines):
     return DsJson(path)
 
 
-def counted(target):
-    return {label: tally.diagnostics.count for label, tally in target.story.segments.items()}
+def usable_rows(target):
+    return {label: tally.diagnostics.count for label, tally in target.history.segments.items()}
 
 
 def whole(dataset):
@@ -103,7 +103,7 @@ def test_a_reward_model_comes_with_its_columns():
 
 def test_segments_are_told_apart():
     found = evaluate_dataset(from_frame(frame()), ["constant:b"], segment="device")["constant:b"]
-    assert {label: tally.diagnostics.count for label, tally in found.story.segments.items()} == {
+    assert {label: tally.diagnostics.count for label, tally in found.history.segments.items()} == {
         "desk": 2000,
         "phone": 2000,
     }
@@ -137,7 +137,7 @@ def test_csv_lines_that_are_cut_short_are_counted(tmp_path):
     path.write_text("reward,propensity,action\n1,0.5,a\n0,0.5\n0,0.5,b\n")
     dataset = from_path(path)
     assert whole(dataset).reward.tolist() == [1.0, 0.0]
-    assert dataset.left_out == {"malformed: another number of fields than the header": 1}
+    assert dataset.skipped == {"malformed: a different number of fields than the header": 1}
 
 
 def test_columns_are_named_or_missed_in_plain_words(tmp_path):
@@ -148,9 +148,9 @@ def test_columns_are_named_or_missed_in_plain_words(tmp_path):
     with pytest.raises(EvidenceError, match="there is no column 'win'"):
         whole(from_path(path, {"reward": "win"}))
     assert whole(from_path(path, {"reward": "gain", "propensity": "chance"})).propensity.tolist() == [0.5]
-    with pytest.raises(InputError, match="no column can be the 'colour'"):
+    with pytest.raises(InputError, match="there is no role 'colour'"):
         whole(from_path(path, {"colour": "gain"}))
-    with pytest.raises(InputError, match=r"no \.csv"):
+    with pytest.raises(InputError, match=r"not a \.csv"):
         from_path(tmp_path / "log.xlsx")
 
 
@@ -163,7 +163,7 @@ def test_columns_are_named_or_missed_in_plain_words(tmp_path):
         ({"reward": [0.0, np.inf]}, "not finite"),
         ({"reward": [0.0, 7.0]}, "outside 0 to 1"),
         ({"candidates": [2.0, 0.0]}, "fewer than one"),
-        ({"candidates": [1.0, 2.0]}, "one candidate, and a propensity below 1"),
+        ({"candidates": [1.0, 2.0]}, "one candidate and a propensity below 1"),
         ({"propensity": [0.5, 0.05]}, "below the declared floor"),
     ],
 )
@@ -174,28 +174,28 @@ def test_what_cannot_be_is_refused_in_plain_words(changes, said):
 
 
 def test_time_running_backwards_and_propensities_of_no_draw_are_noted():
-    look = Validator(0.0, 1.0)
+    validator = Validator(0.0, 1.0)
     even = np.ones(1000)
-    look.look(Batch(0 * even, 0.9 * even, candidates=2 * even, at=np.arange(1000.0)))
-    look.look(Batch(0 * even, 0.9 * even, candidates=2 * even, at=np.arange(1000.0)))
-    backwards, draw = look.notes()
-    assert "backwards 1 times" in backwards
+    validator.check(Batch(0 * even, 0.9 * even, candidates=2 * even, at=np.arange(1000.0)))
+    validator.check(Batch(0 * even, 0.9 * even, candidates=2 * even, at=np.arange(1000.0)))
+    backwards, draw = validator.notes()
+    assert "timestamps decrease 1 times" in backwards
     assert "the mean of 1/(K·p) is 0.556" in draw
 
 
 def test_what_a_log_does_not_say_cannot_be_asked():
     columns = from_frame({"reward": [0.0, 1.0], "propensity": [0.5, 0.5]})
     for target, said in (
-        ("uniform", "how many candidates"),
-        ("constant:a", "which action"),
+        ("uniform", "number of candidates is not known"),
+        ("constant:a", "no column of actions"),
         ("column:z", "no column 'z'"),
     ):
         with pytest.raises(EvidenceError, match=said):
             evaluate_dataset(columns, [target])
-    with pytest.raises(InputError, match="no target for columns"):
+    with pytest.raises(InputError, match="not a target for columns"):
         evaluate_dataset(columns, ["best"])
     with pytest.raises(EvidenceError, match="no row"):
-        evaluate_dataset(Arrays(Batch(np.empty(0), np.empty(0))), ["logged"])
+        evaluate_dataset(InMemoryDataset(Batch(np.empty(0), np.empty(0))), ["logged"])
 
 
 def test_decision_service_lines_are_read_and_the_others_counted(tmp_path):
@@ -223,10 +223,10 @@ def test_decision_service_lines_are_read_and_the_others_counted(tmp_path):
     assert batch.reward == pytest.approx([1.0, 0.0, 1.0, 0.0, np.nan, np.nan], nan_ok=True)
     assert batch.action.tolist() == ["y", "x", "y", "y", "y", "1"]
     assert batch.candidates.tolist() == [2.0] * 5 + [1.0]
-    assert batch.copies == pytest.approx([1.0, 1.0, 10.0, 1.0, 1.0, 1.0])
+    assert batch.subsampling == pytest.approx([1.0, 1.0, 10.0, 1.0, 1.0, 1.0])
     assert batch.at[0] == 1767312000.0
-    assert sum(dataset.left_out.values()) == 9
-    kinds = [reason.partition(":")[0] for reason in dataset.left_out]
+    assert sum(dataset.skipped.values()) == 9
+    kinds = [reason.partition(":")[0] for reason in dataset.skipped]
     assert set(kinds) == {"malformed", "dangling", "several slots", "contradictory"}
     found = evaluate_dataset(dataset, ["uniform"])
     assert ["are no rows" in note for note in found.notes][: len(kinds)] == [True] * len(kinds)
@@ -257,7 +257,7 @@ def test_vowpal_wabbits_own_logs_are_read(file, rows, total, left):
     dataset = DsJson(DATA / "vw" / "train-sets" / file)
     batches = list(dataset.batches())
     assert sum(map(len, batches)) == rows
-    assert dataset.left_out.total() == left
+    assert dataset.skipped.total() == left
     assert total is None or sum(batch.reward.sum() for batch in batches) == total
 
 
@@ -268,7 +268,7 @@ def test_the_open_bandit_dataset_is_read_as_it_is():
     assert (len(batch), batch.reward.sum(), set(batch.candidates)) == (10_000, 38.0, {80.0})
     found = evaluate_dataset(dataset, ["logged", "uniform"])
     assert found["uniform"].diagnostics.mean_weight == pytest.approx(1.0)
-    assert [each.cause for each in found["logged"].verdict.refusals] == [Cause.THIN]
+    assert [each.cause for each in found["logged"].verdict.refusals] == [Cause.LOW_ESS]
 
 
 @NEEDS_OBD
@@ -334,7 +334,7 @@ def test_a_store_as_columns_gives_what_the_store_gives(store):
     batch = whole(rows)
     assert len(batch) == 600
     assert (batch.status == "missing").sum() == np.isnan(batch.reward).sum() == 60
-    assert not rows.left_out
+    assert not rows.skipped
     known = evaluate(store, ["logged", "uniform", "constant:b"], estimators=["ips", "snips"])
     found = evaluate_dataset(rows, ["logged", "uniform", "constant:b"])
     for label in ("logged", "uniform", "constant:b"):
@@ -345,7 +345,7 @@ def test_a_store_as_columns_gives_what_the_store_gives(store):
 
 def test_segments_of_a_store_and_a_confidence_sequence_by_default(store):
     (target,) = evaluate(store, ["constant:b"], segment="device").targets
-    assert {label: tally.diagnostics.count for label, tally in target.story.segments.items()} == {
+    assert {label: tally.diagnostics.count for label, tally in target.history.segments.items()} == {
         "desk": 240,
         "phone": 300,
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from croupier.cli.app import app
-from croupier.evaluation import ESTIMATORS, INTERVALS, Cause, Status
+from croupier.evaluation import ESTIMATORS, INTERVALS, Cause, DecisionStatus
 
 PAGE = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text(encoding="utf-8")
 
@@ -35,5 +35,5 @@ def test_its_code_and_commands_run(tmp_path, monkeypatch, capsys):
 
 
 def test_it_names_everything_there_is():
-    for name in [*ESTIMATORS, *INTERVALS, *Cause, *Status]:
+    for name in [*ESTIMATORS, *INTERVALS, *Cause, *DecisionStatus]:
         assert f"`{name}`" in PAGE

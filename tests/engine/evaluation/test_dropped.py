@@ -48,19 +48,19 @@ def test_those_that_cannot_are_refused_in_words():
     assert len(found.targets) == len(TARGETS)
     for target in found.targets:
         assert set(target.estimates["ips"].intervals) == {"normal", "bootstrap", "likelihood"}
-    (note,) = [note for note in found.notes if "refused" in note]
+    (note,) = [note for note in found.notes if "not available" in note]
     assert all(kind in note for kind in REFUSE)
-    assert "normal, bootstrap and likelihood allow for that" in note
+    assert "use normal, bootstrap or likelihood" in note
     assert '"betting-sequence"' not in reports.as_html(found)
 
 
 def test_diagnostics_count_what_the_rows_stand_for():
     d = evaluate_dataset(log(20_000), ["uniform"])["uniform"].diagnostics
     assert d.mean_weight == pytest.approx(1.0, abs=4 * d.mean_weight_error)
-    assert d.copies.total == pytest.approx(20_000, rel=0.05)
+    assert d.subsampling.total == pytest.approx(20_000, rel=0.05)
     plain = evaluate_dataset(log(20_000, dropped=0.0), ["uniform"])["uniform"].diagnostics
     assert d.ess_reward < plain.ess_reward
-    assert plain.copies.total == 20_000
+    assert plain.subsampling.total == 20_000
 
 
 def test_a_log_that_could_have_dropped_and_did_not_is_a_plain_log():
@@ -91,6 +91,6 @@ def test_differences_allow_for_it_and_have_no_sequence():
     (difference,) = found.differences
     assert difference.interval.low < -0.3 < difference.interval.high
     assert difference.sequence is None
-    assert (found.carried, found.carried_any_time) == (True, False)
-    assert any("betting-sequence: refused" in note for note in found.evaluation.notes)
+    assert (found.significant, found.significant_anytime) == (True, False)
+    assert any("betting-sequence: not available" in note for note in found.evaluation.notes)
     assert reports.as_dict(found)["differences"][0]["sequence"] is None

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from croupier import InputError
-from croupier.evaluation import ESTIMATORS, Columns, Mass, Moments, normal_fixed_sample
+from croupier.evaluation import ESTIMATORS, EstimatorInputs, SampleMoments, WeightSummary, normal_fixed_sample
 from croupier.evaluation.estimators.adaptive import Stabiliser
-from croupier.evaluation.estimators.basic import named
+from croupier.evaluation.estimators.basic import find_estimators
 from croupier.evaluation.estimators.slope import slope
-from croupier.evaluation.estimators.subsampled import Copied
-from croupier.evaluation.pairs import paired
+from croupier.evaluation.estimators.subsampled import Subsampled
+from croupier.evaluation.pairs import paired_difference
 
 OBD = Path(__file__).parents[4] / "shared" / "data" / "obd"
 THEIRS = {
@@ -39,12 +39,12 @@ THEIRS = {
 
 
 def estimate(name, columns):
-    (estimator,) = named([name])
-    return estimator.estimate(Moments.of(estimator.terms(columns)))
+    (estimator,) = find_estimators([name])
+    return estimator.estimate(SampleMoments.of(estimator.terms(columns)))
 
 
 def by_hand():
-    return Columns(
+    return EstimatorInputs(
         w=np.array([2.0, 0.0, 1.0, 1.0]),
         r=np.array([1.0, 1.0, 0.0, 1.0]),
         q=np.array([0.5, 0.5, 0.25, 0.75]),
@@ -73,13 +73,13 @@ def test_dr_terms_by_hand():
 
 
 def test_a_target_without_weight_has_no_self_normalised_value():
-    columns = Columns(*np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.5], [0.5, 0.5]]))
+    columns = EstimatorInputs(*np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.5], [0.5, 0.5]]))
     for name in ("snips", "sndr"):
         assert all(map(math.isnan, estimate(name, columns)))
 
 
 def test_one_row_has_a_value_and_no_error():
-    value, error = estimate("ips", Columns(*np.ones((4, 1))))
+    value, error = estimate("ips", EstimatorInputs(*np.ones((4, 1))))
     assert value == 1.0
     assert math.isnan(error)
 
@@ -90,17 +90,17 @@ def test_agrees_with_obp_on_the_open_bandit_dataset(file, case):
     rows = np.load(OBD / f"rounds_all_{file}.npz")
     expected = json.loads((OBD / "expected.json").read_text())["cases"][case]
     w = rows["pi_e_logged"] / rows["pscore"]
-    columns = Columns(w, rows["reward"].astype(float), rows["q_logged"], rows["v_hat"])
+    columns = EstimatorInputs(w, rows["reward"].astype(float), rows["q_logged"], rows["v_hat"])
     for ours, theirs in THEIRS.items():
         assert estimate(ours, columns).value == pytest.approx(expected["policy_values"][theirs], rel=1e-9, abs=1e-12)
-    assert Mass.of(w).ess == pytest.approx(expected["ess"], rel=1e-9)
+    assert WeightSummary.of(w).ess == pytest.approx(expected["ess"], rel=1e-9)
     for ours, theirs in (("ips", "ipw_std_err"), ("dr", "dr_std_err")):
         assert estimate(ours, columns).error == pytest.approx(expected[theirs], rel=1e-9)
 
 
 def test_weights_of_one_give_the_mean_reward_exactly():
     reward = np.random.default_rng(1).random(1001)
-    columns = Columns(np.ones(1001), reward, np.zeros(1001), np.zeros(1001))
+    columns = EstimatorInputs(np.ones(1001), reward, np.zeros(1001), np.zeros(1001))
     mean = reward.sum() / 1001
     assert estimate("ips", columns).value == mean
     assert estimate("snips", columns).value == mean
@@ -115,14 +115,17 @@ columns_of_four = arrays.arrays(
 def test_batches_merge_into_one(rows, data):
     cut = data.draw(st.integers(0, len(rows)))
     for estimator in ESTIMATORS.values():
-        terms = estimator.terms(Columns(*rows.T))
-        whole, merged = Moments.of(terms), Moments.of(terms[:cut]) + Moments.of(terms[cut:])
-        assert merged.count == whole.count
-        np.testing.assert_allclose(merged.total, whole.total, rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(merged.scatter, whole.scatter, rtol=1e-9, atol=1e-9)
-    whole, merged = Mass.of(rows[:, 0]), Mass.of(rows[:cut, 0]) + Mass.of(rows[cut:, 0])
-    assert (merged.count, merged.largest) == (whole.count, whole.largest)
-    assert merged.ess == pytest.approx(whole.ess)
+        terms = estimator.terms(EstimatorInputs(*rows.T))
+        whole, merge_tallies = SampleMoments.of(terms), SampleMoments.of(terms[:cut]) + SampleMoments.of(terms[cut:])
+        assert merge_tallies.count == whole.count
+        np.testing.assert_allclose(merge_tallies.total, whole.total, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(merge_tallies.scatter, whole.scatter, rtol=1e-9, atol=1e-9)
+    whole, merge_tallies = (
+        WeightSummary.of(rows[:, 0]),
+        WeightSummary.of(rows[:cut, 0]) + WeightSummary.of(rows[cut:, 0]),
+    )
+    assert (merge_tallies.count, merge_tallies.largest) == (whole.count, whole.largest)
+    assert merge_tallies.ess == pytest.approx(whole.ess)
 
 
 @pytest.mark.parametrize("name", list(ESTIMATORS))
@@ -138,8 +141,8 @@ def test_gradients_are_those_of_the_values(name):
 
 def test_a_paired_difference_is_that_of_the_terms():
     rng = np.random.default_rng(3)
-    first, second = (ESTIMATORS["dr"].terms(Columns(*rng.random((4, 50)))) for _ in range(2))
-    found = paired(ESTIMATORS["dr"], Moments.of(np.hstack([first, second])))
+    first, second = (ESTIMATORS["dr"].terms(EstimatorInputs(*rng.random((4, 50)))) for _ in range(2))
+    found = paired_difference(ESTIMATORS["dr"], SampleMoments.of(np.hstack([first, second])))
     apart = first - second
     assert found.value == pytest.approx(apart.mean())
     assert found.error == pytest.approx(apart.std(ddof=1) / math.sqrt(50))
@@ -148,12 +151,12 @@ def test_a_paired_difference_is_that_of_the_terms():
 @pytest.mark.parametrize("name", ["ipx", "switch-dr", "switch-dr:", "switch-dr:-1", "switch-dr:x", "dr-os:nan", ""])
 def test_unknown_estimators_are_refused(name):
     with pytest.raises(InputError, match=r"there are ips.*dr-os"):
-        named([name])
+        find_estimators([name])
 
 
 def test_no_estimator_at_all_is_refused():
     with pytest.raises(InputError):
-        named([])
+        find_estimators([])
 
 
 @pytest.mark.parametrize("family", ["ips-clip", "dr-clip", "switch-dr", "dr-os"])
@@ -167,8 +170,8 @@ def test_without_a_limit_nothing_is_shrunk(family):
     [("dr-clip:1", [1, 0, 1, 1]), ("switch-dr:1", [0, 0, 1, 1]), ("dr-os:2", [2 / 3, 0, 2 / 3, 2 / 3])],
 )
 def test_shrunk_weights_by_hand(name, weights):
-    (estimator,) = named([name])
-    np.testing.assert_allclose(estimator.shrunk(by_hand().w), weights)
+    (estimator,) = find_estimators([name])
+    np.testing.assert_allclose(estimator.shrink(by_hand().w), weights)
 
 
 def test_slope_takes_the_most_shrunk_that_agrees_with_all_less_shrunk():
@@ -183,37 +186,41 @@ def test_adaptive_weights_know_only_earlier_rows():
     for changed in (0, 500, 999):
         other = w.copy()
         other[changed] += 100.0
-        first, second = Stabiliser().weigh(w), Stabiliser().weigh(other)
+        first, second = Stabiliser().next_weights(w), Stabiliser().next_weights(other)
         assert np.array_equal(first[: changed + 1], second[: changed + 1])
     parts = Stabiliser()
-    assert np.array_equal(np.concatenate([parts.weigh(w[:333]), parts.weigh(w[333:])]), Stabiliser().weigh(w))
+    assert np.array_equal(
+        np.concatenate([parts.next_weights(w[:333]), parts.next_weights(w[333:])]), Stabiliser().next_weights(w)
+    )
 
 
 def test_adaptive_weights_follow_the_spread_of_the_weights():
     w = np.repeat([1.0, 4.0], 20_000)
-    h = Stabiliser().weigh(w)
+    h = Stabiliser().next_weights(w)
     assert h[19_000] == pytest.approx(1.0)
     assert h[-1] == pytest.approx(1 / 4, rel=0.01)
 
 
 def test_rows_that_stand_for_several_are_counted_so_often():
     once = by_hand()
-    copies = np.array([1.0, 2.0, 3.0, 1.0])
-    rows = np.repeat(np.arange(4), copies.astype(int))
-    many = Columns(once.w[rows], once.r[rows], once.q[rows], once.v[rows])
-    weighed = Columns(once.w, once.r, once.q, once.v, copies=copies)
+    subsampling = np.array([1.0, 2.0, 3.0, 1.0])
+    rows = np.repeat(np.arange(4), subsampling.astype(int))
+    many = EstimatorInputs(once.w[rows], once.r[rows], once.q[rows], once.v[rows])
+    weighed = EstimatorInputs(once.w, once.r, once.q, once.v, subsampling=subsampling)
     for name in ("ips", "snips", "dr", "sndr"):
-        copied = Copied(named([name])[0])
-        assert copied.estimate(Moments.of(copied.terms(weighed))).value == pytest.approx(estimate(name, many).value)
+        subsampled = Subsampled(find_estimators([name])[0])
+        assert subsampled.estimate(SampleMoments.of(subsampled.terms(weighed))).value == pytest.approx(
+            estimate(name, many).value
+        )
 
 
 def test_the_error_of_counted_rows_is_that_of_the_ratio():
     rng = np.random.default_rng(9)
-    n, copies = 400, rng.choice([1.0, 10.0], 400)
-    columns = Columns(rng.random(n) * 2, rng.random(n), np.zeros(n), np.zeros(n), copies=copies)
-    copied = Copied(named(["ips"])[0])
-    value, error = copied.estimate(Moments.of(copied.terms(columns)))
-    phi = copies * (columns.w * columns.r - value) / copies.mean()
+    n, subsampling = 400, rng.choice([1.0, 10.0], 400)
+    columns = EstimatorInputs(rng.random(n) * 2, rng.random(n), np.zeros(n), np.zeros(n), subsampling=subsampling)
+    subsampled = Subsampled(find_estimators(["ips"])[0])
+    value, error = subsampled.estimate(SampleMoments.of(subsampled.terms(columns)))
+    phi = subsampling * (columns.w * columns.r - value) / subsampling.mean()
     assert error == pytest.approx(phi.std(ddof=1) / math.sqrt(n), rel=1e-6)
 
 

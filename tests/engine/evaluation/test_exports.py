@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from croupier import Engine, EvidenceError, Rewards, SoftmaxPolicy
-from croupier.evaluation import Status, evaluate
+from croupier import Engine, EvidenceError, Rewards, SoftmaxPolicy, reports
+from croupier.evaluation import DecisionStatus, evaluate
 from croupier.evaluation.datasets import (
-    Arrays,
     Batch,
     DsJson,
+    InMemoryDataset,
     StoreRows,
     evaluate_dataset,
     from_frame,
@@ -28,24 +28,24 @@ from croupier.evaluation.datasets import (
     to_obp,
     to_parquet,
 )
-from croupier.evaluation.passes.status import COUNTED, status
+from croupier.evaluation.passes.status import USABLE, status
 from croupier.log.rewards import RewardState
 from croupier_storage import Fact, Kind
 
 N = 900
 #: What happens to decision k of the log: by k modulo nine.
 FATES = [
-    Status.OBSERVED,
-    Status.OBSERVED,  # of a zero
-    Status.LATE,
-    Status.DEFAULTED,
-    Status.CORRECTED,
-    Status.OPEN,
-    Status.RETRACTED,
-    Status.NOT_SHOWN,
-    Status.OTHER_ACTION,
+    DecisionStatus.OBSERVED,
+    DecisionStatus.OBSERVED,  # of a zero
+    DecisionStatus.LATE,
+    DecisionStatus.DEFAULTED,
+    DecisionStatus.CORRECTED,
+    DecisionStatus.OPEN,
+    DecisionStatus.RETRACTED,
+    DecisionStatus.NOT_SHOWN,
+    DecisionStatus.OTHER_ACTION,
 ]
-EARNED = {Status.LATE: 0.75, Status.DEFAULTED: 0.25, Status.CORRECTED: 0.5}
+EARNED = {DecisionStatus.LATE: 0.75, DecisionStatus.DEFAULTED: 0.25, DecisionStatus.CORRECTED: 0.5}
 
 
 def fate(k):
@@ -54,7 +54,7 @@ def fate(k):
 
 def earned(k):
     """What counts in the end; None where nothing does."""
-    if fate(k) not in COUNTED:
+    if fate(k) not in USABLE:
         return None
     return EARNED.get(fate(k), float(k % 9 == 0))
 
@@ -63,7 +63,7 @@ def earned(k):
 def store(tmp_path_factory):
     """A log with decisions of every fate; those that stay open are decided last."""
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/log.db"
-    order = sorted(range(N), key=lambda k: fate(k) == Status.OPEN)
+    order = sorted(range(N), key=lambda k: fate(k) == DecisionStatus.OPEN)
     with Engine.open(
         url,
         policy=SoftmaxPolicy(epsilon=0.5),
@@ -73,30 +73,30 @@ def store(tmp_path_factory):
         rewards=Rewards(window=100.0, default=0.25),
     ) as engine:
         for place, k in enumerate(order):
-            at = 1000.0 * (fate(k) == Status.OPEN)
+            at = 1000.0 * (fate(k) == DecisionStatus.OPEN)
             decision = engine.choose(
                 {"k": float(k % 9), "device": "phone" if k % 2 else "desk"},
                 ["a", "b"],
                 id=f"d{k:04}",
-                deferred=fate(k) == Status.NOT_SHOWN,
+                deferred=fate(k) == DecisionStatus.NOT_SHOWN,
                 at=at + place / N,
             )
             live(engine, decision, k, at + 1.0)
         engine.expire(at=500.0)
         for k in range(N):
-            if fate(k) == Status.LATE:
+            if fate(k) == DecisionStatus.LATE:
                 engine.reward(f"d{k:04}", 0.75, at=600.0)
-            if fate(k) == Status.CORRECTED:
+            if fate(k) == DecisionStatus.CORRECTED:
                 engine.correct(f"d{k:04}", 0.5, at=600.0)
-            if fate(k) == Status.RETRACTED:
+            if fate(k) == DecisionStatus.RETRACTED:
                 engine.retract(f"d{k:04}", at=600.0)
     return url
 
 
 def live(engine, decision, k, at):
-    if fate(k) in (Status.OBSERVED, Status.CORRECTED, Status.RETRACTED):
+    if fate(k) in (DecisionStatus.OBSERVED, DecisionStatus.CORRECTED, DecisionStatus.RETRACTED):
         engine.reward(decision.id, float(k % 9 == 0), at=at)
-    if fate(k) == Status.OTHER_ACTION:
+    if fate(k) == DecisionStatus.OTHER_ACTION:
         engine.action_taken(decision.id, "a" if decision.action == "b" else "b", at=at)
 
 
@@ -146,20 +146,20 @@ def test_decision_service_lines_tell_every_fate_apart(store, tmp_path):
     (batch,) = found.batches()
     named = dict(zip(lines, zip(batch.status.tolist(), batch.reward.tolist(), strict=True), strict=True))
     assert {id: (state, None if np.isnan(r) else r) for id, (state, r) in named.items()} == EXPECTED
-    assert not found.left_out
+    assert not found.skipped
     for k in range(N):  # also for a reader that knows nothing of `_status`
         event = lines[f"d{k:04}"]
         assert ("_label_cost" in event) == (earned(k) is not None)
-        assert event.get("_skipLearn", False) == (fate(k) == Status.NOT_SHOWN)
-        assert (event.get("o") == []) == (fate(k) == Status.DEFAULTED)
+        assert event.get("_skipLearn", False) == (fate(k) == DecisionStatus.NOT_SHOWN)
+        assert (event.get("o") == []) == (fate(k) == DecisionStatus.DEFAULTED)
         assert sum(event["p"]) == pytest.approx(1.0)
 
 
 def test_lines_need_whole_distributions(store, tmp_path):
     with pytest.raises(EvidenceError, match="distributions=True"):
         to_dsjson(StoreRows(store), tmp_path / "log.dsjson")
-    with pytest.raises(EvidenceError, match="in which contexts"):
-        to_dsjson(Arrays(Batch(np.ones(1), np.ones(1))), tmp_path / "log.dsjson")
+    with pytest.raises(EvidenceError, match="no contexts and candidates"):
+        to_dsjson(InMemoryDataset(Batch(np.ones(1), np.ones(1))), tmp_path / "log.dsjson")
 
 
 def test_a_feedback_dictionary_counts_what_it_has_no_place_for(store):
@@ -181,8 +181,16 @@ def test_how_each_fate_enters_an_estimate(store, tmp_path):
         assert found.counts[:3] == (N, 5 * N // 9, 4 * N // 9)
         assert found.counts.statuses == {"observed": 200, **{each.value: 100 for each in FATES[2:]}}
         text = io.StringIO()
-        Console(width=300, file=text).print(found)
-        for said in ("came late", "declared default", "corrected", "still open", "retracted", "never shown", "another"):
+        Console(width=300, file=text).print(reports.as_text(found))
+        for said in (
+            "arrived late",
+            "declared default",
+            "corrected",
+            "still open",
+            "retracted",
+            "never activated",
+            "another",
+        ):
             assert said in text.getvalue()
 
 
@@ -204,8 +212,8 @@ def test_a_status_counts_just_where_there_is_an_outcome(deferred, kinds, rule):
     for position, kind in enumerate(kinds, 2):
         reward_state.apply(Fact(position, kind.value, 0.0, decision=1, reward=0.5, action="b"), rule)
     found = status(reward_state, rule)
-    assert (found in COUNTED) == (reward_state.effective(rule) is not None)
-    if found == Status.DEFAULTED:
+    assert (found in USABLE) == (reward_state.effective(rule) is not None)
+    if found == DecisionStatus.DEFAULTED:
         assert reward_state.effective(rule) == rule.default
 
 

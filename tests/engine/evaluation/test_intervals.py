@@ -10,22 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from croupier import InputError
-from croupier.evaluation import INTERVALS, Columns, Moments, Setting
-from croupier.evaluation.estimators.basic import named
+from croupier.evaluation import INTERVALS, EstimatorInputs, LogBounds, SampleMoments
+from croupier.evaluation.datasets import evaluate_dataset, from_frame
+from croupier.evaluation.estimators.basic import find_estimators
 from croupier.evaluation.intervals import (
     WeightSums,
     bernstein_fixed_sample,
     clopper_pearson_fixed_sample,
     cressie_read_fixed_sample,
     cressie_read_value,
+    interval_factories,
     likelihood_fixed_sample,
     likelihood_value,
-    methods,
     normal_fixed_sample,
 )
+from croupier.evaluation.intervals.bernstein_sequence import OneSidedSums, log_wealth, stitched_boundary
 from croupier.evaluation.intervals.betting import Bets, log_factors
-from croupier.evaluation.intervals.bootstrap import Bootstrap, resampled
-from croupier.evaluation.intervals.gamma import Side, log_wealth, stitched
+from croupier.evaluation.intervals.bootstrap import Bootstrap, resampled_totals
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 NEEDS_OBD = pytest.mark.skipif(
@@ -45,19 +46,19 @@ OBP = {
 def obd(file):
     rows = np.load(DATA / "obd" / f"rounds_all_{file}.npz")
     w = rows["pi_e_logged"] / rows["pscore"]
-    return Columns(w, rows["reward"].astype(float), rows["q_logged"], rows["v_hat"])
+    return EstimatorInputs(w, rows["reward"].astype(float), rows["q_logged"], rows["v_hat"])
 
 
-def gathered(kind, columns, names=("ips",), setting=None):
-    estimators = named(names)
-    gathering = INTERVALS[kind](estimators, setting or Setting())
+def gathered(kind, columns, names=("ips",), bounds=None):
+    estimators = find_estimators(names)
+    gathering = INTERVALS[kind](estimators, bounds or LogBounds())
     terms = {each.name: each.terms(columns) for each in estimators}
     gathering.add(columns, terms)
-    return gathering, {each.name: (each, Moments.of(terms[each.name])) for each in estimators}
+    return gathering, {each.name: (each, SampleMoments.of(terms[each.name])) for each in estimators}
 
 
-def interval(kind, columns, name="ips", level=0.95, setting=None):
-    gathering, found = gathered(kind, columns, (name,), setting)
+def interval(kind, columns, name="ips", level=0.95, bounds=None):
+    gathering, found = gathered(kind, columns, (name,), bounds)
     return gathering.interval(*found[name], level)
 
 
@@ -66,7 +67,7 @@ def logged(n, seed, rate=0.3, floor=0.4):
     rng = np.random.default_rng(seed)
     p = np.where(rng.random(n) < 1 - floor / 2, 1 - floor / 2, floor / 2)
     r = (rng.random(n) < rate).astype(float)
-    return Columns(0.5 / p, r, np.full(n, 0.25), np.full(n, 0.25))
+    return EstimatorInputs(0.5 / p, r, np.full(n, 0.25), np.full(n, 0.25))
 
 
 @NEEDS_OBD
@@ -92,7 +93,7 @@ def test_agrees_with_the_estimators_of_vowpal_wabbit(file, alpha):
 def test_the_stitched_sequence_is_vowpal_wabbits():
     (case,) = json.loads((DATA / "vw" / "explore_vectors.json").read_text())["confidence_sequence"]
     r = np.tile([0.5, 0.6, 0.7, 0.8], 1000)
-    low, high, *_ = interval("stitched-sequence", Columns(r, r, r, r), level=1 - case["alpha"])
+    low, high, *_ = interval("stitched-sequence", EstimatorInputs(r, r, r, r), level=1 - case["alpha"])
     assert (low, high) == pytest.approx((case["lower"], case["upper"]), abs=1e-6)
 
 
@@ -101,20 +102,20 @@ def test_the_stitched_sequence_is_vowpal_wabbits():
 def test_bootstrap_ends_are_near_those_of_obp(file, case):
     """The ends differ by less than 5 % of the width. Not SNIPS: obp does not resample its ratio."""
     expected = json.loads((DATA / "obd" / "expected.json").read_text())["cases"][case]["bootstrap_ci_95"]
-    columns, estimators = obd(file), named(OBP)
-    gathering = Bootstrap(estimators, Setting(), draws=4000)
+    columns, estimators = obd(file), find_estimators(OBP)
+    gathering = Bootstrap(estimators, LogBounds(), draws=4000)
     terms = {each.name: each.terms(columns) for each in estimators}
     gathering.add(columns, terms)
     for each in estimators:
         theirs = expected[OBP[each.name]]
-        low, high, *_ = gathering.interval(each, Moments.of(terms[each.name]), 0.95)
+        low, high, *_ = gathering.interval(each, SampleMoments.of(terms[each.name]), 0.95)
         ends = theirs["95.0% CI (lower)"], theirs["95.0% CI (upper)"]
         assert abs(low - ends[0]) < 0.05 * (ends[1] - ends[0])
         assert abs(high - ends[1]) < 0.05 * (ends[1] - ends[0])
 
 
 def test_bootstrap_counts_are_poisson():
-    counts = resampled(np.ones((1, 1)), 200_000, np.random.default_rng(1))[:, 0]
+    counts = resampled_totals(np.ones((1, 1)), 200_000, np.random.default_rng(1))[:, 0]
     for k in range(5):
         p = math.exp(-1) / math.factorial(k)
         assert abs((counts == k).mean() - p) < 4 * math.sqrt(p * (1 - p) / len(counts))
@@ -130,10 +131,10 @@ def test_bootstrap_spread_is_the_standard_error():
 
 def test_parts_of_a_bootstrap_draw_differently_and_add_up():
     columns = logged(2000, 3)
-    estimators = named(["snips"])
+    estimators = find_estimators(["snips"])
     parts = []
     for part in range(2):
-        gathering = Bootstrap(estimators, Setting(part=part))
+        gathering = Bootstrap(estimators, LogBounds(partition=part))
         gathering.add(columns, {"snips": estimators[0].terms(columns)})
         parts.append(gathering)
     assert abs(np.corrcoef(parts[0].totals[:, 0], parts[1].totals[:, 0])[0, 1]) < 0.15
@@ -173,10 +174,42 @@ def test_likelihood_ends_are_where_the_ratio_says():
 
 
 def test_likelihood_stays_within_the_rewards_and_is_not_symmetric():
-    columns = Columns(np.ones(100), np.r_[np.ones(2), np.zeros(98)], np.zeros(100), np.zeros(100))
+    columns = EstimatorInputs(np.ones(100), np.r_[np.ones(2), np.zeros(98)], np.zeros(100), np.zeros(100))
     low, high, *_ = likelihood_fixed_sample(columns.w, columns.r, 0.95, 0.0, 1.0)
     assert 0 < low < 0.02 < high < 1
     assert high - 0.02 > 1.5 * (0.02 - low)
+
+
+@pytest.mark.parametrize(
+    ("w", "reason"),
+    [
+        ([0.0, 0.0, 0.0], "every weight is 0"),
+        ([1e200, 0.5, 2.0], "the likelihood cannot be maximised in double precision (largest weight 1e+200)"),
+    ],
+)
+def test_likelihood_without_an_interval_gives_the_reason(w, reason):
+    w = np.array(w)
+    low, high, level, guarantee = likelihood_fixed_sample(w, w * np.array([1.0, 0.0, 1.0]), 0.95, 0.0, 1.0)
+    assert np.isnan([low, high]).all()
+    assert (level, guarantee) == (0.95, f"empirical likelihood, fixed sample, not available: {reason}")
+
+
+def test_likelihood_gives_the_reason_where_singular_values_cannot_be_computed(monkeypatch):
+    def failing(*arguments, **options):
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    columns = logged(20, 5)
+    monkeypatch.setattr(np.linalg, "lstsq", failing)
+    found = likelihood_fixed_sample(columns.w, columns.w * columns.r, 0.95, 0.0, 1.0)
+    assert np.isnan(found[:2]).all()
+    assert "not available" in found.guarantee
+
+
+def test_a_target_that_was_never_drawn_has_no_likelihood_interval():
+    log = from_frame({"reward": [1.0, 0.0] * 50, "propensity": [0.5] * 100, "action": ["a", "b"] * 50})
+    for estimate in evaluate_dataset(log, ["constant:c"], intervals=["likelihood"])["constant:c"].estimates.values():
+        assert np.isnan(estimate.interval[:2]).all()
+        assert "not available: every weight is 0" in estimate.interval.guarantee
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=60), st.floats(1e-5, 100))
@@ -186,17 +219,17 @@ def test_wealth_is_the_sum_of_the_logarithms(x, bet):
 
 
 def test_bets_that_could_be_ruined_are_not_placed():
-    bets = Bets.on(np.array([-0.5, -0.05, 0.05, 0.5]))
-    assert bets.possible(0.0, 10.0).mu.tolist() == [-0.05, 0.05, 0.5]
-    assert bets.possible(-10.0, 10.0).mu.tolist() == [-0.05, 0.05]
-    assert bets.possible(-np.inf, np.inf).mu.tolist() == []
+    bets = Bets.empty(np.array([-0.5, -0.05, 0.05, 0.5]))
+    assert bets.within_bounds(0.0, 10.0).mu.tolist() == [-0.05, 0.05, 0.5]
+    assert bets.within_bounds(-10.0, 10.0).mu.tolist() == [-0.05, 0.05]
+    assert bets.within_bounds(-np.inf, np.inf).mu.tolist() == []
 
 
 @pytest.mark.parametrize("kind", ["betting-sequence", "bernstein-sequence", "stitched-sequence"])
 def test_sequences_close_in_on_the_value(kind):
     widths = []
     for n in (1000, 10_000, 100_000):
-        low, high, *_ = interval(kind, logged(n, 6), setting=Setting(weight=2.5))
+        low, high, *_ = interval(kind, logged(n, 6), bounds=LogBounds(max_weight=2.5))
         assert low < 0.3 < high
         widths.append(high - low)
     assert widths[2] < widths[1] / 2 < widths[0] / 4
@@ -204,40 +237,40 @@ def test_sequences_close_in_on_the_value(kind):
 
 def test_a_floor_helps_where_rewards_are_rare():
     columns = logged(20_000, 7, rate=0.03)
-    without, known = (interval("betting-sequence", columns, setting=Setting(weight=w)) for w in (None, 2.5))
+    without, known = (interval("betting-sequence", columns, bounds=LogBounds(max_weight=w)) for w in (None, 2.5))
     assert known.high - known.low < 0.8 * (without.high - without.low)
     assert known.low == without.low
 
 
 def test_the_sequence_of_dr_is_as_good_as_that_of_ips_at_least_nearly():
     columns = logged(20_000, 8)
-    setting = Setting(weight=2.5)
-    ips, dr = (interval("betting-sequence", columns, name, setting=setting) for name in ("ips", "dr"))
+    bounds = LogBounds(max_weight=2.5)
+    ips, dr = (interval("betting-sequence", columns, name, bounds=bounds) for name in ("ips", "dr"))
     assert dr.high - dr.low < 1.05 * (ips.high - ips.low)
 
 
 def test_a_weight_beyond_the_declared_floor_gets_no_sequence():
     columns = logged(1000, 9)
-    assert interval("betting-sequence", columns, setting=Setting(weight=2.5)) is not None
-    assert interval("betting-sequence", columns, setting=Setting(weight=2.4)) is None
+    assert interval("betting-sequence", columns, bounds=LogBounds(max_weight=2.5)) is not None
+    assert interval("betting-sequence", columns, bounds=LogBounds(max_weight=2.4)) is None
 
 
 def test_rewards_of_another_range_give_the_same_interval_in_their_units():
     columns = logged(3000, 10)
-    moved = Columns(columns.w, -10.0 + 40.0 * columns.r, columns.q, columns.v)
+    moved = EstimatorInputs(columns.w, -10.0 + 40.0 * columns.r, columns.q, columns.v)
     for kind in ("betting-sequence", "bernstein-sequence", "stitched-sequence"):
-        low, high, *_ = interval(kind, columns, setting=Setting(0.0, 1.0, 2.5))
-        other = interval(kind, moved, setting=Setting(-10.0, 30.0, 2.5))
+        low, high, *_ = interval(kind, columns, bounds=LogBounds(0.0, 1.0, 2.5))
+        other = interval(kind, moved, bounds=LogBounds(-10.0, 30.0, 2.5))
         assert other[:2] == pytest.approx((-10.0 + 40.0 * low, -10.0 + 40.0 * high), abs=1e-9)
 
 
 @pytest.mark.parametrize("kind", sorted(set(INTERVALS) - {"bootstrap"}))
 def test_batches_give_what_the_whole_gives(kind):
     columns, names = logged(999, 11), ("ips", "snips", "dr")
-    whole, found = gathered(kind, columns, names, Setting(weight=2.5))
-    batches = INTERVALS[kind](named(names), Setting(weight=2.5))
+    whole, found = gathered(kind, columns, names, LogBounds(max_weight=2.5))
+    batches = INTERVALS[kind](find_estimators(names), LogBounds(max_weight=2.5))
     for rows in (slice(0, 100), slice(100, 700), slice(700, None)):
-        part = Columns(columns.w[rows], columns.r[rows], columns.q[rows], columns.v[rows])
+        part = EstimatorInputs(columns.w[rows], columns.r[rows], columns.q[rows], columns.v[rows])
         batches.add(part, {name: estimator.terms(part) for name, (estimator, _) in found.items()})
     assert whole.interval(*found["ips"], 0.95) is not None, "every kind knows one for IPS"
     for estimator, moments in found.values():
@@ -252,7 +285,7 @@ def test_parts_of_a_log_add_up(kind):
     whole, found = gathered(kind, columns)
     parts = []
     for rows in (slice(0, 400), slice(400, None)):
-        part = Columns(columns.w[rows], columns.r[rows], columns.q[rows], columns.v[rows])
+        part = EstimatorInputs(columns.w[rows], columns.r[rows], columns.q[rows], columns.v[rows])
         parts.append(gathered(kind, part)[0])
     both = parts[0] + parts[1]
     assert both.interval(*found["ips"], 0.95)[:2] == pytest.approx(whole.interval(*found["ips"], 0.95)[:2], abs=1e-9)
@@ -264,12 +297,12 @@ def test_a_sequence_that_guesses_cannot_be_added():
         first + second
 
 
-def test_the_guess_of_a_side_has_not_seen_its_row():
-    side = Side()
+def test_a_prediction_uses_only_earlier_rows():
+    side = OneSidedSums()
     side.add(np.array([1.0, 0.0]))
     side.add(np.array([0.5]))
-    guesses = [0.5, 1.5 / 2, 1.5 / 3]
-    assert side.spread == pytest.approx(sum((x - g) ** 2 for x, g in zip([1.0, 0.0, 0.5], guesses, strict=True)))
+    predictions = [0.5, 1.5 / 2, 1.5 / 3]
+    assert side.spread == pytest.approx(sum((x - g) ** 2 for x, g in zip([1.0, 0.0, 0.5], predictions, strict=True)))
 
 
 def test_the_wealth_of_the_mixture_is_its_integral():
@@ -287,30 +320,30 @@ def test_the_wealth_of_the_mixture_is_its_integral():
 
 
 def test_the_stitched_boundary_grows_like_the_law_of_the_iterated_logarithm():
-    assert stitched(1e8, 0.025) / math.sqrt(2 * 1e8 * math.log(math.log(1e8))) == pytest.approx(2.1, abs=0.4)
+    assert stitched_boundary(1e8, 0.025) / math.sqrt(2 * 1e8 * math.log(math.log(1e8))) == pytest.approx(2.1, abs=0.4)
 
 
 def test_more_comparisons_widen_every_kind():
     columns = logged(2000, 13)
     for kind in INTERVALS:
-        gathering, found = gathered(kind, columns, setting=Setting(weight=2.5))
+        gathering, found = gathered(kind, columns, bounds=LogBounds(max_weight=2.5))
         one, three = (gathering.interval(*found["ips"], 0.95, comparisons) for comparisons in (1, 3))
         assert three.high - three.low > one.high - one.low
         assert "Bonferroni over 3" in three.guarantee
 
 
-def test_guarantees_say_whether_one_look_or_any():
+def test_guarantees_say_whether_they_are_anytime_valid():
     for kind in INTERVALS:
-        found = interval(kind, logged(500, 14), setting=Setting(weight=2.5))
-        assert ("any time" in found.guarantee) == ("sequence" in kind)
+        found = interval(kind, logged(500, 14), bounds=LogBounds(max_weight=2.5))
+        assert ("anytime-valid" in found.guarantee) == ("sequence" in kind)
         assert ("fixed sample" in found.guarantee) == ("sequence" not in kind)
-    assert "without the bias of shrinking" in interval("normal", logged(500, 14), "ips-clip:2").guarantee
+    assert "without the bias of shrinkage" in interval("normal", logged(500, 14), "ips-clip:2").guarantee
 
 
 def test_unknown_kinds_and_levels_are_refused():
     with pytest.raises(InputError, match="there are normal, bootstrap"):
-        methods(["exact"])
+        interval_factories(["exact"])
     with pytest.raises(InputError):
-        methods([])
+        interval_factories([])
     with pytest.raises(InputError):
         normal_fixed_sample(0.0, 1.0, 95)

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from croupier import Engine, EvidenceError, InputError, InverseGapPolicy, PolicyFailed, SoftmaxPolicy, UniformPolicy
 from croupier.cli.app import app
-from croupier.evaluation import Cause, Frozen, Function, Learned, Target, compare, evaluate
+from croupier.evaluation import Cause, FrozenTarget, FunctionTarget, LearningTarget, Target, compare, evaluate
 from croupier.evaluation.datasets import (
     DsJson,
     StoreRows,
@@ -84,7 +84,7 @@ def test_a_policy_has_not_seen_the_reward_it_is_judged_by():
         "x": np.arange(n, dtype=float),
     }
     log = from_frame(frame, features=["x"], actions=["a", "b"])
-    estimate = evaluate_dataset(log, [Learned(Memory())], floor=0.5).targets[0].estimates["ips"]
+    estimate = evaluate_dataset(log, [LearningTarget(Memory())], floor=0.5).targets[0].estimates["ips"]
     assert abs(estimate.value - 0.5) < 3.3 * estimate.error
 
 
@@ -164,37 +164,37 @@ def test_the_support_of_a_log_with_whole_distributions_is_known(tmp_path):
     path.write_bytes(
         b"\n".join([orjson.dumps({**event, "c": {"x": 1, "_multi": [{"_tag": "a"}, {"_tag": "b"}]}})] * 300)
     )
-    (target,) = evaluate_dataset(DsJson(path), [Frozen(UniformPolicy())]).targets
+    (target,) = evaluate_dataset(DsJson(path), [FrozenTarget(UniformPolicy())]).targets
     assert target.diagnostics.outside == 0.5
     assert Cause.OUTSIDE_SUPPORT in [refusal.cause for refusal in target.verdict.refusals]
 
 
 def test_what_a_policy_cannot_be_shown_is_said():
     frame = {"reward": [1.0], "propensity": [0.5], "action": ["z"], "x": [0.0]}
-    with pytest.raises(EvidenceError, match="no policy can be shown it"):
+    with pytest.raises(EvidenceError, match="no policy can be evaluated"):
         evaluate_dataset(from_frame(frame), ["policy:softmax"])
-    with pytest.raises(EvidenceError, match="1 rows show an action that is none of the 2 candidates"):
+    with pytest.raises(EvidenceError, match="1 rows have an action that is not among the 2 candidates"):
         from_frame(frame, features=["x"], actions=["a", "b"])
     other = from_frame({**frame, "context_json": ["{}"], "actions_json": ['["a","b"]']})
-    with pytest.raises(EvidenceError, match="none of its 2 candidates"):
+    with pytest.raises(EvidenceError, match="not among its 2 candidates"):
         evaluate_dataset(other, ["policy:softmax"])
     with pytest.raises(EvidenceError, match="no column 'y'"):
         from_frame(frame, features=["y"], actions=["z"])
-    with pytest.raises(EvidenceError, match="this log is none"):
+    with pytest.raises(EvidenceError, match="requires a store"):
         evaluate_dataset(from_frame(frame), ["snapshot:latest"])
     with pytest.raises(EvidenceError, match="is not JSON"):
         evaluate_dataset(from_frame({**frame, "context_json": ["{"], "actions_json": ['["z"]']}), ["policy:softmax"])
-    with pytest.raises(EvidenceError, match="candidates that are none"):
+    with pytest.raises(EvidenceError, match="invalid candidates"):
         evaluate_dataset(from_frame({**frame, "context_json": ["{}"], "actions_json": ["7"]}), ["policy:softmax"])
-    with pytest.raises(InputError, match="of its own"):
+    with pytest.raises(InputError, match="in a column"):
         evaluate_dataset(from_frame(frame), ["column:x:x", "policy:softmax"], estimators=["dr"])
 
 
 def test_a_function_must_give_a_distribution_over_the_candidates(store):
     with pytest.raises(PolicyFailed, match="too much"):
-        evaluate(store, [Function(lambda context, actions: [1.0, 1.0], "too much")])
-    with pytest.raises(EvidenceError, match="gives 'z' a probability"):
-        evaluate_dataset(StoreRows(store), [Function(lambda context, actions: {"z": 1.0}, "lost")])
+        evaluate(store, [FunctionTarget(lambda context, actions: [1.0, 1.0], "too much")])
+    with pytest.raises(EvidenceError, match="gives a probability to 'z'"):
+        evaluate_dataset(StoreRows(store), [FunctionTarget(lambda context, actions: {"z": 1.0}, "lost")])
 
 
 def test_differences_on_an_export_are_those_of_the_store(store, tmp_path):
@@ -202,27 +202,27 @@ def test_differences_on_an_export_are_those_of_the_store(store, tmp_path):
     to_dsjson(StoreRows(store, distributions=True), path)
     targets = ["uniform", InverseGapPolicy(), best]
     known, found = compare(store, targets), compare_dataset(from_path(path), targets, floor=0.25)
-    assert (found.leader, found.carried, found.carried_any_time) == (
+    assert (found.leader, found.significant, found.significant_anytime) == (
         known.leader,
-        known.carried,
-        known.carried_any_time,
+        known.significant,
+        known.significant_anytime,
     )
     assert len(known.differences) == 3
     for one, other in zip(known.differences, found.differences, strict=True):
         assert other.value == pytest.approx(one.value, rel=1e-9)
-        assert other.effective_rows == pytest.approx(one.effective_rows, rel=1e-9)
+        assert other.effective_sample_size == pytest.approx(one.effective_sample_size, rel=1e-9)
         assert other.sequence[:2] == pytest.approx(one.sequence[:2], abs=1e-9)
 
 
 def test_the_command_line_replays_and_compares_files(store, tmp_path):
     path = tmp_path / "log.csv"
     to_csv(StoreRows(store), path)
-    told = CliRunner().invoke(app, ["evaluate", str(path), "-t", "policy:softmax", "--segment", "device", "--json"])
-    assert told.exit_code == 0, told.output
-    assert orjson.loads(told.stdout)["targets"][0]["target"] == "policy:softmax"
-    told = CliRunner().invoke(app, ["compare", str(path), "-t", "policy:softmax", "-t", "uniform", "--json"])
-    assert told.exit_code == 0, told.output
-    assert orjson.loads(told.stdout)["estimator"] == "snips"
+    notes = CliRunner().invoke(app, ["evaluate", str(path), "-t", "policy:softmax", "--segment", "device", "--json"])
+    assert notes.exit_code == 0, notes.output
+    assert orjson.loads(notes.stdout)["targets"][0]["target"] == "policy:softmax"
+    notes = CliRunner().invoke(app, ["compare", str(path), "-t", "policy:softmax", "-t", "uniform", "--json"])
+    assert notes.exit_code == 0, notes.output
+    assert orjson.loads(notes.stdout)["estimator"] == "snips"
     for wrong, said in ((["--column", "reward"], "ROLE=NAME"), (["--column", "reward=gain"], "no column 'gain'")):
         refused = CliRunner().invoke(app, ["evaluate", str(path), "-t", "logged", *wrong])
         assert refused.exit_code == 2

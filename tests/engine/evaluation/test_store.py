@@ -23,10 +23,10 @@ from croupier import (
     reports,
 )
 from croupier.cli.app import app
-from croupier.evaluation import Cause, Frozen, compare, evaluate
-from croupier.evaluation.passes.recorder import observe
+from croupier.evaluation import Cause, FrozenTarget, compare, evaluate
+from croupier.evaluation.passes.recorder import record_decisions
 from croupier.evaluation.passes.resolve import resolve
-from croupier.evaluation.passes.source import opened
+from croupier.evaluation.passes.source import open_source
 from croupier.log.configuration import described
 from croupier_policies import Learner
 from croupier_storage import open_storage
@@ -70,7 +70,7 @@ def evaluation(store):
 def test_every_decision_is_counted(evaluation):
     assert evaluation.counts[:5] == (2700, 2700 - UNREWARDED, UNREWARDED, 0, 0)
     assert evaluation.counts.statuses == {"observed": 2700 - UNREWARDED, "missing": UNREWARDED}
-    assert "40 of 2,700 decisions have no reward" in reports.as_dict(evaluation)["left_out"][0]
+    assert "40 of 2,700 decisions have no reward" in reports.as_dict(evaluation)["notes"][0]
 
 
 @pytest.mark.parametrize("label", ["logged", 'policy:softmax:{"epsilon":0.6}'])
@@ -102,9 +102,9 @@ def test_no_prediction_has_seen_its_own_reward(tmp_path):
             engine.reward(id, float(k % 2))
         for k in range(20):  # the same contexts again: now they have been seen
             engine.reward(engine.choose([float(k)], ["a", "b"]).id, 1.0)
-    with opened(url, learner=Memory()) as source:
+    with open_source(url, learner=Memory()) as source:
         batches = []
-        observe(source, [resolve("uniform", source)], batches.append)
+        record_decisions(source, [resolve("uniform", source)], batches.append)
     (rows,) = batches
     assert rows.q.tolist() == [0.5] * 20 + [float(k % 2) for k in reversed(range(20))]
     assert rows.reward.tolist() == [float(k % 2) for k in reversed(range(20))] + [1.0] * 20
@@ -138,17 +138,17 @@ class Memory(Learner):
 def test_a_snapshot_is_evaluated_on_what_it_has_not_learned(store):
     url, middle = store
     found = evaluate(url, [f"snapshot:{middle}", "uniform"])
-    assert found.counts.seen == 1000
+    assert found.counts.in_sample == 1000
     assert found.counts.rows == 1700 - UNREWARDED
     assert found[f"snapshot:{middle}"].estimates["dr"].value > found["uniform"].estimates["dr"].value
-    assert any("snapshot had learned" in line for line in reports.as_dict(found)["left_out"])
+    assert any("snapshot had learned" in line for line in reports.as_dict(found)["notes"])
 
 
 def test_a_snapshot_that_has_learned_everything_is_refused_unless_asked_for(store):
-    with pytest.raises(EvidenceError, match=r"learned from the rewards of 2,660.*earlier one"):
+    with pytest.raises(EvidenceError, match=r"learned from the rewards of 2,660.*earlier snapshot"):
         evaluate(store[0], ["snapshot:latest"])
     (target,) = evaluate(store[0], ["snapshot:latest"], in_sample=True).targets
-    assert "too good" in target.notes[0]
+    assert "biased upwards" in target.notes[0]
 
 
 def test_propensities_that_the_policy_does_not_explain_are_refused(store, tmp_path):
@@ -156,7 +156,7 @@ def test_propensities_that_the_policy_does_not_explain_are_refused(store, tmp_pa
     with open_storage(f"sqlite:///{file}", create=False) as storage:
         storage.save_settings({"policy": described(SoftmaxPolicy(epsilon=0.2))})
     (target,) = evaluate(f"sqlite:///{file}", ["uniform"]).targets
-    assert [refusal.cause for refusal in target.verdict.refusals] == [Cause.UNEXPLAINED]
+    assert [refusal.cause for refusal in target.verdict.refusals] == [Cause.PROPENSITY_MISMATCH]
 
 
 def test_a_target_outside_the_support_is_refused_and_keeps_its_numbers(tmp_path):
@@ -190,30 +190,30 @@ def test_a_constant_that_is_not_always_a_candidate_says_so(tmp_path):
         for k in range(10):
             engine.reward(engine.choose({}, ["a", "b"] if k else ["b", "c"]).id, 1.0)
     (target,) = evaluate(url, ["constant:a"]).targets
-    assert "no candidate in 1 of 10" in target.notes[0]
+    assert "not a candidate in 1 of 10" in target.notes[0]
     with pytest.raises(EvidenceError, match="no decision had 'z'"):
         evaluate(url, ["constant:z"])
 
 
-def test_differences_are_paired_and_the_leader_is_carried(store):
+def test_differences_are_paired_and_the_leader_is_significant(store):
     found = compare(store[0], ["constant:a", "constant:b", "uniform"])
-    assert (found.leader, found.carried) == ("constant:b", True)
+    assert (found.leader, found.significant) == ("constant:b", True)
     assert {each.interval.guarantee for each in found.differences} == {"normal, fixed sample, Bonferroni over 3"}
     first = found.differences[0]
     assert abs(first.value + 0.3) <= 3.3 * first.error
-    assert first.ahead == "constant:b"
-    assert "Leader: constant:b, carried by the evidence" in shown(found)
+    assert first.better == "constant:b"
+    assert "Leader: constant:b (significant)" in shown(found)
 
 
 def test_targets_that_hardly_differ_are_not_told_apart(store):
-    found = compare(store[0], ["uniform", Frozen(UniformPolicy(), "the same")])
+    found = compare(store[0], ["uniform", FrozenTarget(UniformPolicy(), "the same")])
     assert found.differences[0].value == 0.0
-    assert not found.carried
-    assert "differ on 0 effective rows" in found.reason
+    assert not found.significant
+    assert "effective sample size of the difference is 0" in found.reason
 
 
 def test_python_objects_are_targets_too(store):
-    found = evaluate(store[0], [InverseGapPolicy(), Frozen(ConstantPolicy(action="b"))])
+    found = evaluate(store[0], [InverseGapPolicy(), FrozenTarget(ConstantPolicy(action="b"))])
     assert [target.label for target in found.targets] == ["policy:inverse-gap", "frozen:constant"]
 
 
@@ -246,10 +246,10 @@ def test_a_target_twice_or_alone_is_refused(store):
 
 
 def test_the_model_alone_carries_no_comparison_and_shows_no_interval(store, evaluation):
-    with pytest.raises(InputError, match="reward model alone"):
+    with pytest.raises(InputError, match="only the reward model"):
         compare(store[0], ["uniform", "logged"], estimator="dm")
     assert "model only" in shown(evaluation)
-    assert "model's bias" in evaluation["uniform"].estimates["dm"].interval.guarantee
+    assert "bias of the reward model" in evaluation["uniform"].estimates["dm"].interval.guarantee
 
 
 def test_stores_without_evidence_are_refused(tmp_path):
@@ -262,10 +262,10 @@ def test_stores_without_evidence_are_refused(tmp_path):
 
 
 def test_progress_is_told(store):
-    told = []
-    evaluate(store[0], ["uniform"], progress=lambda position, head: told.append((position, head)))
-    assert len(told) == 2700 // 256
-    assert told == sorted(told)
+    notes = []
+    evaluate(store[0], ["uniform"], progress=lambda position, head: notes.append((position, head)))
+    assert len(notes) == 2700 // 256
+    assert notes == sorted(notes)
 
 
 def run(*arguments):
@@ -291,5 +291,5 @@ def test_the_command_line_tells_what_is_refused(store):
 
 def shown(result):
     text = io.StringIO()
-    Console(width=300, file=text).print(result)
+    Console(width=300, file=text).print(reports.as_text(result))
     return text.getvalue()

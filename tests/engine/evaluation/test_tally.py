@@ -6,39 +6,39 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from croupier.evaluation import Columns, Setting, Tally
-from croupier.evaluation.estimators.basic import named
-from croupier.evaluation.evidence.accumulator import chunks, merged, moments
-from croupier.evaluation.intervals import methods
-from croupier.evaluation.passes.rows import Rows, pieces
+from croupier.evaluation import EstimatorInputs, LogBounds, Tally
+from croupier.evaluation.estimators.basic import find_estimators
+from croupier.evaluation.evidence.tally import cache_chunks, merge_tallies, moments
+from croupier.evaluation.intervals import interval_factories
+from croupier.evaluation.passes.rows import Rows, growing_chunks
 
-NAMES = ["ips", "snips", "dr", "sndr", "switch-dr:2", "dr-os:slope"]
+ESTIMATOR_NAMES = ["ips", "snips", "dr", "sndr", "switch-dr:2", "dr-os:slope"]
 KINDS = ["normal", "bernstein", "cressie-read", "betting-sequence"]
 
 
 def rows(n, seed=0):
     rng = np.random.default_rng(seed)
     w = rng.choice([0.25, 1.0, 2.5], n)
-    return Columns(w, (rng.random(n) < 0.2).astype(float), np.full(n, 0.2), np.full(n, 0.25))
+    return EstimatorInputs(w, (rng.random(n) < 0.2).astype(float), np.full(n, 0.2), np.full(n, 0.25))
 
 
 def tally(columns, part=0):
-    found = Tally(named(NAMES), methods(KINDS), Setting(part=part))
+    found = Tally(find_estimators(ESTIMATOR_NAMES), interval_factories(KINDS), LogBounds(partition=part))
     found.add(columns, np.zeros(len(columns.w)), 2.5)
     return found
 
 
 def sliced(columns, part):
-    return Columns(columns.w[part], columns.r[part], columns.q[part], columns.v[part])
+    return EstimatorInputs(columns.w[part], columns.r[part], columns.q[part], columns.v[part])
 
 
 def test_parts_merge_as_other_processes_send_them():
     columns = rows(60_000)
     parts = [sliced(columns, slice(k, k + 20_000)) for k in range(0, 60_000, 20_000)]
     whole = tally(columns)
-    both = merged([pickle.loads(pickle.dumps(tally(part, k))) for k, part in enumerate(parts)])  # noqa: S301  (our own)
-    assert both.diagnostics.to_dict() == pytest.approx(whole.diagnostics.to_dict())
-    assert [estimator.name for estimator in whole.estimators] == list(NAMES)
+    both = merge_tallies([pickle.loads(pickle.dumps(tally(part, k))) for k, part in enumerate(parts)])  # noqa: S301  (our own)
+    assert both.diagnostics.as_dict() == pytest.approx(whole.diagnostics.as_dict())
+    assert [estimator.name for estimator in whole.estimators] == list(ESTIMATOR_NAMES)
     compared = set()
     for estimator in whole.estimators:
         one, other = (estimator.estimate(each.moments[estimator.name]) for each in (whole, both))
@@ -51,10 +51,10 @@ def test_parts_merge_as_other_processes_send_them():
 
 def test_a_part_without_a_floor_leaves_none():
     columns = rows(100)
-    known, unknown = tally(columns), Tally(named(NAMES), methods(KINDS), Setting())
+    known, unknown = tally(columns), Tally(find_estimators(ESTIMATOR_NAMES), interval_factories(KINDS), LogBounds())
     unknown.add(columns, np.zeros(100), None)
-    assert (known + unknown).setting.weight is None
-    assert tally(columns).setting.weight == 2.5
+    assert (known + unknown).bounds.max_weight is None
+    assert tally(columns).bounds.max_weight == 2.5
 
 
 def test_memory_does_not_grow_with_the_log():
@@ -69,8 +69,8 @@ def test_memory_does_not_grow_with_the_log():
 
 def test_chunks_hold_every_row_once():
     columns = rows(50_000)
-    assert np.array_equal(np.concatenate([part.w for part in chunks(columns)]), columns.w)
-    found = moments(columns, named(["ips"]))["ips"]
+    assert np.array_equal(np.concatenate([part.w for part in cache_chunks(columns)]), columns.w)
+    found = moments(columns, find_estimators(["ips"]))["ips"]
     assert found.mean[0] == pytest.approx((columns.w * columns.r).mean(), rel=1e-12)
 
 
@@ -81,7 +81,7 @@ def test_a_course_has_steps_on_short_logs_and_not_too_many_on_long_ones():
             m = min(batch, n - start)
             column = np.zeros(m)
             rows = Rows(column, column, column, column, (), (column,), (column,), (column,), (None,))
-            for piece in pieces(rows, before):
+            for piece in growing_chunks(rows, before):
                 found.append(len(piece))
                 before += len(piece)
         assert sum(found) == n

@@ -17,7 +17,7 @@ def even(n):
 def test_enough_evidence_passes():
     verdict = judge(Diagnostics.of(*even(1000)))
     assert verdict.enough
-    assert str(verdict) == "enough evidence"
+    assert str(verdict) == "sufficient evidence"
 
 
 def test_no_rows():
@@ -26,23 +26,23 @@ def test_no_rows():
 
 def test_few_effective_rows_are_thin_and_told_how_many_more_would_do():
     verdict = judge(Diagnostics.of(*even(100)))
-    assert [refusal.cause for refusal in verdict.refusals] == [Cause.THIN]
-    assert "50 effective rows" in str(verdict)
+    assert [refusal.cause for refusal in verdict.refusals] == [Cause.LOW_ESS]
+    assert "effective sample size is 50" in str(verdict)
     assert "100 more rewarded decisions" in verdict.refusals[0].remedy
 
 
 def test_one_heavy_weight_is_thin():
     w, s, outside = even(10_000)
     w[1] = 5_000.0
-    assert Cause.THIN in causes(Diagnostics.of(w, s, outside))
+    assert Cause.LOW_ESS in causes(Diagnostics.of(w, s, outside))
 
 
 @pytest.mark.parametrize("constant", [0.0, 1.0])
 def test_rewards_that_never_differ_at_an_end_of_their_range_are_thin(constant):
     w, s, outside = even(10_000)
     verdict = judge(Diagnostics.of(w, np.full_like(s, constant), outside))
-    assert [refusal.cause for refusal in verdict.refusals] == [Cause.THIN]
-    assert "log the zeros" in verdict.refusals[0].remedy
+    assert [refusal.cause for refusal in verdict.refusals] == [Cause.LOW_ESS]
+    assert "log zeros" in verdict.refusals[0].remedy
 
 
 def test_rare_failures_are_as_thin_as_rare_successes():
@@ -86,10 +86,10 @@ def test_the_same_with_an_honest_draw_passes():
 def test_diagnostics_merge():
     rng = np.random.default_rng(8)
     w, s, outside = rng.random((3, 1000))
-    whole = Diagnostics.of(w, s, outside).to_dict()
+    whole = Diagnostics.of(w, s, outside).as_dict()
     first, second = (Diagnostics.of(w[part], s[part], outside[part]) for part in (slice(300), slice(300, None)))
-    merged = (first + second).to_dict()
-    assert merged == pytest.approx(whole)
+    merge_tallies = (first + second).as_dict()
+    assert merge_tallies == pytest.approx(whole)
 
 
 def test_luck_does_not_pass_for_evidence():
@@ -100,6 +100,6 @@ def test_luck_does_not_pass_for_evidence():
     known = Diagnostics.of(w, s, outside, np.full(4000, 90.0))
     assert known.gains.ess == seen.gains.ess
     assert known.ess_reward == known.expected_ess_reward == pytest.approx(0.5 * 4000 / 90.0)
-    assert "were to be expected to amount to 22" in str(judge(known))
+    assert "expected effective sample size is 22" in str(judge(known))
     halves = [Diagnostics.of(w[k], s[k], outside[k], np.full(2000, 90.0)) for k in (slice(2000), slice(2000, None))]
     assert (halves[0] + halves[1]).expected_ess_reward == pytest.approx(known.expected_ess_reward)

@@ -86,23 +86,23 @@ def test_names_from_the_log_are_text(page):
     assert "desk &amp; co" in page
 
 
-def test_a_refused_estimate_has_no_number_and_no_course(found, page):
+def test_a_refused_estimate_has_no_number_and_no_curve(found, page):
     refused = found["constant:<b>"]
     assert not refused.verdict.enough
     section = page[page.index("<h2>constant:&lt;b&gt;") :].partition("</section>")[0]
-    assert "What would help" in section
+    assert "Remedy" in section
     assert 'class="line"' not in section
     assert refused.estimates
     for estimate in refused.estimates.values():
         assert f"{estimate.value:.4g}" not in page
 
 
-def test_the_course_ends_with_the_estimate(found):
+def test_the_curve_ends_with_the_estimate(found):
     (target,) = (each for each in found.targets if each.label == "constant:a")
-    assert target.story.course.marks[-1].rows == 200_000
-    assert target.story.course.marks[-1].value == target.estimates["ips"].value
-    assert target.story.spread.sum() == 200_000
-    low, high = target.story.course.marks[-1][3:]
+    assert target.history.curve.points[-1].rows == 200_000
+    assert target.history.curve.points[-1].value == target.estimates["ips"].value
+    assert target.history.weight_histogram.sum() == 200_000
+    low, high = target.history.curve.points[-1][3:]
     assert (low, high) == pytest.approx(target.estimates["ips"].intervals["betting-sequence"][:2])
 
 

@@ -1,4 +1,4 @@
-"""A log as columns, wherever it comes from."""
+"""A log as columns, from any source."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 from croupier.log.reader import DecodedDecision
 from croupier_policies import Vector
 
-BATCH = 1 << 16  # rows read at a time
+BATCH = 1 << 16  # rows read at once
 
 
 class Round(NamedTuple):
-    """One decision as a policy would have seen it, and what its own policy made of it.
+    """One decision, and the probabilities of its logging policy.
 
     Attributes:
-        decided: Context, candidates, which was drawn, and with what propensity.
-        logged: The logging policy's probability of each candidate, shape (K,); None where the log keeps only one.
+        decision: Context, candidates, the action drawn, and its propensity.
+        logged: The logging policy's probability of each candidate, shape (K,); None where the log has only that of the
+            action drawn.
     """
 
-    decided: DecodedDecision
+    decision: DecodedDecision
     logged: Vector | None = None
 
 
@@ -35,15 +36,16 @@ class Batch:
     """Logged rows; every column has shape (n,).
 
     Attributes:
-        reward: In its own units; NaN where there is none that counts.
+        reward: In its own units; NaN where there is no usable one.
         propensity: p, the probability with which the logged action was drawn.
-        action: Its name, as text; None where the log does not say.
-        candidates: K, how many actions there were to draw from; None where the log does not say.
-        at: Seconds since 1970; None where the log does not say.
-        copies: 1/(1 − p_drop), how many rows a row stands for where others were dropped at random; None for 1.
-        status: What became of each decision, as text (see `Status`); None where every reward was observed.
-        rounds: Gives contexts and candidates, row by row; None where the log does not say.
-        others: Whatever else is in the log, by name.
+        action: The id of the logged action; None where the log has none.
+        candidates: K, the number of candidates; None where it is not known.
+        at: Seconds since 1970; None where the log has no times.
+        subsampling: The subsampling weights 1/(1 − p_drop) of rows retained when others were dropped at random; None
+            where all are 1.
+        status: The status of each reward, as text (see `DecisionStatus`); None where every reward was observed.
+        rounds: Iterates over contexts and candidates, row by row; None where the log has none.
+        others: The other columns of the log, by name.
     """
 
     reward: Vector
@@ -51,7 +53,7 @@ class Batch:
     action: NDArray[np.str_] | None = None
     candidates: Vector | None = None
     at: Vector | None = None
-    copies: Vector | None = None
+    subsampling: Vector | None = None
     status: NDArray[np.str_] | None = None
     rounds: Callable[[], Iterator[Round]] | None = None
     others: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
@@ -59,10 +61,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.reward)
 
-    def part(self, rows: slice | NDArray[np.bool_]) -> Batch:
-        """Some of the rows."""
+    def select(self, rows: slice | NDArray[np.bool_]) -> Batch:
+        """A subset of the rows."""
 
-        def some(column: Vector | None) -> Vector | None:
+        def select(column: Vector | None) -> Vector | None:
             return None if column is None else column[rows]
 
         kept = np.zeros(len(self), dtype=bool)
@@ -72,9 +74,9 @@ class Batch:
             self.reward[rows],
             self.propensity[rows],
             None if self.action is None else self.action[rows],
-            some(self.candidates),
-            some(self.at),
-            some(self.copies),
+            select(self.candidates),
+            select(self.at),
+            select(self.subsampling),
             None if self.status is None else self.status[rows],
             None if rounds is None else lambda: compress(rounds(), kept.tolist()),
             {name: column[rows] for name, column in self.others.items()},
@@ -82,20 +84,20 @@ class Batch:
 
 
 class Dataset(ABC):
-    """A log that can be read as batches of columns, once or again.
+    """A log that can be read repeatedly, as batches of columns.
 
     Attributes:
-        name: Where it comes from.
-        drops: Whether rows may stand for several, others like them having been dropped.
-        left_out: What was read and is no row, by what was wrong with it; complete when all was read.
-        notes: What else a reader should know; complete when all was read.
+        name: The source of the log.
+        subsampled: Whether rows may have subsampling weights.
+        skipped: The number of lines that are not rows, by reason; complete once all was read.
+        notes: Further notes on the log; complete once all was read.
     """
 
-    drops: bool = False
+    subsampled: bool = False
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.left_out: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
         self.notes: list[str] = []
 
     @abstractmethod
@@ -103,41 +105,41 @@ class Dataset(ABC):
         """The rows, in the order of the log."""
 
     def batches(self) -> Iterator[Batch]:
-        """The rows from the beginning, counters at 0."""
-        self.left_out.clear()
+        """The rows from the beginning, with the counters reset."""
+        self.skipped.clear()
         self.notes.clear()
         yield from self.read()
 
     @property
     def size(self) -> int:
-        """Rows in all; 0 where that is not known before the end."""
+        """The number of rows; 0 where it is not known before the end."""
         return 0
 
 
-class Arrays(Dataset):
-    """Columns that are in memory already.
+class InMemoryDataset(Dataset):
+    """Columns in memory.
 
     Args:
         columns: The rows.
-        name: What the log is called.
+        name: The name of the log.
 
-    >>> [len(batch) for batch in Arrays(Batch(np.zeros(70_000), np.ones(70_000))).batches()]
+    >>> [len(batch) for batch in InMemoryDataset(Batch(np.zeros(70_000), np.ones(70_000))).batches()]
     [65536, 4464]
     """
 
     def __init__(self, columns: Batch, name: str = "arrays") -> None:
         super().__init__(name)
-        self.columns, self.drops = columns, columns.copies is not None
+        self.columns, self.subsampled = columns, columns.subsampling is not None
 
     def read(self) -> Iterator[Batch]:
-        """Slices of them."""
+        """Slices of the columns."""
         if len(self.columns) <= BATCH:
             yield from [self.columns] if len(self.columns) else []
             return
         for start in range(0, len(self.columns), BATCH):
-            yield self.columns.part(slice(start, start + BATCH))
+            yield self.columns.select(slice(start, start + BATCH))
 
     @property
     def size(self) -> int:
-        """Rows."""
+        """The number of rows."""
         return len(self.columns)

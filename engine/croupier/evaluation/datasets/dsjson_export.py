@@ -1,4 +1,4 @@
-"""Logs as lines of Vowpal Wabbit's decision service."""
+"""Export to the log format of Vowpal Wabbit's decision service (dsjson)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ import orjson
 
 from croupier.errors import EvidenceError
 from croupier.evaluation.datasets.base import Batch, Dataset, Round
-from croupier.evaluation.datasets.flat import nested
-from croupier.evaluation.passes.status import COUNTED, Status
+from croupier.evaluation.datasets.namespaces import to_namespaces
+from croupier.evaluation.passes.status import USABLE, DecisionStatus
 
 
 def to_dsjson(dataset: Dataset, path: str | Path) -> int:
-    """Write a line for each decision, and return how many there were; what became of it stands in `_status`.
+    """Write a line for each decision, with the status of its reward in `_status`, and return their number.
 
     Raises:
-        EvidenceError: The log does not keep contexts, candidates and whole distributions. Of a store
-            `StoreRows(url, distributions=True)` gives them.
+        EvidenceError: The log lacks contexts, candidates or whole distributions; for a store
+            `StoreRows(url, distributions=True)` has them.
     """
     rows = 0
     with Path(path).open("wb") as file:
         for batch in dataset.batches():
             if batch.rounds is None:
-                raise EvidenceError(f"{dataset.name} does not say in which contexts and among what was chosen")
+                raise EvidenceError(
+                    f"{dataset.name} has no contexts and candidates, which dsjson requires; name features and actions"
+                )
             for k, round in enumerate(batch.rounds()):
                 file.write(orjson.dumps(_event(batch, k, round)) + b"\n")
             rows += len(batch)
@@ -35,26 +37,26 @@ def to_dsjson(dataset: Dataset, path: str | Path) -> int:
 def _event(batch: Batch, k: int, round: Round) -> dict[str, Any]:
     if round.logged is None:
         raise EvidenceError(
-            "a line needs the probability of every candidate, and the log keeps only that of the drawn one: of a store "
-            "take StoreRows(url, distributions=True)"
+            "dsjson requires the probability of every candidate, and the log has only that of the drawn one; for a "
+            "store use StoreRows(url, distributions=True)"
         )
-    (context, actions, drawn, propensity, *_), p = round.decided, round.logged.tolist()
-    status = Status.OBSERVED if batch.status is None else Status(str(batch.status[k]))
+    (context, actions, drawn, propensity, *_), p = round.decision, round.logged.tolist()
+    status = DecisionStatus.OBSERVED if batch.status is None else DecisionStatus(str(batch.status[k]))
     order = [drawn, *(index for index in range(len(p)) if index != drawn)]
     event: dict[str, Any] = {"_status": status.value, "Version": "1"}
-    if status in COUNTED:
+    if status in USABLE:
         reward = float(batch.reward[k])
         event |= {"_label_cost": -reward, "_label_probability": propensity, "_labelIndex": drawn}
-        event |= {"_label_Action": drawn + 1, "o": [] if status == Status.DEFAULTED else [{"v": reward}]}
-    elif status == Status.NOT_SHOWN:
+        event |= {"_label_Action": drawn + 1, "o": [] if status == DecisionStatus.DEFAULTED else [{"v": reward}]}
+    elif status == DecisionStatus.NOT_SHOWN:
         event["_skipLearn"] = True
     if batch.at is not None:
         event["Timestamp"] = datetime.fromtimestamp(float(batch.at[k]), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     if "id" in batch.others:
         event["EventId"] = str(batch.others["id"][k])
-    if batch.copies is not None:
-        event["pdrop"] = 1.0 - 1.0 / float(batch.copies[k])
+    if batch.subsampling is not None:
+        event["pdrop"] = 1.0 - 1.0 / float(batch.subsampling[k])
     event |= {"a": [index + 1 for index in order], "p": [p[index] for index in order]}
     features = actions.rows or ({},) * len(actions)
-    multi = [{"_tag": id, **nested(row)} for id, row in zip(actions.ids, features, strict=True)]
-    return {**event, "c": {**nested(context), "_multi": multi}}
+    multi = [{"_tag": id, **to_namespaces(row)} for id, row in zip(actions.ids, features, strict=True)]
+    return {**event, "c": {**to_namespaces(context), "_multi": multi}}

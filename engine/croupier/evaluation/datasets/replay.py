@@ -1,4 +1,4 @@
-"""Policies and a reward model that go along a log from elsewhere, decision by decision."""
+"""Replays a data set, decision by decision, for policies and a reward model."""
 
 from __future__ import annotations
 
@@ -10,109 +10,108 @@ import numpy as np
 from croupier.errors import EvidenceError, PolicyFailed
 from croupier.evaluation.datasets.base import Batch
 from croupier.evaluation.estimators.moments import Matrix
-from croupier.evaluation.evidence.measures import Measured, measured
-from croupier.evaluation.intervals import Setting
+from croupier.evaluation.evidence.measures import DecisionMeasures, measure
+from croupier.evaluation.intervals import LogBounds
 from croupier.evaluation.passes.targets import Target
 from croupier.log.reader import DecodedDecision
 from croupier_policies import Learner, Vector
 from croupier_policies.exploration.sampling import checked
 
 
-class Replayed(NamedTuple):
-    """A batch as the targets went through it.
+class ReplayedBatch(NamedTuple):
+    """The measures of a replayed batch.
 
     Attributes:
         q: q̂ of the logged action, in units of reward, shape (n,).
         targets: By target and row w, v̂, the probability outside the support and Σ π²/p, shape (targets, n, 4).
-        pairs: By pair and row what |w₁ − w₂| and its square were expected to be, shape (pairs, n, 2).
-        most: By target its largest probability so far, shape (targets,).
+        pairs: By pair and row the expectations of |w₁ − w₂| and of its square, shape (pairs, n, 2).
+        max_probability: By target its largest probability so far, shape (targets,).
     """
 
     q: Vector
     targets: Matrix
     pairs: Matrix
-    most: Vector
+    max_probability: Vector
 
 
 class Replay:
-    """Targets that are shown every decision, and told its reward before the next one.
+    """Evaluates targets at every decision, and trains them on its reward before the next one.
 
-    A log from elsewhere does not say when a reward came, so each is learned at once. Only rewards that count are.
+    A data set does not say when a reward arrived, so each is learned at once. Only usable rewards are learned.
 
     Args:
-        targets: At the beginning of the log.
+        targets: In their state at the beginning of the log.
         learner: The reward model for q̂; None for none.
-        setting: The reward range.
-        pairs: Which of the targets are to be compared.
+        bounds: The bounds of rewards.
+        pairs: The pairs of targets to compare.
     """
 
     def __init__(
         self,
         targets: Sequence[Target],
         learner: Learner | None,
-        setting: Setting,
+        bounds: LogBounds,
         pairs: Sequence[tuple[int, int]] = (),
     ) -> None:
-        self.targets, self.learner, self.setting, self.pairs = targets, learner, setting, pairs
-        self._most: Vector = np.zeros(len(targets))
+        self.targets, self.learner, self.bounds, self.pairs = targets, learner, bounds, pairs
+        self._max_probability: Vector = np.zeros(len(targets))
 
     @property
     def needed(self) -> bool:
-        """Whether anything looks at single decisions."""
+        """Whether any target or the reward model needs single decisions."""
         return bool(self.targets) or self.learner is not None
 
-    def batch(self, batch: Batch) -> Replayed:
-        """Go through a batch.
+    def batch(self, batch: Batch) -> ReplayedBatch:
+        """Replay a batch.
 
         Raises:
-            EvidenceError: The log says nothing of contexts and candidates.
-            PolicyFailed: A target gave no distribution.
+            EvidenceError: The log has no contexts and candidates.
+            PolicyFailed: A target did not return a probability distribution.
         """
         if not self.needed:
             none = np.empty((0, len(batch), 4))
-            return Replayed(np.full(len(batch), self.setting.low), none, none[:, :, :2], self._most)
+            return ReplayedBatch(np.full(len(batch), self.bounds.low), none, none[:, :, :2], self._max_probability)
         if batch.rounds is None:
             raise EvidenceError(
-                "the log does not say in which contexts and among what was chosen: no policy can be shown it, and no "
-                "reward model can learn along it; name features and candidates (features=…, actions=…), or take ips or "
-                "snips of column:P targets"
+                "the log has no contexts and candidates, so no policy can be evaluated and no reward model can learn; "
+                "name features and candidates (features=…, actions=…), or use ips or snips with column:P targets"
             )
-        rewards, found, q = self._scaled(batch.reward), list[Measured](), list[float]()
+        rewards, found, q = self._scaled(batch.reward), list[DecisionMeasures](), list[float]()
         for round, reward in zip(batch.rounds(), rewards.tolist(), strict=True):
-            estimates = self._estimates(round.decided)
-            found.append(self._visit(round.decided, round.logged, estimates))
-            q.append(float(estimates[round.decided.drawn]))
-            self._learn(round.decided, reward)
+            estimates = self._estimates(round.decision)
+            found.append(self._visit(round.decision, round.logged, estimates))
+            q.append(float(estimates[round.decision.drawn]))
+            self._learn(round.decision, reward)
         n = len(found)
-        return Replayed(
+        return ReplayedBatch(
             np.array(q),
             np.array([each.targets for each in found]).reshape(n, len(self.targets), 4).transpose(1, 0, 2),
             np.array([each.pairs for each in found]).reshape(n, len(self.pairs), 2).transpose(1, 0, 2),
-            self._most.copy(),
+            self._max_probability.copy(),
         )
 
-    def _visit(self, decided: DecodedDecision, logged: Vector | None, estimates: Vector) -> Measured:
-        k = len(decided.actions)
+    def _visit(self, decision: DecodedDecision, logged: Vector | None, estimates: Vector) -> DecisionMeasures:
+        k = len(decision.actions)
         known = np.full(k, np.nan) if logged is None else logged
-        vectors = [_vector(each.probabilities(decided, known), k, each.label) for each in self.targets]
+        vectors = [_vector(each.probabilities(decision, known), k, each.label) for each in self.targets]
         table = np.array(vectors).reshape(len(vectors), k)
-        self._most = np.maximum(self._most, table.max(axis=1, initial=0.0))
-        return measured(table, logged, estimates, decided.drawn, decided.propensity, self.pairs)
+        self._max_probability = np.maximum(self._max_probability, table.max(axis=1, initial=0.0))
+        return measure(table, logged, estimates, decision.drawn, decision.propensity, self.pairs)
 
-    def _estimates(self, decided: DecodedDecision) -> Vector:
-        low, high, *_ = self.setting
+    def _estimates(self, decision: DecodedDecision) -> Vector:
+        low, high, *_ = self.bounds
         if self.learner is None:
-            return np.full(len(decided.actions), low)
-        return low + (high - low) * np.clip(self.learner.predict(decided.context, decided.actions), 0.0, 1.0)
+            return np.full(len(decision.actions), low)
+        return low + (high - low) * np.clip(self.learner.predict(decision.context, decision.actions), 0.0, 1.0)
 
     def _scaled(self, reward: Vector) -> Vector:
-        return (reward - self.setting.low) / (self.setting.high - self.setting.low)
+        return (reward - self.bounds.low) / (self.bounds.high - self.bounds.low)
 
-    def _learn(self, decided: DecodedDecision, reward: float) -> None:
+    def _learn(self, decision: DecodedDecision, reward: float) -> None:
         for target in self.targets:
-            target.learn(decided, reward)
+            target.learn(decision, reward)
         if self.learner is not None:
-            self.learner.learn(decided.context, decided.actions, decided.drawn, reward, decided.propensity)
+            self.learner.learn(decision.context, decision.actions, decision.drawn, reward, decision.propensity)
 
 
 def _vector(probabilities: Vector, k: int, label: str) -> Vector:

@@ -1,4 +1,4 @@
-"""Contexts and candidates of a table, as policies see them."""
+"""Contexts and candidates of a table, in the form that policies use."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from croupier_policies import Actions, Row, Vector
 Rounds = Callable[[], Iterator[Round]]
 
 
-def decided(context: Any, actions: Actions, drawn: str, propensity: float) -> DecodedDecision:
-    """One decision in the form that policies see. Raises EvidenceError for an action that is no candidate."""
+def to_decision(context: Any, actions: Actions, drawn: str, propensity: float) -> DecodedDecision:
+    """One decision in the form that policies use. Raises EvidenceError where the action is not a candidate."""
     if drawn not in actions.ids:
         some = ", ".join(map(repr, actions.ids[:5])) + (" …" if len(actions) > 5 else "")
-        raise EvidenceError(f"a row shows {drawn!r}, which is none of its {len(actions)} candidates: {some}")
+        raise EvidenceError(
+            f"a row has the action {drawn!r}, which is not among its {len(actions)} candidates ({some}); correct either"
+        )
     return DecodedDecision(canonical(context, "a context of the log"), actions, actions.ids.index(drawn), propensity)
 
 
@@ -33,17 +35,17 @@ def from_json(
     action: NDArray[np.str_],
     propensity: Vector,
 ) -> Rounds:
-    """Rounds from a column of contexts and one of candidates, both JSON, as an export of a store has them.
+    """Rounds from a column of contexts and one of candidates, both JSON, as in the export of a store.
 
     A context is an object of named features or a list of numbers; candidates are a list of ids, or of pairs of an id
     and its features. Shape (n,) each.
     """
 
     def rounds() -> Iterator[Round]:
-        held = _Candidates()
-        for text, offered, drawn, p in zip(contexts, candidates, action, propensity, strict=True):
-            context = loaded(str(text), "a context")
-            yield Round(decided(context, held.of(str(offered)), str(drawn), float(p)))
+        parsed = _Candidates()
+        for text, candidate_text, drawn, p in zip(contexts, candidates, action, propensity, strict=True):
+            context = parse_json(str(text), "a context")
+            yield Round(to_decision(context, parsed.of(str(candidate_text)), str(drawn), float(p)))
 
     return rounds
 
@@ -61,7 +63,7 @@ def from_features(
         rows = zip(*(column.tolist() for column in columns.values()), strict=True)
         for values, drawn, p in zip(rows, action, propensity, strict=True):
             context = {name: value for name, value in zip(columns, values, strict=True) if not _absent(value)}
-            yield Round(decided(context, known, str(drawn), float(p)))
+            yield Round(to_decision(context, known, str(drawn), float(p)))
 
     return rounds
 
@@ -69,7 +71,7 @@ def from_features(
 def from_matrix(
     contexts: NDArray[np.float64], actions: Actions, drawn: NDArray[np.int64], propensity: Vector
 ) -> Rounds:
-    """Rounds from contexts of shape (n, d), and the number of the drawn action among the candidates."""
+    """Rounds from contexts of shape (n, d), and the index of the drawn action among the candidates."""
 
     def rounds() -> Iterator[Round]:
         for context, index, p in zip(contexts, drawn, propensity, strict=True):
@@ -83,27 +85,27 @@ def _absent(value: object) -> bool:
 
 
 class _Candidates:
-    """Candidates from JSON; equal texts only once."""
+    """Candidates from JSON, with a cache by text."""
 
     def __init__(self) -> None:
-        self._sets, self._held = CandidateSets(), dict[str, Actions]()
+        self._sets, self._cache = CandidateSets(), dict[str, Actions]()
 
     def of(self, text: str) -> Actions:
         """The candidates of one row. Raises EvidenceError."""
-        if text not in self._held:
-            if len(self._held) > 4096:
-                self._held.clear()
-            found = loaded(text, "a set of candidates")
+        if text not in self._cache:
+            if len(self._cache) > 4096:
+                self._cache.clear()
+            found = parse_json(text, "a set of candidates")
             pairs = isinstance(found, list) and all(isinstance(each, list) and len(each) == 2 for each in found)
             try:
-                self._held[text] = self._sets.encoded(dict(found) if pairs else found, ()).actions
+                self._cache[text] = self._sets.encoded(dict(found) if pairs else found, ()).actions
             except (InputError, TypeError) as error:
-                raise EvidenceError(f"a row has candidates that are none ({error}): {text[:80]}") from error
-        return self._held[text]
+                raise EvidenceError(f"a row has invalid candidates ({error}): {text[:80]}") from error
+        return self._cache[text]
 
 
-def loaded(text: str, what: str) -> Any:
-    """JSON as plain data. Raises EvidenceError."""
+def parse_json(text: str, what: str) -> Any:
+    """Parse JSON. Raises EvidenceError."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -112,7 +114,7 @@ def loaded(text: str, what: str) -> Any:
 
 def as_json(context: Row) -> str:
     """A context as the JSON that `from_json` reads."""
-    return orjson.dumps(_plain(context)).decode()
+    return orjson.dumps(_as_json_value(context)).decode()
 
 
 def actions_as_json(actions: Actions) -> str:
@@ -123,8 +125,8 @@ def actions_as_json(actions: Actions) -> str:
     """
     if actions.rows is None:
         return orjson.dumps(actions.ids).decode()
-    return orjson.dumps([[id, _plain(row)] for id, row in zip(actions.ids, actions.rows, strict=True)]).decode()
+    return orjson.dumps([[id, _as_json_value(row)] for id, row in zip(actions.ids, actions.rows, strict=True)]).decode()
 
 
-def _plain(row: Row) -> Any:
+def _as_json_value(row: Row) -> Any:
     return row.tolist() if isinstance(row, np.ndarray) else row

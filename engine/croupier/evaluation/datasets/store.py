@@ -1,4 +1,4 @@
-"""A store's decisions as columns."""
+"""The decisions of a store as columns."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ import numpy as np
 
 from croupier.evaluation.datasets.base import Batch, Dataset, Round
 from croupier.evaluation.datasets.rounds import actions_as_json, as_json
-from croupier.evaluation.passes.source import Source, opened, told
-from croupier.evaluation.passes.status import COUNTED, status
+from croupier.evaluation.passes.source import Source, load_reward_states, open_source
+from croupier.evaluation.passes.status import USABLE, status
 from croupier.log.reader import DecodedDecision, batches
 from croupier.log.rewards import RewardState
 from croupier.state.fold import Fold
 from croupier_policies import Vector
 from croupier_storage import Fact
 
-ROWS = 1 << 13  # at a time: contexts are held as they are
+ROWS = 1 << 13  # read at once; contexts are held in memory
 
 
-class Known(NamedTuple):
-    """A decision, its story, and the logging policy's probability of each candidate, where it was asked for."""
+class StoredDecision(NamedTuple):
+    """A decision, its reward state, and the logging policy's probability of each candidate, where it was requested."""
 
     fact: Fact
-    decided: DecodedDecision
+    decision: DecodedDecision
     reward_state: RewardState
     logged: Vector | None
 
 
 class StoreRows(Dataset):
-    """All decisions of a store, with what became of each by now, and the reward where one counts.
+    """All decisions of a store, with the current status of their rewards, and the reward where it is usable.
 
-    Contexts and candidates are among the columns as JSON, `context_json` and `actions_json`; so are the decision's id
-    and position. `evaluate` on the store itself knows more: when each reward came.
+    Further columns are the id and the position of the decision, and its context and candidates as JSON, `context_json`
+    and `actions_json`. The columns do not hold when each reward arrived; `evaluate` on the store itself uses that.
 
     Args:
-        url: Of the store.
+        url: The URL of the store.
         distributions: Also recompute the logging policy's probability of every candidate, by folding the log; the rows
-            then come in the order in which their states were reached, as `evaluate` takes them.
+            are then in the order of the fold, as in `evaluate`.
     """
 
     def __init__(self, url: str, distributions: bool = False) -> None:
@@ -47,61 +47,62 @@ class StoreRows(Dataset):
 
     def read(self) -> Iterator[Batch]:
         """The rows, in order of position."""
-        with opened(self.url) as source:
-            for known in self._folded(source) if self.distributions else _stored(source):
-                yield _batch(known, source)
+        with open_source(self.url) as source:
+            for decisions in self._replayed(source) if self.distributions else _read_decisions(source):
+                yield _to_batch(decisions, source)
 
-    def _folded(self, source: Source) -> Iterator[list[Known]]:
-        """The decisions as a fold comes upon them."""
-        fold, seen = Fold(source.given, source.configuration, source.log), list[tuple[Fact, DecodedDecision, Vector]]()
+    def _replayed(self, source: Source) -> Iterator[list[StoredDecision]]:
+        """The decisions in the order of a fold."""
+        fold = Fold(source.objects, source.configuration, source.log)
+        visited: list[tuple[Fact, DecodedDecision, Vector]] = []
 
-        def visit(fact: Fact, decided: DecodedDecision) -> None:
-            policy = fold.policy_for(decided.role)
-            seen.append((fact, decided, policy.probabilities(decided.context, decided.actions)))
+        def visit(fact: Fact, decision: DecodedDecision) -> None:
+            policy = fold.policy_for(decision.role)
+            visited.append((fact, decision, policy.probabilities(decision.context, decision.actions)))
 
         for upto in [*range(ROWS, source.head, ROWS), source.head]:
             fold.run(upto, visit)
-            if seen:
-                reward_states = told(source, [fact for fact, *_ in seen])
+            if visited:
+                reward_states = load_reward_states(source, [fact for fact, *_ in visited])
                 yield [
-                    Known(*each[:2], reward_state, each[2])
-                    for each, reward_state in zip(seen, reward_states, strict=True)
+                    StoredDecision(*each[:2], reward_state, each[2])
+                    for each, reward_state in zip(visited, reward_states, strict=True)
                 ]
-                seen.clear()
+                visited.clear()
 
 
-def _stored(source: Source) -> Iterator[list[Known]]:
-    """The decisions as they stand in the log."""
+def _read_decisions(source: Source) -> Iterator[list[StoredDecision]]:
+    """The decisions in the order of the log."""
     log = source.log
     for batch in batches(log.reward_states(source.head, source.configuration.rewards), ROWS):
         decoded = log.decoded(fact for fact, _ in batch)
         yield [
-            Known(fact, decided, reward_state, None)
-            for (fact, decided), (_, reward_state) in zip(decoded, batch, strict=True)
+            StoredDecision(fact, decision, reward_state, None)
+            for (fact, decision), (_, reward_state) in zip(decoded, batch, strict=True)
         ]
 
 
-def _batch(known: Sequence[Known], source: Source) -> Batch:
+def _to_batch(decisions: Sequence[StoredDecision], source: Source) -> Batch:
     rule = source.configuration.rewards
-    statuses = [status(each.reward_state, rule) for each in known]
+    statuses = [status(each.reward_state, rule) for each in decisions]
     rewards = [
-        each.reward_state.effective(rule) if found in COUNTED else np.nan
-        for each, found in zip(known, statuses, strict=True)
+        each.reward_state.effective(rule) if found in USABLE else np.nan
+        for each, found in zip(decisions, statuses, strict=True)
     ]
-    facts = [each.fact for each in known]
-    sets = {each.fact.actions: actions_as_json(each.decided.actions) for each in known}
+    facts = [each.fact for each in decisions]
+    sets = {each.fact.actions: actions_as_json(each.decision.actions) for each in decisions}
     others = {
         "id": np.array([fact.id for fact in facts], dtype=np.str_),
         "position": np.array([fact.position for fact in facts], dtype=np.int64),
-        "context_json": np.array([as_json(each.decided.context) for each in known], dtype=object),
+        "context_json": np.array([as_json(each.decision.context) for each in decisions], dtype=object),
         "actions_json": np.array([sets[fact.actions] for fact in facts], dtype=object),
     }
-    rounds = [Round(each.decided, each.logged) for each in known]
+    rounds = [Round(each.decision, each.logged) for each in decisions]
     return Batch(
         reward=np.array(rewards, dtype=np.float64),
-        propensity=np.array([each.decided.propensity for each in known]),
+        propensity=np.array([each.decision.propensity for each in decisions]),
         action=np.array([fact.action for fact in facts], dtype=np.str_),
-        candidates=np.array([len(each.decided.actions) for each in known], dtype=np.float64),
+        candidates=np.array([len(each.decision.actions) for each in decisions], dtype=np.float64),
         at=np.array([fact.at for fact in facts]),
         status=np.array([each.value for each in statuses], dtype=np.str_),
         rounds=lambda: iter(rounds),

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from croupier.errors import EvidenceError, InputError
-from croupier.evaluation.datasets.base import BATCH, Arrays, Batch, Dataset
-from croupier.evaluation.datasets.columns import ALIASES, Layout, numbers
+from croupier.evaluation.datasets.base import BATCH, Batch, Dataset, InMemoryDataset
+from croupier.evaluation.datasets.columns import Layout, to_floats
 
 
 class Csv(Dataset):
-    """A CSV file with a header; the Open Bandit Dataset's own files are read as they are.
+    """A CSV file with a header; the files of the Open Bandit Dataset can be read directly.
 
     Args:
-        path: Of the file.
-        layout: Which column is what; by default whichever has one of the usual names.
+        path: The path of the file.
+        layout: The roles of the columns; by default those with a usual name.
     """
 
     def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
@@ -31,38 +31,38 @@ class Csv(Dataset):
         with self.path.open(newline="", encoding="utf-8") as file:
             self.header = next(csv.reader(file), [])
         self.roles = self.layout.roles(self.header)
-        self.drops = "p_drop" in self.roles
+        self.subsampled = "p_drop" in self.roles
 
     def read(self) -> Iterator[Batch]:
-        """The rows, in the order of the file. Lines of another length than the header are left out."""
+        """The rows, in the order of the file. Lines with a different number of fields than the header are skipped."""
         layout = replace(self.layout, candidates=self.layout.candidates or _affinities(self.header))
-        numeric: list[str] | None = None  # features that are numbers, as the first rows have them
+        numeric: list[str] | None = None  # features that hold numbers in the first batch
         with self.path.open(newline="", encoding="utf-8") as file:
             lines = islice(csv.reader(file), 1, None)
             while chunk := list(islice(lines, BATCH)):
                 whole = [line for line in chunk if len(line) == len(self.header)]
                 if len(whole) < len(chunk):
-                    self.left_out["malformed: another number of fields than the header"] += len(chunk) - len(whole)
+                    self.skipped["malformed: a different number of fields than the header"] += len(chunk) - len(whole)
                 columns = zip(self.header, zip(*whole, strict=True), strict=True) if whole else ()
                 table = {name: np.array(column) for name, column in columns}
                 if whole:
                     numeric = (
                         [name for name in layout.features if _numeric(table[name])] if numeric is None else numeric
                     )
-                    yield layout.batch(table | {name: numbers(table[name], name) for name in numeric}, self.roles)
+                    yield layout.batch(table | {name: to_floats(table[name], name) for name in numeric}, self.roles)
 
 
 def _numeric(column: NDArray[np.generic]) -> bool:
-    """Whether a column of text holds numbers; an empty field may be anything."""
+    """Whether a column of text holds numbers; empty fields are ignored."""
     try:
-        numbers(column, "")
+        to_floats(column, "")
     except EvidenceError:
         return False
     return True
 
 
 def _affinities(header: Sequence[str]) -> int | None:
-    """K of an Open Bandit Dataset file: it has a column of affinity for each item."""
+    """K of an Open Bandit Dataset file, which has a column of affinity for each item."""
     return sum(name.startswith("user-item_affinity_") for name in header) or None
 
 
@@ -70,7 +70,7 @@ class Parquet(Dataset):
     """A Parquet file, read in batches; it needs `croupier[arrow]`.
 
     Args:
-        path: Of the file.
+        path: The path of the file.
         layout: As for `Csv`.
 
     Raises:
@@ -81,12 +81,12 @@ class Parquet(Dataset):
         super().__init__(str(path))
         self.file, self.layout = arrow("pyarrow.parquet").ParquetFile(path, pre_buffer=False), layout or Layout()
         self.roles = self.layout.roles(self.file.schema_arrow.names)
-        self.drops = "p_drop" in self.roles
+        self.subsampled = "p_drop" in self.roles
 
     def read(self) -> Iterator[Batch]:
         """The rows, in the order of the file."""
-        for part in self.file.iter_batches(BATCH):
-            table = {name: part.column(name).to_numpy(zero_copy_only=False) for name in part.schema.names}
+        for chunk in self.file.iter_batches(BATCH):
+            table = {name: chunk.column(name).to_numpy(zero_copy_only=False) for name in chunk.schema.names}
             yield self.layout.batch(table, self.roles)
 
     @property
@@ -96,7 +96,7 @@ class Parquet(Dataset):
 
 
 def arrow(module: str) -> Any:
-    """A module of pyarrow, imported when it is first needed. Raises InputError where it is not installed."""
+    """A module of pyarrow, imported on first use. Raises InputError where it is not installed."""
     from importlib import import_module
 
     try:
@@ -112,16 +112,16 @@ def from_frame(
     *,
     features: Sequence[str] = (),
     actions: Sequence[str] = (),
-) -> Arrays:
+) -> InMemoryDataset:
     """A data frame, or any mapping from names to columns.
 
     Args:
         frame: pandas, polars, a pyarrow table, or a dict of arrays.
         columns: By role (`reward`, `propensity`, `action`, `candidates`, `at`, `p_drop`, `status`, `context`,
-            `actions`) the column; by default whichever has one of the usual names.
-        candidates: K, where no column says it.
-        features: Columns that make up the context, for policies that are to be replayed.
-        actions: The candidates, the same in every row, likewise.
+            `actions`) the column; by default the one with a usual name.
+        candidates: K, where no column has it.
+        features: The columns that form the context, for policies to be replayed.
+        actions: The candidates, the same in every row, for policies to be replayed.
 
     >>> log = from_frame({"reward": [0.0, 1.0], "propensity": [0.5, 0.5], "action": ["a", "b"]}, candidates=2)
     >>> log.columns.candidates.tolist()
@@ -130,7 +130,7 @@ def from_frame(
     names = list(getattr(frame, "column_names", None) or frame.keys())
     layout = Layout(columns or {}, candidates, features, actions)
     table = {name: np.asarray(frame[name]) for name in names}
-    return Arrays(layout.batch(table, layout.roles(names)), "frame")
+    return InMemoryDataset(layout.batch(table, layout.roles(names)), "frame")
 
 
 def from_path(
@@ -141,11 +141,11 @@ def from_path(
     features: Sequence[str] = (),
     actions: Sequence[str] = (),
 ) -> Dataset:
-    """The log in a file, by the end of its name: `.csv`, `.parquet`, `.dsjson` or `.json`; the rest as `from_frame`.
+    """The log in a `.csv`, `.parquet`, `.dsjson` or `.json` file; the other arguments are those of `from_frame`.
 
     Raises:
-        EvidenceError: A named column, the reward or the propensity is not there.
-        InputError: It ends otherwise, or a column of none of the known roles is given.
+        EvidenceError: A named column, the reward or the propensity is absent.
+        InputError: The file has another suffix, or a role is unknown.
     """
     from croupier.evaluation.datasets.dsjson import DsJson
 
@@ -154,4 +154,6 @@ def from_path(
         return DsJson(path)
     if kind in (".csv", ".parquet"):
         return (Csv if kind == ".csv" else Parquet)(path, Layout(columns or {}, candidates, features, actions))
-    raise InputError(f"{path} is no .csv, .parquet or .dsjson file; columns go by {', '.join(ALIASES)}")
+    raise InputError(
+        f"{path} is not a .csv, .parquet or .dsjson file, so its format is not known; rename or convert it"
+    )

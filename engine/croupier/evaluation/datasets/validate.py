@@ -1,4 +1,4 @@
-"""What cannot be in a log, told in plain words before anything is made of it."""
+"""Validates a log before it is evaluated."""
 
 from __future__ import annotations
 
@@ -10,52 +10,58 @@ from numpy.typing import NDArray
 from croupier.errors import EvidenceError
 from croupier.evaluation.datasets.base import Batch
 from croupier.evaluation.estimators.base import standard_error
-from croupier.evaluation.estimators.moments import Moments
+from croupier.evaluation.estimators.moments import SampleMoments
 from croupier_policies import Vector
 
 
 class Validator:
-    """Looks at each batch of a log, and at the whole at the end.
+    """Checks each batch of a log, and the whole log at the end.
 
     Args:
-        low: The least reward there can be.
-        high: The greatest.
-        floor: The least propensity there can be; None where none is declared.
+        low: The lower bound of rewards.
+        high: Their upper bound.
+        floor: The least propensity; None where none is declared.
     """
 
     def __init__(self, low: float, high: float, floor: float | None = None) -> None:
         self.low, self.high, self.floor = low, high, floor
         self.rows, self.backwards, self.last = 0, 0, -math.inf
-        self.uniform = Moments(0, np.zeros(2), np.zeros((2, 2)))
+        self.uniform = SampleMoments(0, np.zeros(2), np.zeros((2, 2)))
 
-    def look(self, batch: Batch) -> None:
-        """Raises EvidenceError for what cannot be."""
+    def check(self, batch: Batch) -> None:
+        """Raises EvidenceError for invalid propensities, rewards or candidates."""
         p, r = batch.propensity, batch.reward
-        self._none(
-            ~((p > 0) & (p <= 1)), p, "propensities are not above 0 and at most 1: were they scores, or logarithms?"
+        self._reject(
+            ~((p > 0) & (p <= 1)),
+            p,
+            "propensities are not above 0 and at most 1: log probabilities, not scores or logarithms",
         )
-        self._none(~np.isfinite(r), r, "rewards are not finite: leave the row out, or log what it earned")
+        self._reject(~np.isfinite(r), r, "rewards are not finite: remove the row, or log its reward")
         outside = (r < self.low) | (r > self.high)
-        self._none(outside, r, f"rewards are outside {self.low:g} to {self.high:g}: give the range they are in")
+        self._reject(outside, r, f"rewards are outside {self.low:g} to {self.high:g}: give the range that holds them")
         if self.floor is not None:
             short = p < self.floor * (1 - 1e-9)
-            self._none(short, p, f"propensities are below the declared floor {self.floor:g}: declare the one it was")
+            self._reject(
+                short,
+                p,
+                f"propensities are below the declared floor {self.floor:g}: declare the floor that was in force",
+            )
         if batch.candidates is not None:
-            self._candidates(batch.candidates, p, np.ones(len(p)) if batch.copies is None else batch.copies)
+            self._candidates(batch.candidates, p, np.ones(len(p)) if batch.subsampling is None else batch.subsampling)
         if batch.at is not None:
             self._time(batch.at)
         self.rows += len(batch)
 
-    def _none(self, wrong: NDArray[np.bool_], column: NDArray[np.float64], what: str) -> None:
+    def _reject(self, wrong: NDArray[np.bool_], column: NDArray[np.float64], what: str) -> None:
         if wrong.any():
             first = int(wrong.argmax())
             row, value = self.rows + first + 1, column[first]
             raise EvidenceError(f"{int(wrong.sum()):,} {what} (the first in row {row:,}: {value:g})")
 
-    def _candidates(self, k: Vector, p: Vector, copies: Vector) -> None:
-        self._none(~(k >= 1), k, "rows have fewer than one candidate")
-        self._none((k == 1) & (p < 1 - 1e-6), p, "rows have one candidate, and a propensity below 1")
-        self.uniform += Moments.of(np.column_stack([copies, copies / (k * p)]))
+    def _candidates(self, k: Vector, p: Vector, subsampling: Vector) -> None:
+        self._reject(~(k >= 1), k, "rows have fewer than one candidate")
+        self._reject((k == 1) & (p < 1 - 1e-6), p, "rows have one candidate and a propensity below 1")
+        self.uniform += SampleMoments.of(np.column_stack([subsampling, subsampling / (k * p)]))
 
     def _time(self, at: NDArray[np.float64]) -> None:
         known = at[np.isfinite(at)]
@@ -64,12 +70,12 @@ class Validator:
             self.last = float(known[-1])
 
     def notes(self) -> list[str]:
-        """What a reader should know of the whole."""
+        """Notes on the whole log."""
         notes = []
         if self.backwards:
             notes.append(
-                f"time runs backwards {self.backwards:,} times: what holds at every look supposes rows in the order in "
-                "which they were decided"
+                f"timestamps decrease {self.backwards:,} times: confidence sequences assume rows in the order of "
+                "the decisions"
             )
         if self.uniform.count > 1:
             c, mean = self.uniform.mean[0], float(self.uniform.mean[1] / self.uniform.mean[0])

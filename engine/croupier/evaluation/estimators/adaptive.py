@@ -1,4 +1,4 @@
-"""Weights that keep the terms of a log steady while its policy learns."""
+"""Adaptive weights, which stabilise the variance of the terms while the logging policy learns."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import numpy as np
 from croupier_policies import Vector
 
 BLOCK = 64  # rows that share one weight
-MEMORY = 50  # blocks that the running mean reaches back
+MEMORY = 50  # blocks in the running mean
 
 
 class Stabiliser:
-    """h = 1/√(running mean of w² over earlier rows): the conditional spread of w·(r − q̂) then stays about even.
+    """h = 1/√(running mean of w² over earlier rows): the conditional variance of h·w·(r − q̂) is then about constant.
 
-    A weight is settled before its row's action is drawn, which is all that validity asks of it: E[h·Γ | past] = h·V.
-    It is renewed every 64 rows; the mean reaches back some 3,200.
+    A weight is fixed before the action of its row is drawn, which is all that validity requires: E[h·Γ | past] = h·V.
+    It is updated every 64 rows; the mean extends over some 3,200.
 
     Source: Zhan, Ren, Athey & Zhou, "Off-policy evaluation via adaptive weighting with data from contextual bandits",
-    KDD 2021, section 4 (StableVar), with the running mean in place of an average over contexts.
+    KDD 2021, section 4 (StableVar), with the running mean instead of an average over contexts.
     """
 
     def __init__(self) -> None:
         self.mean, self.blocks = 1.0, 0
-        self._sum, self._open = 0.0, 0  # Σ w² and number of the rows since
+        self._sum, self._open = 0.0, 0  # Σ w² and number of rows since the last update
 
-    def weigh(self, w: Vector) -> Vector:
-        """h of the next rows of the log, shape (n,), from their weights π(a|x)/p and those of the rows before them.
+    def next_weights(self, w: Vector) -> Vector:
+        """h of the next rows of the log, shape (n,), from their weights π(a|x)/p and those of earlier rows.
 
-        >>> Stabiliser().weigh(np.repeat([1.0, 2.0], 64)).tolist() == [1.0] * 128
+        >>> Stabiliser().next_weights(np.repeat([1.0, 2.0], 64)).tolist() == [1.0] * 128
         True
         """
         h, start, squares = np.empty(len(w)), 0, w**2
@@ -47,5 +47,5 @@ class Stabiliser:
         self.blocks += 1
         share = max(1.0 / (1 + self.blocks), 1.0 / MEMORY)
         self.mean += share * (self._sum / BLOCK - self.mean)
-        self.mean = max(self.mean, 1e-6)  # a stretch without any weight must not make the next row decide alone
+        self.mean = max(self.mean, 1e-6)  # after rows without weight, the next row must not dominate
         self._sum, self._open = 0.0, 0

@@ -1,8 +1,8 @@
-"""What an estimator is: a smooth function V̂ = f(z̄) of the means of a few per-row terms z.
+"""Estimators: smooth functions V̂ = f(z̄) of the means of a few per-row terms z.
 
-So one pass that gathers their moments gives the value, the standard error from the influence function
-φ = ∇f(z̄)ᵀ(z − z̄), and, with the terms of two targets side by side, the standard error of their difference on
-the same rows.
+One pass over the moments of the terms therefore gives the value, the standard error from the influence function
+φ = ∇f(z̄)ᵀ(z − z̄), and, from the joint moments of two targets, the standard error of their difference on the same
+rows.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier.evaluation.estimators.moments import Matrix, Moments
+from croupier.evaluation.estimators.moments import Matrix, SampleMoments
 from croupier_policies import Vector
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Columns:
-    """Logged rows as one target sees them; every column has shape (n,).
+class EstimatorInputs:
+    """The logged rows for one target, as columns of shape (n,).
 
     Attributes:
         w: π(a|x)/p, the target's probability of the logged action over the logged propensity.
         r: The reward, in its own units.
-        q: q̂(x, a), the estimated reward of the logged action, by a model that has not seen r.
+        q: q̂(x, a), the estimated reward of the logged action, by a model that was not trained on r.
         v: v̂(x) = Σ_a π(a|x)·q̂(x, a), the estimated reward of the target.
-        copies: How many rows each stands for, where others were dropped at random; None for 1.
-        h: What `aw-dr` weighs the row by, known before its action was drawn (see `Stabiliser`); None for 1.
+        h: The adaptive weight of `aw-dr`, fixed before the action was drawn (see `Stabiliser`); None where all are 1.
+        subsampling: The subsampling weight c = 1/(1 − p_drop) where rows were dropped at random; None where all are 1.
     """
 
     w: Vector
@@ -37,15 +37,15 @@ class Columns:
     q: Vector
     v: Vector
     h: Vector | None = None
-    copies: Vector | None = None
+    subsampling: Vector | None = None
 
-    def part(self, rows: slice | NDArray[np.bool_]) -> Columns:
-        """Some of the rows."""
-        h, copies = (None if column is None else column[rows] for column in (self.h, self.copies))
-        return Columns(self.w[rows], self.r[rows], self.q[rows], self.v[rows], h, copies)
+    def select(self, rows: slice | NDArray[np.bool_]) -> EstimatorInputs:
+        """A subset of the rows."""
+        h, subsampling = (None if column is None else column[rows] for column in (self.h, self.subsampling))
+        return EstimatorInputs(self.w[rows], self.r[rows], self.q[rows], self.v[rows], h, subsampling)
 
 
-class Estimated(NamedTuple):
+class PointEstimate(NamedTuple):
     """A value and its standard error, both in units of reward."""
 
     value: float
@@ -56,12 +56,12 @@ class Estimator(ABC):
     """V̂ = f(z̄): per-row terms z, and a smooth function of their means.
 
     Attributes:
-        name: What it is called in reports and on the command line.
-        width: Terms per row, k.
-        model_only: It rests on the reward model alone, whose bias no interval of it covers.
-        caveat: What none of its intervals covers; empty for nothing.
-        unnormalised: It supposes that the weights have mean 1, and is off by what the seen ones lack.
-        stabilised: Its terms are weighed by `Columns.h`.
+        name: Its name in reports and on the command line.
+        width: The number k of terms per row.
+        model_only: Whether it uses only the reward model, whose bias its intervals do not cover.
+        caveat: What its intervals do not cover; empty for nothing.
+        unnormalised: Whether it assumes that the weights have mean 1, and errs by what the observed ones lack.
+        stabilised: Whether its terms are multiplied by the adaptive weights `EstimatorInputs.h`.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Estimator(ABC):
     stabilised: bool = False
 
     @abstractmethod
-    def terms(self, columns: Columns) -> Matrix:
+    def terms(self, inputs: EstimatorInputs) -> Matrix:
         """z, shape (n, k)."""
 
     @abstractmethod
@@ -87,26 +87,26 @@ class Estimator(ABC):
         """f(z̄); NaN where it is not defined. `mean`: shape (k,)."""
         return float(self.values(mean[:, None])[0])
 
-    def settled(self, moments: Moments) -> Estimator:
-        """The estimator itself, or, where the data choose among several, the chosen one; on the same terms."""
+    def select_candidate(self, moments: SampleMoments) -> Estimator:
+        """The estimator itself or, if it selects among candidates, the selected one, on the same terms."""
         return self
 
-    def estimate(self, moments: Moments) -> Estimated:
-        """Value and standard error √(∇fᵀ Σ ∇f/n), Σ the covariance of the terms whose moments these are.
+    def estimate(self, moments: SampleMoments) -> PointEstimate:
+        """Value and standard error √(∇fᵀ Σ ∇f/n), Σ the covariance of the terms.
 
         >>> import numpy as np
         >>> from croupier.evaluation import ESTIMATORS
-        >>> columns = Columns(*np.array([[2.0, 0.0, 1.0], [1.0, 1.0, 0.0], [0.5] * 3, [0.5] * 3]))
-        >>> value, error = ESTIMATORS["ips"].estimate(Moments.of(ESTIMATORS["ips"].terms(columns)))
+        >>> inputs = EstimatorInputs(*np.array([[2.0, 0.0, 1.0], [1.0, 1.0, 0.0], [0.5] * 3, [0.5] * 3]))
+        >>> value, error = ESTIMATORS["ips"].estimate(SampleMoments.of(ESTIMATORS["ips"].terms(inputs)))
         >>> round(value, 6), round(error, 6)
         (0.666667, 0.666667)
         """
-        chosen, mean = self.settled(moments), moments.mean
-        return Estimated(chosen.value(mean), standard_error(chosen.gradient(mean), moments))
+        selected, mean = self.select_candidate(moments), moments.mean
+        return PointEstimate(selected.value(mean), standard_error(selected.gradient(mean), moments))
 
 
-class Mean(Estimator):
-    """An estimator with one term per row, whose mean it is."""
+class MeanEstimator(Estimator):
+    """An estimator that is the mean of one term per row."""
 
     def values(self, means: Matrix) -> Vector:
         """The means themselves."""
@@ -122,12 +122,12 @@ def ratio(above: Vector, below: Vector) -> Vector:
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0.0)
 
 
-def standard_error(gradient: Vector, moments: Moments) -> float:
-    """√(∇ᵀ Σ ∇/n): the delta method, which is the standard deviation of the influence function over √n.
+def standard_error(gradient: Vector, moments: SampleMoments) -> float:
+    """√(∇ᵀ Σ ∇/n), the delta method: the standard deviation of the influence function over √n.
 
     Args:
         gradient: ∇, shape (k,).
-        moments: Of n rows of k terms.
+        moments: The moments of n rows of k terms.
     """
     if moments.count < 2:
         return math.nan

@@ -1,4 +1,4 @@
-"""First and second moments of rows, gathered batch by batch."""
+"""First and second moments of rows, accumulated batch by batch."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Matrix: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Moments:
-    """Count, total and scatter of rows x ∈ ℝᵏ; adding two gives the moments of both batches together.
+class SampleMoments:
+    """Count, total and scatter of rows x ∈ ℝᵏ; those of two batches can be added.
 
     scatter = Σ (x − x̄)(x − x̄)ᵀ. Two batches: S = S₁ + S₂ + (n₁n₂/n)·(x̄₁ − x̄₂)(x̄₁ − x̄₂)ᵀ (Chan, Golub & LeVeque, 1983).
 
     Attributes:
-        count: Rows n.
-        total: Σ x, shape (k,). Kept rather than the mean, so that totals of whole numbers stay exact.
+        count: The number of rows, n.
+        total: Σ x, shape (k,); unlike the mean, a total of integers is exact.
         scatter: Shape (k, k).
 
-    >>> both = Moments.of(np.array([[1.0], [2.0]])) + Moments.of(np.array([[6.0]]))
+    >>> both = SampleMoments.of(np.array([[1.0], [2.0]])) + SampleMoments.of(np.array([[6.0]]))
     >>> both.mean.tolist(), both.covariance.tolist()
     ([3.0], [[7.0]])
     """
@@ -34,25 +34,25 @@ class Moments:
     scatter: Matrix
 
     @classmethod
-    def of(cls, rows: Matrix) -> Moments:
+    def of(cls, rows: Matrix) -> SampleMoments:
         """The moments of one batch, shape (n, k)."""
-        columns = np.ascontiguousarray(rows.T)  # along a contiguous axis numpy sums in pairs, which loses fewer bits
+        columns = np.ascontiguousarray(rows.T)  # along a contiguous axis numpy sums pairwise, which is more accurate
         total = columns.sum(axis=1)
         centred = columns - total[:, None] / max(len(rows), 1)
-        scatter = np.einsum("ik,jk->ij", centred, centred)  # not by BLAS, whose threads wait for each other longer
+        scatter = np.einsum("ik,jk->ij", centred, centred)  # the threads of BLAS would wait longer than this takes
         return cls(len(rows), total, scatter)
 
-    def __add__(self, other: Moments) -> Moments:
+    def __add__(self, other: SampleMoments) -> SampleMoments:
         count = self.count + other.count
         if not self.count or not other.count:
             return self if self.count else other
-        apart = self.mean - other.mean
-        between = np.outer(apart, apart) * (self.count * other.count / count)
-        return Moments(count, self.total + other.total, self.scatter + other.scatter + between)
+        difference = self.mean - other.mean
+        between = np.outer(difference, difference) * (self.count * other.count / count)
+        return SampleMoments(count, self.total + other.total, self.scatter + other.scatter + between)
 
-    def part(self, columns: slice) -> Moments:
-        """Of some of the columns."""
-        return Moments(self.count, self.total[columns], self.scatter[columns, columns])
+    def select(self, columns: slice) -> SampleMoments:
+        """The moments of some of the columns."""
+        return SampleMoments(self.count, self.total[columns], self.scatter[columns, columns])
 
     @property
     def mean(self) -> Vector:

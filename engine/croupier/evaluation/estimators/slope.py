@@ -1,4 +1,4 @@
-"""SLOPE: how far to shrink, chosen from the data."""
+"""SLOPE: selects the amount of shrinkage from the data."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from croupier.evaluation.estimators.base import Columns, Estimator
-from croupier.evaluation.estimators.moments import Matrix, Moments
-from croupier.evaluation.estimators.shrinkage import Shrunk
+from croupier.evaluation.estimators.base import Estimator, EstimatorInputs
+from croupier.evaluation.estimators.moments import Matrix, SampleMoments
+from croupier.evaluation.estimators.shrinkage import ShrinkageEstimator
 from croupier_policies import Vector
 
-#: Limits among which SLOPE chooses unless told otherwise.
+#: The limits among which SLOPE selects by default.
 GRID = (10.0, 50.0, 100.0, 500.0, 1000.0, 5000.0, 10000.0, math.inf)
 WIDENING = math.sqrt(6.0) - 1.0
-SURE = 0.95  # one-sided level of the widths
+WIDTH_LEVEL = 0.95  # the one-sided level of the widths
 
 
-class Picked(Estimator):
+class SelectedCandidate(Estimator):
     """One of several terms of a row: V̂ = z̄ₖ."""
 
     def __init__(self, name: str, width: int, index: int) -> None:
         self.name, self.width, self.index = name, width, index
 
-    def terms(self, columns: Columns) -> Matrix:
-        """None of its own: it reads those of the `Slope` that picked it."""
-        raise TypeError("a picked estimator reads the terms of its `Slope`: ask that for them")
+    def terms(self, inputs: EstimatorInputs) -> Matrix:
+        """It has none of its own: it uses those of the `Slope` that selected it."""
+        raise TypeError("a selected candidate has no terms of its own; call `terms` of its `Slope`")
 
     def values(self, means: Matrix) -> Vector:
         """The k-th."""
@@ -38,53 +38,53 @@ class Picked(Estimator):
 
 
 class Slope(Estimator):
-    """Lepski's principle: the most shrunk estimate that still agrees with every less shrunk one.
+    """Lepski's principle: the estimate with the most shrinkage that is consistent with every less shrunk one.
 
-    Ordered by falling width cnf, the choice is the last i for which |V̂_j − V̂_i| ≤ cnf_i + (√6 − 1)·cnf_j for all j < i
-    and so for all before it; cnf is Student's one-sided 95 % width. With `GRID` and from the same numbers it chooses as
-    the Open Bandit Pipeline does.
+    In descending order of width cnf, it selects the last i for which |V̂_j − V̂_i| ≤ cnf_i + (√6 − 1)·cnf_j for all j < i
+    and so for all before it; cnf is Student's one-sided 95 % width. With `GRID` and the same numbers it
+    selects as the Open Bandit Pipeline does.
 
     Args:
-        make: The estimator of a limit.
-        grid: The limits to choose from.
+        factory: Makes the estimator of a limit.
+        grid: The limits to select from.
 
     Source: Su, Srinath & Krishnamurthy, "Adaptive estimator selection for off-policy evaluation", ICML 2020; in the
     order of Tucker & Lee, "Improved estimator selection for off-policy evaluation", 2021.
     """
 
-    caveat = "without the bias of shrinking, and as if the limit had not been chosen"
+    caveat = "without the bias of shrinkage, and as if the limit had been fixed beforehand"
 
-    def __init__(self, make: Callable[[float], Shrunk], grid: Sequence[float] = GRID) -> None:
-        self.candidates = [make(limit) for limit in grid]
+    def __init__(self, factory: Callable[[float], ShrinkageEstimator], grid: Sequence[float] = GRID) -> None:
+        self.candidates = [factory(limit) for limit in grid]
         self.width, self.name = len(self.candidates), f"{self.candidates[0].family}:slope"
 
-    def terms(self, columns: Columns) -> Matrix:
-        """Those of every candidate, side by side."""
-        return np.hstack([each.terms(columns) for each in self.candidates])
+    def terms(self, inputs: EstimatorInputs) -> Matrix:
+        """The terms of all candidates, concatenated."""
+        return np.hstack([each.terms(inputs) for each in self.candidates])
 
-    def settled(self, moments: Moments) -> Estimator:
-        """The chosen candidate."""
-        return Picked(self.name, self.width, slope(moments.mean, widths(moments)))
+    def select_candidate(self, moments: SampleMoments) -> Estimator:
+        """The selected candidate."""
+        return SelectedCandidate(self.name, self.width, slope(moments.mean, widths(moments)))
 
     def values(self, means: Matrix) -> Vector:
-        """Of a choice that the means alone do not settle."""
-        raise TypeError("a choice needs moments: ask `settled` first")
+        """Raises TypeError: the means alone do not determine the candidate."""
+        raise TypeError("the candidate depends on the moments; call `select_candidate` first")
 
     def gradient(self, mean: Vector) -> Vector:
-        """Of a choice that the means alone do not settle."""
-        raise TypeError("a choice needs moments: ask `settled` first")
+        """Raises TypeError: the means alone do not determine the candidate."""
+        raise TypeError("the candidate depends on the moments; call `select_candidate` first")
 
 
-def widths(moments: Moments) -> Vector:
+def widths(moments: SampleMoments) -> Vector:
     """Student's one-sided widths t·sd/√n of each term, shape (k,)."""
     from scipy.special import stdtrit
 
-    quantile = float(stdtrit(max(moments.count - 1, 1), SURE))
+    quantile = float(stdtrit(max(moments.count - 1, 1), WIDTH_LEVEL))
     return np.asarray(quantile * np.sqrt(np.diag(moments.covariance) / max(moments.count, 1)))
 
 
 def slope(values: Vector, cnf: Vector) -> int:
-    """Which of several estimates to take: see `Slope`.
+    """The index of the estimate that SLOPE selects: see `Slope`.
 
     Args:
         values: V̂, shape (k,).

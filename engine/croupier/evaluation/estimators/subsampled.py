@@ -1,18 +1,18 @@
-"""Rows that stand for several, because others like them were dropped at random."""
+"""Estimators of a log from which rows were dropped at random."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from croupier.evaluation.estimators.base import Columns, Estimator, ratio
-from croupier.evaluation.estimators.moments import Matrix, Moments
+from croupier.evaluation.estimators.base import Estimator, EstimatorInputs, ratio
+from croupier.evaluation.estimators.moments import Matrix, SampleMoments
 from croupier_policies import Vector
 
 
-class Copied(Estimator):
-    """An estimator whose terms z count c = 1/(1 − p_drop) times: f(Σ c·z / Σ c).
+class Subsampled(Estimator):
+    """An estimator whose terms z are weighted by the subsampling weights c = 1/(1 − p_drop): f(Σ c·z / Σ c).
 
-    A dropped row was one like its batch's others: the kept ones are weighed up, and their number is Σ c.
+    A row is retained with probability 1 − p_drop, so Σ c estimates the number of rows before subsampling.
 
     Args:
         inner: The estimator f.
@@ -23,13 +23,13 @@ class Copied(Estimator):
         self.model_only, self.caveat = inner.model_only, inner.caveat
         self.unnormalised, self.stabilised = inner.unnormalised, inner.stabilised
 
-    def terms(self, columns: Columns) -> Matrix:
+    def terms(self, inputs: EstimatorInputs) -> Matrix:
         """(c, c·z)."""
-        copies = np.ones(len(columns.w)) if columns.copies is None else columns.copies
-        return np.column_stack([copies, self.inner.terms(columns) * copies[:, None]])
+        subsampling = np.ones(len(inputs.w)) if inputs.subsampling is None else inputs.subsampling
+        return np.column_stack([subsampling, self.inner.terms(inputs) * subsampling[:, None]])
 
     def values(self, means: Matrix) -> Vector:
-        """f of the ratios."""
+        """f of the ratios of the means."""
         return self.inner.values(np.array([ratio(row, means[0]) for row in means[1:]]))
 
     def gradient(self, mean: Vector) -> Vector:
@@ -38,7 +38,7 @@ class Copied(Estimator):
         slope = self.inner.gradient(inside)
         return np.asarray(np.concatenate([[-float(slope @ inside)], slope]) / mean[0])
 
-    def settled(self, moments: Moments) -> Estimator:
-        """Of what the inner estimator settles on; where that is a choice among several, it is made without copies."""
-        inner = self.inner.settled(moments.part(slice(1, None)))
-        return self if inner is self.inner else Copied(inner)
+    def select_candidate(self, moments: SampleMoments) -> Estimator:
+        """The selected candidate of the inner estimator; the selection does not use the subsampling weights."""
+        inner = self.inner.select_candidate(moments.select(slice(1, None)))
+        return self if inner is self.inner else Subsampled(inner)

@@ -1,4 +1,4 @@
-"""Enough evidence, or refused and why."""
+"""The verdict on an estimate: sufficient evidence, or refused with the reasons."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class Cause(StrEnum):
 
     NO_ROWS = "no-rows"
     OUTSIDE_SUPPORT = "outside-support"
-    THIN = "thin"
+    LOW_ESS = "low-ess"
     MEAN_WEIGHT = "mean-weight"
-    UNEXPLAINED = "unexplained"
+    PROPENSITY_MISMATCH = "propensity-mismatch"
     NOT_FINITE = "not-finite"
     HEAVY_TAIL = "heavy-tail"
 
 
 class Refusal(NamedTuple):
-    """One reason against an estimate, and what would help."""
+    """One reason why an estimate is refused, and its remedy."""
 
     cause: Cause
     reason: str
@@ -32,7 +32,7 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Enough evidence where nothing was found against it."""
+    """Sufficient evidence, where there is no refusal."""
 
     refusals: tuple[Refusal, ...] = ()
 
@@ -42,10 +42,10 @@ class Verdict:
         return not self.refusals
 
     def __str__(self) -> str:
-        return "enough evidence" if self.enough else "refused: " + "; ".join(each.reason for each in self.refusals)
+        return "sufficient evidence" if self.enough else "refused: " + "; ".join(each.reason for each in self.refusals)
 
     def with_refusal(self, refusal: Refusal | None) -> Verdict:
-        """The same with one reason more, where there is one."""
+        """The same verdict with one more refusal, unless it is None."""
         return self if refusal is None else Verdict((*self.refusals, refusal))
 
 
@@ -54,16 +54,15 @@ class Rules:
     """The thresholds of a verdict.
 
     Attributes:
-        ess: The least effective sample size of weight × reward, seen and expected. Measured at 3 % reward, 95 %
-            intervals: they covered 88 % where only ESS(w) ≥ 200 was asked for; over 20,000 logs each of a policy that
-            does not learn, 94.7 % at ESS(w·r) = 98, 93.4 % at 23.
-        outside: The most of the target's probability that may lie outside the support; it can bias an estimate by that
-            share of the reward range.
-        errors: How many standard errors the mean weight may be from 1.
-        tail: The most that the tail index k of the weights may be, where no floor bounds them; beyond .7 the error of
-            a mean is itself not known from the rows (Vehtari et al., JMLR 2024). Under a floor k says nothing of the
-            kind of estimators that are normalised: weights that are mostly 1 and now and then K/ε have a large k and a
-            known end.
+        ess: The least effective sample size of weight × reward, observed and expected. Measured at 3 % reward, 95 %
+            intervals covered 88 % where only ESS(w) ≥ 200 was required; over 20,000 logs each of a policy that does not
+            learn, they covered 94.7 % at ESS(w·r) = 98, and 93.4 % at 23.
+        outside: The largest share of the target's probability that may lie outside the support; it can bias an estimate
+            by that share of the reward range.
+        errors: The largest distance of the mean weight from 1, in standard errors.
+        tail: The largest tail index k of the weights where no floor bounds them; above .7 the error of a mean cannot be
+            estimated from the rows (Vehtari et al., JMLR 2024). Under a floor k does not have this meaning for
+            normalised estimators: weights that are mostly 1 and rarely K/ε have a large k and a known maximum.
     """
 
     ess: float = 100.0
@@ -75,21 +74,21 @@ class Rules:
 RULES = Rules()
 
 
-def judge(diagnostics: Diagnostics, rules: Rules = RULES, weight: float | None = None) -> Verdict:
-    """Everything in the diagnostics that speaks against an estimate.
+def judge(diagnostics: Diagnostics, rules: Rules = RULES, max_weight: float | None = None) -> Verdict:
+    """The verdict on a target: a refusal for each diagnostic beyond its threshold.
 
     Args:
-        diagnostics: Of one target.
+        diagnostics: The diagnostics of one target.
         rules: The thresholds.
-        weight: The largest weight there can be; None where no floor was declared.
+        max_weight: The upper bound of the weights; None where no floor was declared.
     """
     if not diagnostics.count:
-        return Verdict((Refusal(Cause.NO_ROWS, "no row is left to evaluate on", "log more rewarded decisions"),))
+        return Verdict((Refusal(Cause.NO_ROWS, "no row can be used", "log more rewarded decisions"),))
     checks = (
         _support(diagnostics, rules),
         _mean_weight(diagnostics, rules),
-        thin(diagnostics, rules),
-        _heavy(diagnostics, rules, weight),
+        low_ess(diagnostics, rules),
+        _heavy(diagnostics, rules, max_weight),
     )
     return Verdict(tuple(each for each in checks if each is not None))
 
@@ -100,7 +99,8 @@ def _support(diagnostics: Diagnostics, rules: Rules) -> Refusal | None:
     return Refusal(
         Cause.OUTSIDE_SUPPORT,
         f"{diagnostics.outside:.1%} of the target's probability is outside the logged support",
-        "the log says nothing of actions it could not draw: log with a floor (epsilon > 0), or take a target within it",
+        "the log holds no evidence on actions that could not be drawn: log with a floor (epsilon > 0), or choose a "
+        "target within the support",
     )
 
 
@@ -112,57 +112,58 @@ def _mean_weight(diagnostics: Diagnostics, rules: Rules) -> Refusal | None:
     return Refusal(
         Cause.MEAN_WEIGHT,
         f"the mean weight is {mean:.3g} ± {diagnostics.mean_weight_error:.2g}, not {expected:.3g}",
-        "either the logged propensities are not those of the draw, or rewards are missing for some actions more than "
-        "for others, or too few rows carry the weight: verify the log, and log with a floor",
+        "the logged propensities are not those of the draw, or rewards are missing more often for some actions, or too "
+        "few rows carry the weight: verify the log, and log with a floor",
     )
 
 
-def _heavy(diagnostics: Diagnostics, rules: Rules, weight: float | None) -> Refusal | None:
+def _heavy(diagnostics: Diagnostics, rules: Rules, max_weight: float | None) -> Refusal | None:
     k = diagnostics.tail.shape
-    if weight is not None or not k > rules.tail:
+    if max_weight is not None or not k > rules.tail:
         return None
     return Refusal(
         Cause.HEAVY_TAIL,
-        f"the tail of its weights has index {k:.2f}, above {rules.tail:g}: larger ones than any seen may decide",
-        "log with a floor, and declare it; or a target nearer to the logged one",
+        f"the tail index of its weights is {k:.2f}, above {rules.tail:g}: unobserved larger weights may dominate",
+        "log with a floor and declare it, or choose a target nearer to the logging policy",
     )
 
 
-def unseen(diagnostics: Diagnostics, rules: Rules, weight: float | None) -> Refusal | None:
-    """A refusal of what is not normalised where the largest weights there can be have not come up yet.
+def unseen_weights(diagnostics: Diagnostics, rules: Rules, max_weight: float | None) -> Refusal | None:
+    """A refusal of estimators without normalisation where weights near the maximum have not been observed yet.
 
-    Measured on logs of the default policy (5,000 rows, floor .01, ESS of 100 and more): there the intervals of IPS
-    missed 21 % of the time, and those of SNIPS, DR and adaptively weighted DR 4, 0 and 2 %.
+    On such logs of the default policy (5,000 rows, floor .01, ESS of at least 100) the intervals of IPS missed the
+    value 21 % of the time, and those of SNIPS, DR and adaptively weighted DR 4, 0 and 2 %.
 
     Args:
-        diagnostics: Of one target.
+        diagnostics: The diagnostics of one target.
         rules: The thresholds.
-        weight: The largest weight there can be; None where no floor was declared.
+        max_weight: The upper bound of the weights; None where no floor was declared.
     """
     k, largest = diagnostics.tail.shape, diagnostics.weights.largest
-    if weight is None or not k > rules.tail or largest >= weight / 2:
+    if max_weight is None or not k > rules.tail or largest >= max_weight / 2:
         return None
     return Refusal(
         Cause.HEAVY_TAIL,
-        f"weights may reach {weight:.3g}, the largest seen is {largest:.3g}, and their tail has index {k:.2f}: its "
-        "interval knows nothing of those to come",
-        "snips, sndr or dr, which miss little without them; a larger floor",
+        f"weights may reach {max_weight:.3g}, the largest observed is {largest:.3g}, and their tail index is {k:.2f}: "
+        "its interval does not account for larger weights to come",
+        "use snips, sndr or dr, which are less sensitive to them, or a larger floor",
     )
 
 
-def thin(diagnostics: Diagnostics, rules: Rules = RULES) -> Refusal | None:
-    """A refusal where too few rows carry weight × reward."""
+def low_ess(diagnostics: Diagnostics, rules: Rules = RULES) -> Refusal | None:
+    """A refusal where the effective sample size of weight × reward, observed or expected, is too small."""
     ess = diagnostics.ess_reward
     if ess >= rules.ess:
         return None
     kind = "successes" if diagnostics.gains.total <= diagnostics.losses.total else "failures"
-    told = "amount to" if ess < diagnostics.expected_ess_reward else "were to be expected to amount to"
+    which = "effective" if ess < diagnostics.expected_ess_reward else "expected effective"
     more = math.ceil(diagnostics.count * (rules.ess / ess - 1)) if ess else None
-    remedy = "a reward range that fits, and decisions rewarded with more than one value: log the zeros too"
+    remedy = "a reward range that fits the rewards, and rewards of more than one value: log zeros as well"
     if more is not None:
         remedy = (
-            f"about {more:,} more rewarded decisions like these, a larger floor, or a target nearer to the logged one"
+            f"about {more:,} more rewarded decisions like these, a larger floor, or a target nearer to the logging "
+            "policy"
         )
     return Refusal(
-        Cause.THIN, f"its {kind} {told} {ess:.0f} effective rows, and an interval needs {rules.ess:.0f}", remedy
+        Cause.LOW_ESS, f"{which} sample size is {ess:.0f} ({kind}); at least {rules.ess:.0f} is required", remedy
     )

@@ -1,4 +1,4 @@
-"""What an interval is, and what gathers the rows for one."""
+"""Intervals, and the accumulators that compute them batch by batch."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, NamedTuple, Self, TypeAlias
 
 from croupier.errors import InputError
-from croupier.evaluation.estimators.base import Columns, Estimator
-from croupier.evaluation.estimators.moments import Matrix, Moments
+from croupier.evaluation.estimators.base import Estimator, EstimatorInputs
+from croupier.evaluation.estimators.moments import Matrix, SampleMoments
 
 Terms: TypeAlias = Mapping[str, Matrix]
 
 
 class Interval(NamedTuple):
-    """The set [low, high] that is to cover the value at `level`, under what `guarantee` says."""
+    """The interval [low, high], which covers the value at `level` under the conditions in `guarantee`."""
 
     low: float
     high: float
@@ -22,52 +22,54 @@ class Interval(NamedTuple):
     guarantee: str
 
 
-class Setting(NamedTuple):
-    """What is known of a log before its rows are.
+class LogBounds(NamedTuple):
+    """The bounds of rewards and weights, known before the rows are read.
 
     Attributes:
-        low: The least reward there can be.
-        high: The greatest.
-        weight: The largest weight π(a|x)/p there can be, K/ε under a floor ε; None where no floor is declared.
-        part: Which part of a log is gathered, where several processes share one: each has its own number.
+        low: The lower bound of rewards.
+        high: Their upper bound.
+        max_weight: The upper bound of the weights π(a|x)/p, K/ε under a floor ε; None where no floor is declared.
+        partition: Number of this partition of the log, where several processes each read one; it seeds the bootstrap.
     """
 
     low: float = 0.0
     high: float = 1.0
-    weight: float | None = None
-    part: int = 0
+    max_weight: float | None = None
+    partition: int = 0
 
 
-class Gathering(ABC):
-    """What one kind of interval gathers of one target, batch by batch in the order of the log.
+class IntervalAccumulator(ABC):
+    """Accumulates one kind of interval for one target, batch by batch in the order of the log.
 
     Attributes:
-        setting: What is known of the log.
-        counts_copies: Whether it can take rows that stand for several, others like them having been dropped. What
-            divides by the number of decisions cannot: that number is then only estimated.
+        bounds: The bounds of rewards and weights.
+        supports_subsampling: Whether it supports rows with subsampling weights. Intervals that divide by the number of
+            decisions do not, because that number is then only estimated.
     """
 
-    setting: Setting
-    counts_copies: ClassVar[bool] = False
+    bounds: LogBounds
+    supports_subsampling: ClassVar[bool] = False
 
-    def bounded(self, weight: float | None) -> None:
-        """Learn, after the rows, what the largest weight there can be was."""
-        self.setting = self.setting._replace(weight=weight)
+    def set_max_weight(self, max_weight: float | None) -> None:
+        """Set the upper bound of the weights, which is known once the rows have been read."""
+        self.bounds = self.bounds._replace(max_weight=max_weight)
 
-    def add(self, columns: Columns, terms: Terms) -> None:  # noqa: B027  (some need no more than the moments)
-        """Take in a batch: its columns, and the terms of each estimator by its name."""
+    def add(self, inputs: EstimatorInputs, terms: Terms) -> None:  # noqa: B027  (some kinds need only the moments)
+        """Add a batch: its columns, and the terms of each estimator by name."""
 
     @abstractmethod
-    def interval(self, estimator: Estimator, moments: Moments, level: float, comparisons: int = 1) -> Interval | None:
-        """Of an estimator whose terms have these moments; None where this kind does not apply to it."""
+    def interval(
+        self, estimator: Estimator, moments: SampleMoments, level: float, comparisons: int = 1
+    ) -> Interval | None:
+        """The interval of an estimator whose terms have these moments; None where this kind does not apply to it."""
 
     @abstractmethod
     def __add__(self, later: Self) -> Self:
-        """Of both parts of a log; those of `later` come after."""
+        """The accumulator of two consecutive partitions of a log."""
 
 
-#: Begins a gathering for the estimators in a setting.
-Method: TypeAlias = Callable[[Sequence[Estimator], Setting], Gathering]
+#: Makes an accumulator for these estimators and bounds.
+IntervalFactory: TypeAlias = Callable[[Sequence[Estimator], LogBounds], IntervalAccumulator]
 
 
 def checked_level(level: float) -> float:
@@ -77,12 +79,12 @@ def checked_level(level: float) -> float:
     return level
 
 
-def named_guarantee(guarantee: str, estimator: Estimator, comparisons: int = 1) -> str:
-    """A guarantee with what limits it: the caveat of the estimator, the number of comparisons."""
+def guarantee_text(guarantee: str, estimator: Estimator, comparisons: int = 1) -> str:
+    """A guarantee with its limits: the number of comparisons and the caveat of the estimator."""
     more = [f"Bonferroni over {comparisons}"] * (comparisons > 1) + [estimator.caveat] * bool(estimator.caveat)
     return ", ".join([guarantee, *more])
 
 
-def miss(level: float, comparisons: int) -> float:
-    """α = (1 − level)/comparisons: how often one of so many intervals may miss."""
+def error_rate(level: float, comparisons: int) -> float:
+    """α = (1 − level)/comparisons, the error rate of each of so many simultaneous intervals."""
     return (1 - checked_level(level)) / comparisons

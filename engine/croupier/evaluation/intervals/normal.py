@@ -1,4 +1,4 @@
-"""The normal interval, and its exact relative for counts."""
+"""The normal interval, and the exact binomial interval."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from statistics import NormalDist
 from typing import Self
 
 from croupier.evaluation.estimators.base import Estimator
-from croupier.evaluation.estimators.moments import Moments
-from croupier.evaluation.intervals.base import Gathering, Interval, Setting, checked_level, miss, named_guarantee
+from croupier.evaluation.estimators.moments import SampleMoments
+from croupier.evaluation.intervals.base import (
+    Interval,
+    IntervalAccumulator,
+    LogBounds,
+    checked_level,
+    error_rate,
+    guarantee_text,
+)
 
 NORMAL = "normal, fixed sample"
 
@@ -16,38 +23,38 @@ NORMAL = "normal, fixed sample"
 def normal_fixed_sample(value: float, error: float, level: float, comparisons: int = 1) -> Interval:
     """V̂ ± z·error, z the (1 + level*)/2 quantile of the standard normal, level* = 1 − (1 − level)/comparisons.
 
-    It holds for one look, at a number of rows that was fixed without looking; a look at every row is wrong far more
-    often than 1 − level. Where the logging policy adapts it also needs the variance of the terms to settle (Hadad et
-    al., "Confidence intervals for policy evaluation in adaptive experiments", PNAS 2021).
+    It is valid for one analysis at a sample size fixed beforehand; if it is inspected at every row, its error rate is
+    far above 1 − level. Where the logging policy adapts, the variance of the terms must also converge (Hadad et al.,
+    "Confidence intervals for policy evaluation in adaptive experiments", PNAS 2021).
 
     Args:
         value: V̂, in units of reward.
         error: Its standard error.
-        level: Of the interval, or of all `comparisons` intervals together.
-        comparisons: m, how many intervals are to hold at once (Bonferroni).
+        level: Of the interval, or the simultaneous level of all `comparisons` intervals.
+        comparisons: m, the number of simultaneous intervals (Bonferroni).
 
     >>> low, high, *_ = normal_fixed_sample(0.5, 0.1, 0.95)
     >>> round(low, 3), round(high, 3)
     (0.304, 0.696)
     """
-    reach = NormalDist().inv_cdf(1 - miss(level, comparisons) / 2) * error
+    reach = NormalDist().inv_cdf(1 - error_rate(level, comparisons) / 2) * error
     guarantee = NORMAL if comparisons == 1 else f"{NORMAL}, Bonferroni over {comparisons}"
     return Interval(value - reach, value + reach, level, guarantee)
 
 
-class Normal(Gathering):
-    """`normal_fixed_sample` of every estimator: all it needs are the moments."""
+class Normal(IntervalAccumulator):
+    """`normal_fixed_sample` of every estimator, from the moments alone."""
 
-    counts_copies = True
+    supports_subsampling = True
 
-    def __init__(self, estimators: Sequence[Estimator], setting: Setting) -> None:
-        self.setting = setting
+    def __init__(self, estimators: Sequence[Estimator], bounds: LogBounds) -> None:
+        self.bounds = bounds
 
-    def interval(self, estimator: Estimator, moments: Moments, level: float, comparisons: int = 1) -> Interval:
-        """From value and standard error."""
+    def interval(self, estimator: Estimator, moments: SampleMoments, level: float, comparisons: int = 1) -> Interval:
+        """The interval from value and standard error."""
         value, error = estimator.estimate(moments)
         found = normal_fixed_sample(value, error, level, comparisons)
-        return found._replace(guarantee=named_guarantee(NORMAL, estimator, comparisons))
+        return found._replace(guarantee=guarantee_text(NORMAL, estimator, comparisons))
 
     def __add__(self, later: Self) -> Self:
         return self
@@ -56,18 +63,18 @@ class Normal(Gathering):
 def clopper_pearson_fixed_sample(
     total: float, n: float, largest: float, level: float, low: float = 0.0, high: float = 1.0
 ) -> Interval:
-    """The exact binomial interval, as if the mean of w·s were that of n/w_max draws with Σ w·s/w_max successes.
+    """The exact binomial interval for n/w_max trials with Σ w·s/w_max successes.
 
-    Exact where every weight is w_max or 0 and s is 0 or 1, s = (r − low)/(high − low); wide elsewhere, and not to be
-    relied on where the largest weight has not been seen yet.
+    Exact where every weight is w_max or 0 and s is 0 or 1, s = (r − low)/(high − low); otherwise wide, and unreliable
+    where the largest possible weight has not been observed.
 
     Args:
         total: Σ w·s.
-        n: Rows.
+        n: The number of rows.
         largest: w_max, the largest weight.
-        level: Of the interval.
-        low: The least reward.
-        high: The greatest.
+        level: The level of the interval.
+        low: The lower bound of rewards.
+        high: Their upper bound.
 
     Source: Clopper & Pearson, Biometrika 1934.
 

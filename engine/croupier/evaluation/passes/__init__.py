@@ -1,1 +1,1 @@
-"""One pass over a log: rows, targets and what became of each decision."""
+"""One pass over a log: rows, targets and the status of each decision."""

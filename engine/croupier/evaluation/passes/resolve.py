@@ -1,4 +1,4 @@
-"""From what is asked for to the target that it means."""
+"""Targets from their specifications."""
 
 from __future__ import annotations
 
@@ -8,58 +8,66 @@ import orjson
 
 from croupier.errors import EvidenceError
 from croupier.evaluation.passes.source import Source
-from croupier.evaluation.passes.targets import Chosen, Constant, Frozen, Function, Learned, Logged, Target
+from croupier.evaluation.passes.targets import (
+    ConstantTarget,
+    FrozenTarget,
+    FunctionTarget,
+    LearningTarget,
+    LoggedTarget,
+    ProbabilityFunction,
+    Target,
+)
 from croupier_policies import Policy, PolicyError, UniformPolicy
 from croupier_policies.registry import build
 
-Spec: TypeAlias = str | Policy | Target | Chosen
+TargetSpec: TypeAlias = str | Policy | Target | ProbabilityFunction
 
 
-def resolve(spec: Spec, source: Source | None) -> Target:
-    """The target of a specification, at the beginning of a log.
+def resolve(spec: TargetSpec, source: Source | None) -> Target:
+    """The target of a specification, in its state at the beginning of a log.
 
     Args:
         spec: `logged`, `uniform`, `constant:ACTION`, `snapshot:POSITION` or `snapshot:latest`, `policy:NAME` or
-            `policy:NAME:{"json": "arguments"}` (untaught, learned along the log); a policy (likewise); a function
-            (context, actions) -> probabilities; or a target.
-        source: The store; None for a log from elsewhere, which has no snapshots.
+            `policy:NAME:{"json": "arguments"}`; a policy; a function (context, actions) -> probabilities; or a
+            target. Policies start untrained and learn along the log.
+        source: The store; None for a data set, which has no snapshots.
 
     Raises:
-        EvidenceError: The specification names nothing that is there.
+        EvidenceError: The specification is malformed, or names something that does not exist.
     """
     if isinstance(spec, Target):
-        return spec.begin()
+        return spec.fresh()
     if isinstance(spec, Policy):
-        return Learned(spec)
+        return LearningTarget(spec)
     if not isinstance(spec, str):
-        return Function(spec)
+        return FunctionTarget(spec)
     kind, _, rest = spec.partition(":")
     if kind == "constant" and rest:
-        return Constant(rest)
+        return ConstantTarget(rest)
     if kind == "snapshot" and rest:
         return _snapshot(rest, source)
     if kind == "policy" and rest:
-        return Learned(_policy(rest), spec)
+        return LearningTarget(_policy(rest), spec)
     if spec == "uniform":
-        return Frozen(UniformPolicy(), spec)
+        return FrozenTarget(UniformPolicy(), spec)
     if spec == "logged":
-        return Logged()
+        return LoggedTarget()
     raise EvidenceError(
-        f"{spec!r} is no target; give logged, uniform, constant:ACTION, snapshot:POSITION, snapshot:latest, "
+        f"{spec!r} is not a target; give logged, uniform, constant:ACTION, snapshot:POSITION, snapshot:latest, "
         'policy:NAME or policy:NAME:{"json": "arguments"}'
     )
 
 
 def _snapshot(place: str, source: Source | None) -> Target:
     if source is None:
-        raise EvidenceError(f"snapshot:{place} is of a store, and this log is none; evaluate policy:NAME instead")
+        raise EvidenceError(f"snapshot:{place} requires a store, and this log is a data set; use policy:NAME")
     positions = source.snapshot_positions()
     if place == "latest" and not positions:
-        raise EvidenceError("the store keeps no snapshot; evaluate policy:NAME, which learns along the log")
+        raise EvidenceError("the store has no snapshots; use policy:NAME, which learns along the log")
     if place != "latest" and not place.isdecimal():
-        raise EvidenceError(f"snapshot:{place} names no position; give a number or `latest`")
+        raise EvidenceError(f"snapshot:{place} is not a position; give a number or `latest`")
     position = positions[-1] if place == "latest" else int(place)
-    return Frozen(source.policy_at(position), f"snapshot:{position}", position)
+    return FrozenTarget(source.policy_at(position), f"snapshot:{position}", position)
 
 
 def _policy(spec: str) -> Policy:
@@ -70,5 +78,5 @@ def _policy(spec: str) -> Policy:
     except (orjson.JSONDecodeError, PolicyError, TypeError) as error:
         raise EvidenceError(f"policy:{spec} cannot be built: {error}") from error
     if not isinstance(policy, Policy):
-        raise EvidenceError(f"{name!r} is a learner, which chooses nothing; name a policy")
+        raise EvidenceError(f"{name!r} is a learner, which does not choose actions; name a policy")
     return policy

@@ -1,4 +1,4 @@
-"""One pass over a log: batches of the columns that estimators need, for any number of targets at once."""
+"""Batches of the columns that estimators need, for any number of targets at once."""
 
 from __future__ import annotations
 
@@ -7,50 +7,52 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from croupier.evaluation.estimators.base import Columns
+from croupier.evaluation.estimators.base import EstimatorInputs
 from croupier_policies import Vector
 
 Progress = Callable[[int, int], None]
-EVERY = 256  # decisions between two calls of `progress`
-BATCH = 1024  # decisions whose columns are given on together
-SHORTEST, STEPS = 128, 32  # of a course: rows of a step at first, and steps before they grow
+PROGRESS_INTERVAL = 256  # decisions between two calls of `progress`
+BATCH = 1024  # decisions in a batch
+MIN_CHUNK, GROWTH = 128, 32  # rows of the first chunks; later ones hold a 32nd of the rows before them
 
 
 class Counts(NamedTuple):
-    """What became of the decisions of a log.
+    """The number of decisions in a log, by how an evaluation used them.
 
     Attributes:
-        decisions: All of them.
-        rows: Those evaluated on.
-        unrewarded: Left out, for want of a reward that counts.
-        seen: Left out, or with `in_sample` kept, though a target had learned from their rewards beforehand.
-        unexplained: Among all, those whose logged propensity is not what the recomputed logging policy gives.
-        statuses: All by what became of them, see `Status`.
+        decisions: All decisions.
+        rows: Those that were used.
+        unrewarded: Those left out because they have no usable reward.
+        in_sample: Those whose rewards a target had already learned: left out, or used with `in_sample=True`.
+        propensity_mismatches: Those whose logged propensity differs from that of the recomputed logging policy.
+        statuses: All decisions by status, see `DecisionStatus`.
     """
 
     decisions: int
     rows: int
     unrewarded: int
-    seen: int
-    unexplained: int
+    in_sample: int
+    propensity_mismatches: int
     statuses: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Columns of rows evaluated on, shape (n,) each, in the order in which the decisions were made.
+    """The rows used in an evaluation as columns of shape (n,), in the order of the decisions.
 
     Attributes:
         reward: In its own units.
         scaled: The same, 0 to 1.
         q: q̂(x, a) of the logged action, in units of reward.
-        at: When it was decided, in seconds.
-        segments: What the segment feature was, as text; empty where none was asked for.
+        at: The time of the decision, in seconds.
+        segments: The value of the segment feature, as text; empty where no segment was requested.
         w, v, outside: By target: weights, estimated rewards, and the target's probability outside the support.
-        weight: By target the largest weight there can be under the declared floor; None without one.
-        copies: How many rows each stands for; None for 1.
-        squares: By target Σ_a π(a|x)²/p(a|x), what w² was expected to be; empty where distributions are not known.
-        apart: By pair of targets what |w₁ − w₂| and its square were expected to be; empty likewise.
+        max_weight: By target the upper bound of the weights under the declared floor; None without a floor.
+        subsampling: The subsampling weight c = 1/(1 − p_drop) of each row; None where all are 1.
+        expected_squares: By target Σ_a π(a|x)²/p(a|x), the expectation of w²; empty where the logged distributions are
+            not known.
+        expected_distances: By pair of targets the expectations of |w₁ − w₂| and of its square; empty where the logged
+            distributions are not known.
     """
 
     reward: Vector
@@ -61,23 +63,23 @@ class Rows:
     w: tuple[Vector, ...]
     v: tuple[Vector, ...]
     outside: tuple[Vector, ...]
-    weight: tuple[float | None, ...]
-    copies: Vector | None = None
-    squares: tuple[Vector | None, ...] = ()
-    apart: Mapping[tuple[int, int], tuple[Vector, Vector]] = field(default_factory=dict)
+    max_weight: tuple[float | None, ...]
+    subsampling: Vector | None = None
+    expected_squares: tuple[Vector | None, ...] = ()
+    expected_distances: Mapping[tuple[int, int], tuple[Vector, Vector]] = field(default_factory=dict)
 
-    def columns(self, target: int) -> Columns:
-        """What the estimators need of one target."""
-        return Columns(self.w[target], self.reward, self.q, self.v[target], copies=self.copies)
+    def estimator_inputs(self, target: int) -> EstimatorInputs:
+        """The columns that the estimators need for one target."""
+        return EstimatorInputs(self.w[target], self.reward, self.q, self.v[target], subsampling=self.subsampling)
 
-    def expected(self, target: int) -> Vector | None:
-        """What the squared weights of one target were expected to be; None where that is not known."""
-        return self.squares[target] if self.squares else None
+    def squares_for(self, target: int) -> Vector | None:
+        """The expected squared weights of one target; None where they are not known."""
+        return self.expected_squares[target] if self.expected_squares else None
 
-    def part(self, rows: slice) -> Rows:
-        """Some of them."""
+    def select(self, rows: slice) -> Rows:
+        """Some of the rows."""
 
-        def some(columns: tuple[Vector, ...]) -> tuple[Vector, ...]:
+        def select(columns: tuple[Vector, ...]) -> tuple[Vector, ...]:
             return tuple(column[rows] for column in columns)
 
         return replace(
@@ -87,30 +89,32 @@ class Rows:
             q=self.q[rows],
             at=self.at[rows],
             segments=self.segments[rows],
-            w=some(self.w),
-            v=some(self.v),
-            outside=some(self.outside),
-            copies=None if self.copies is None else self.copies[rows],
-            squares=tuple(None if column is None else column[rows] for column in self.squares),
-            apart={pair: (one[rows], other[rows]) for pair, (one, other) in self.apart.items()},
+            w=select(self.w),
+            v=select(self.v),
+            outside=select(self.outside),
+            subsampling=None if self.subsampling is None else self.subsampling[rows],
+            expected_squares=tuple(None if column is None else column[rows] for column in self.expected_squares),
+            expected_distances={
+                pair: (one[rows], other[rows]) for pair, (one, other) in self.expected_distances.items()
+            },
         )
 
     def __len__(self) -> int:
         return len(self.reward)
 
 
-def pieces(rows: Rows, before: int) -> Iterator[Rows]:
-    """A batch in pieces of at least 128 rows and at most a 32nd of those before: the steps of a course over the log.
+def growing_chunks(rows: Rows, before: int) -> Iterator[Rows]:
+    """A batch in chunks of at least 128 rows, otherwise of a 32nd of the rows before them: one point of a curve each.
 
     Args:
         rows: The batch.
-        before: How many rows came before it.
+        before: The number of rows before it.
     """
     start = 0
     while start < len(rows):
-        size = max(SHORTEST, (before + start) // STEPS)
+        size = max(MIN_CHUNK, (before + start) // GROWTH)
         whole = start == 0 and size >= len(rows)
-        yield rows if whole else rows.part(slice(start, start + size))
+        yield rows if whole else rows.select(slice(start, start + size))
         start += size
 
 

@@ -1,4 +1,4 @@
-"""A store opened to be evaluated: read only, its policy and learner rebuilt untaught."""
+"""A store opened read-only for evaluation, with its policy and learner rebuilt in their initial state."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from croupier_storage import CorruptSnapshot, Fact, open_storage
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """The log, what it was written under, and where it ended when it was opened.
+    """A log, its configuration, and its head at the time it was opened.
 
     Attributes:
         log: The decoded facts.
         configuration: Seed, reward range, policy and learner of the store.
-        given: Policy and learner objects for what the log names and cannot build.
-        learner: The reward model for q̂, where it is not to be the store's.
-        head: The last position that is looked at.
+        objects: The caller's policies and learner, for what the log names and the registry cannot build.
+        learner: The reward model for q̂; None for the store's own.
+        head: The last position that is read.
     """
 
     log: Log
     configuration: Configuration
-    given: ObjectPool
+    objects: ObjectPool
     learner: Learner | None
     head: int
 
     def snapshot_positions(self) -> list[int]:
-        """Where the store has snapshots, in order."""
+        """The positions of the store's snapshots, in order."""
         return [position for position, *_ in self.log.storage.snapshots()]
 
     def policy_at(self, position: int) -> Policy:
-        """The logging policy as the snapshot at this position has it.
+        """The logging policy in the snapshot at this position.
 
         Raises:
             EvidenceError: There is no such snapshot, or it cannot be read.
@@ -49,7 +49,7 @@ class Source:
             if position not in self.snapshot_positions():
                 kept = ", ".join(map(str, self.snapshot_positions())) or "none"
                 raise EvidenceError(f"the store has no snapshot at position {position}; it has: {kept}")
-            fold = Fold(self.given, self.configuration, self.log)
+            fold = Fold(self.objects, self.configuration, self.log)
             restore_at(self.log.storage, position, fold)
             return fold.components.policy
         except CorruptSnapshot as error:
@@ -57,31 +57,33 @@ class Source:
 
 
 @contextmanager
-def opened(
+def open_source(
     url: str, policy: Policy | None = None, learner: Learner | None = None, policies: Collection[Policy] = ()
 ) -> Iterator[Source]:
-    """The store at a URL, read only, for as long as the block lasts.
+    """Open the store at a URL read-only for the duration of the block.
 
     Args:
-        url: Of the store.
-        policy: The store's policy, where it is none of Croupier's own.
+        url: The URL of the store.
+        policy: The store's policy, where it is not one of Croupier's own.
         learner: The reward model for q̂; by default the store's, or a `RiverLearner` where the store has none.
-        policies: Of variants of experiments in the log, where they are none of Croupier's own.
+        policies: The policies of experiment variants in the log that are not Croupier's own.
 
     Raises:
-        EvidenceError: The store is empty, or its policy is not known here and was not given.
+        EvidenceError: The store holds no decisions, or its policy is unknown and was not given.
         StoreError: The store cannot be read.
     """
     with storing(), open_storage(url, create=False, read_only=True) as storage:
         settings, head = storage.settings(), storage.head()
         if "seed" not in settings or not head:
-            raise EvidenceError(f"{url} holds no decisions yet; let an engine log some first")
+            raise EvidenceError(
+                f"{url} holds no decisions yet, so there is nothing to evaluate; log decisions with an engine first"
+            )
         configuration = Configuration.stored(settings)
         yield Source(Log(storage), configuration, ObjectPool(policy, learner, tuple(policies)), learner, head)
 
 
-def told(source: Source, decisions: Sequence[Fact]) -> list[RewardState]:
-    """The story of each decision up to the head of the log."""
+def load_reward_states(source: Source, decisions: Sequence[Fact]) -> list[RewardState]:
+    """The reward state of each decision at the head of the log."""
     found = {fact.position: RewardState.of(fact) for fact in decisions}
     for about in source.log.storage.about(*found):
         if about.decision is not None and about.position <= source.head:

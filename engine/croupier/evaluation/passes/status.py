@@ -1,4 +1,4 @@
-"""What became of a decision: the states that a log, every export and every evaluation keep apart."""
+"""The status of a decision's reward, as exports and evaluations distinguish it."""
 
 from __future__ import annotations
 
@@ -8,67 +8,74 @@ from enum import StrEnum
 from croupier.log.rewards import Rewards, RewardState
 
 
-class Status(StrEnum):
-    """What is known of a decision's reward; the first four count in an estimate, the others are left out and told."""
+class DecisionStatus(StrEnum):
+    """The status of a decision's reward; decisions of the first four are used, the others are left out and counted.
 
-    OBSERVED = "observed"  # a reward came in time, a reward of 0 among them
-    LATE = "late"  # it came, at least in part, after the window had closed
-    DEFAULTED = "defaulted"  # the window closed without one, and the declared default stands in
-    CORRECTED = "corrected"  # what had been logged was put right
-    MISSING = "missing"  # nothing was ever said of it
+    The values are stored in exports (`reward_status`, and `_status` in dsjson), so they must not change.
+    """
+
+    OBSERVED = "observed"  # a reward arrived in time; 0 is a reward
+    LATE = "late"  # it arrived, at least in part, after the window had closed
+    DEFAULTED = "defaulted"  # the window closed without one, so the declared default is used
+    CORRECTED = "corrected"  # the logged reward was corrected
+    MISSING = "missing"  # no reward was ever logged
     OPEN = "open"  # its window has not closed yet
-    RETRACTED = "retracted"  # what had been logged was taken back
-    NOT_SHOWN = "not-shown"  # deferred, and never activated
+    RETRACTED = "retracted"  # the logged reward was retracted
+    NOT_SHOWN = "not-shown"  # deferred and never activated
     OTHER_ACTION = "other-action"  # another action was taken than the one drawn
 
 
-COUNTED = (Status.OBSERVED, Status.LATE, Status.DEFAULTED, Status.CORRECTED)
-#: What a reader must know of each, behind how many of the decisions it is true of.
-TOLD = {
-    Status.LATE: "count with a reward that came late",
-    Status.DEFAULTED: "count with the declared default, for want of a reward",
-    Status.CORRECTED: "count with a corrected reward",
-    Status.MISSING: (
-        "have no reward and are left out: where that means a reward of 0, log the 0, or the estimates are wrong"
+USABLE = (DecisionStatus.OBSERVED, DecisionStatus.LATE, DecisionStatus.DEFAULTED, DecisionStatus.CORRECTED)
+#: The note on each status, after the number of decisions that have it.
+STATUS_NOTES = {
+    DecisionStatus.LATE: "are used with a reward that arrived late",
+    DecisionStatus.DEFAULTED: "have no reward and are used with the declared default",
+    DecisionStatus.CORRECTED: "are used with a corrected reward",
+    DecisionStatus.MISSING: (
+        "have no reward and are left out: if that means a reward of 0, the estimates are biased; log the 0"
     ),
-    Status.OPEN: (
-        "are left out, their windows still open: rewards that come fast are then too many among those that count"
+    DecisionStatus.OPEN: (
+        "are left out, because their windows are still open: rewards that arrive early are then over-represented"
     ),
-    Status.RETRACTED: "were retracted and are left out",
-    Status.NOT_SHOWN: "were deferred, never shown and are left out",
-    Status.OTHER_ACTION: "are left out: another action was taken than the one drawn, with no known propensity",
+    DecisionStatus.RETRACTED: "were retracted and are left out",
+    DecisionStatus.NOT_SHOWN: "were deferred and never activated, and are left out",
+    DecisionStatus.OTHER_ACTION: "are left out: another action was taken, whose propensity is not known",
 }
 
 
-def status(reward_state: RewardState, rule: Rewards) -> Status:
-    """What became of a decision, by the facts about it; counted just where `RewardState.effective` gives a reward.
+def status(reward_state: RewardState, rule: Rewards) -> DecisionStatus:
+    """The status of a decision, from its reward state; usable exactly where `RewardState.effective` gives a reward.
 
     >>> status(RewardState(), Rewards()), status(RewardState(deferred=True), Rewards())
-    (<Status.MISSING: 'missing'>, <Status.NOT_SHOWN: 'not-shown'>)
+    (<DecisionStatus.MISSING: 'missing'>, <DecisionStatus.NOT_SHOWN: 'not-shown'>)
     """
     if not reward_state.activated:
-        return Status.NOT_SHOWN
+        return DecisionStatus.NOT_SHOWN
     if reward_state.taken is not None:
-        return Status.OTHER_ACTION
+        return DecisionStatus.OTHER_ACTION
     if reward_state.retracted:
-        return Status.RETRACTED
+        return DecisionStatus.RETRACTED
     if rule.aggregate != "first" and not reward_state.closed:
-        return Status.OPEN
+        return DecisionStatus.OPEN
     if reward_state.corrected is not None:
-        return Status.CORRECTED
+        return DecisionStatus.CORRECTED
     if reward_state.late and (rule.aggregate != "first" or not reward_state.rewards):
-        return Status.LATE
+        return DecisionStatus.LATE
     if reward_state.rewards:
-        return Status.OBSERVED
+        return DecisionStatus.OBSERVED
     if not reward_state.closed:
-        return Status.MISSING if rule.window is None else Status.OPEN
-    return Status.MISSING if rule.default is None else Status.DEFAULTED
+        return DecisionStatus.MISSING if rule.window is None else DecisionStatus.OPEN
+    return DecisionStatus.MISSING if rule.default is None else DecisionStatus.DEFAULTED
 
 
-def told(counts: Mapping[str, int], decisions: int) -> list[str]:
-    """What a reader must know of how many decisions.
+def status_notes(counts: Mapping[str, int], decisions: int) -> list[str]:
+    """The notes on the statuses that occur.
 
-    >>> told({"observed": 90, "late": 10}, 100)
-    ['10 of 100 decisions count with a reward that came late']
+    >>> status_notes({"observed": 90, "late": 10}, 100)
+    ['10 of 100 decisions are used with a reward that arrived late']
     """
-    return [f"{counts[each]:,} of {decisions:,} decisions {said}" for each, said in TOLD.items() if counts.get(each, 0)]
+    return [
+        f"{counts[each]:,} of {decisions:,} decisions {note}"
+        for each, note in STATUS_NOTES.items()
+        if counts.get(each, 0)
+    ]

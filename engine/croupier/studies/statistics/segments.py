@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from croupier.errors import InputError
-from croupier.evaluation.intervals.base import miss
+from croupier.evaluation.intervals.base import error_rate
 from croupier.studies.statistics.effects import Effect, estimates
 from croupier.studies.statistics.sequences import Course, asymptotic_sequence
 from croupier.studies.statistics.windows import Windows
@@ -44,7 +44,7 @@ def by_segment(
     if windows.segment is None:
         raise InputError("these windows have no segments")
     segments = np.unique(windows.segment)
-    each = 1 - miss(level, len(segments))
+    each = 1 - error_rate(level, len(segments))
     return {
         int(s): asymptotic_sequence(
             estimates(windows.only(windows.segment == s), treatment, control, effect, looks),

@@ -1,0 +1,94 @@
+"""Targets that need only the columns of a log: the logged action, its propensity and other columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from croupier.errors import EvidenceError, InputError
+from croupier.evaluation.datasets.base import Batch
+from croupier.evaluation.passes.resolve import TargetSpec, resolve
+from croupier.evaluation.passes.targets import Target
+from croupier_policies import Vector
+
+SPECS = (
+    "logged, uniform, constant:ACTION, column:P, column:P:V; or, if the log has contexts and candidates, policy:NAME, "
+    "a policy, a function or a target"
+)
+
+
+class ColumnTarget(NamedTuple):
+    """A target on columns: its label, π(a|x) of the logged action, and v̂(x) given q̂(x, a)."""
+
+    label: str
+    probability: Callable[[Batch], Vector]
+    value: Callable[[Batch, Vector], Vector]
+
+
+def resolve_column_target(spec: TargetSpec, modelled: bool) -> ColumnTarget | Target:
+    """The target of a specification: a `ColumnTarget` where columns suffice, otherwise a `Target`.
+
+    Args:
+        spec: As for `evaluate_dataset`.
+        modelled: Whether v̂ comes from a reward model that learns along the log, which needs every candidate.
+
+    Raises:
+        EvidenceError, InputError: There is no such target.
+    """
+    kind, _, rest = spec.partition(":") if isinstance(spec, str) else ("", "", "")
+    if kind == "column" and rest:
+        return _columns(rest)
+    if spec == "logged":
+        return ColumnTarget(
+            "logged", lambda batch: batch.propensity, lambda batch, q: q
+        )  # the terms of DR are then the rewards
+    if spec == "uniform" and not modelled:
+        return ColumnTarget("uniform", _even, _no_model)
+    if kind == "constant" and rest and not modelled:
+        return ColumnTarget(f"constant:{rest}", lambda batch: _is(batch, rest), _no_model)
+    try:
+        return resolve(spec, None)
+    except EvidenceError as error:
+        if kind in ("policy", "snapshot"):
+            raise
+        raise InputError(f"{spec!r} is not a target for columns; give {SPECS}") from error
+
+
+def _columns(rest: str) -> ColumnTarget:
+    probability, _, value = rest.partition(":")
+    own: Callable[[Batch, Vector], Vector] = (lambda batch, q: numeric_column(batch, value)) if value else _no_model
+    return ColumnTarget(f"column:{probability}", lambda batch: numeric_column(batch, probability), own)
+
+
+def numeric_column(batch: Batch, name: str) -> Vector:
+    """A numeric column without a role. Raises EvidenceError where there is none of this name."""
+    return np.asarray(find_column(batch, name), dtype=np.float64)
+
+
+def find_column(batch: Batch, name: str) -> NDArray[np.generic]:
+    """A column without a role. Raises EvidenceError where there is none of this name."""
+    if name not in batch.others:
+        kept = ", ".join(batch.others) or "none except those with a role"
+        raise EvidenceError(f"there is no column {name!r}; there are {kept}")
+    return batch.others[name]
+
+
+def _even(batch: Batch) -> Vector:
+    if batch.candidates is None:
+        raise EvidenceError("the number of candidates is not known, so uniform has no probability; give candidates=K")
+    return 1.0 / batch.candidates
+
+
+def _is(batch: Batch, action: str) -> Vector:
+    if batch.action is None:
+        raise EvidenceError(
+            "the log has no column of actions, so constant:ACTION has no probability; name the column, action=NAME"
+        )
+    return np.asarray(batch.action == action, dtype=np.float64)
+
+
+def _no_model(batch: Batch, q: Vector) -> Vector:
+    raise InputError("there is no reward model for this target, so it has no v̂; give column:P:V, or use ips and snips")

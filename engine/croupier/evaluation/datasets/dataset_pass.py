@@ -1,0 +1,181 @@
+"""One pass over a data set: batches of the columns that estimators need."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from croupier.errors import EvidenceError, InputError
+from croupier.evaluation.datasets.base import Batch, Dataset
+from croupier.evaluation.datasets.column_targets import ColumnTarget, find_column, numeric_column, resolve_column_target
+from croupier.evaluation.datasets.replay import Replay, ReplayedBatch
+from croupier.evaluation.datasets.usable import usable_rows
+from croupier.evaluation.datasets.validate import Validator
+from croupier.evaluation.estimators.base import Estimator
+from croupier.evaluation.estimators.subsampled import Subsampled
+from croupier.evaluation.intervals import LogBounds
+from croupier.evaluation.passes.resolve import TargetSpec
+from croupier.evaluation.passes.rows import Counts, Progress, Rows, Sink
+from croupier.evaluation.passes.targets import LearningTarget, Target
+from croupier_policies import Learner, RiverLearner, Vector
+
+UNMODELLED = ("ips", "snips", "ips-clip")
+#: Of one target: weights, v̂, probability outside the support, upper bound of the weights, expected squared weights.
+Measures: TypeAlias = tuple[Vector, Vector, Vector, float | None, Vector | None]
+
+
+class DatasetPass:
+    """Reads a data set once, and passes the columns of every target to a sink.
+
+    Args:
+        dataset: The log.
+        specs: The specifications of the targets.
+        estimators: The estimators, some of which need a reward model.
+        bounds: The bounds of rewards.
+        floor: The least propensity of any candidate; None where none was declared.
+        segment: A column, or a feature of the context, by which rows are segmented.
+        learner: The reward model; by default a `RiverLearner`.
+        pairs: The pairs of targets to compare.
+
+    Raises:
+        EvidenceError, InputError: A target does not exist, or is given twice.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        specs: Sequence[TargetSpec],
+        estimators: Sequence[Estimator],
+        bounds: LogBounds,
+        floor: float | None = None,
+        segment: str | None = None,
+        learner: Learner | None = None,
+        pairs: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        self.dataset, self.bounds, self.floor, self.segment = dataset, bounds, floor, segment
+        self.validator = Validator(bounds.low, bounds.high, floor)
+        self.needs_model = any(each.name.partition(":")[0] not in UNMODELLED for each in estimators)
+        has_model_columns = any(
+            isinstance(spec, str) and spec.startswith("column:") and spec.count(":") > 1 for spec in specs
+        )
+        train_model = self.needs_model and not has_model_columns
+        self.targets = [resolve_column_target(spec, train_model) for spec in specs]
+        self.labels = [each.label for each in self.targets]
+        if not specs or len(set(self.labels)) != len(self.labels):
+            raise InputError(f"give at least one target, and every target only once, not {self.labels}")
+        if has_model_columns and any(isinstance(each, Target) for each in self.targets) and self.needs_model:
+            raise InputError(
+                "column:P:V has q̂ in a column, and the other targets learn a reward model along the log, so that their "
+                "estimates would not be comparable; evaluate it by itself, or with other column targets"
+            )
+        model = (learner or RiverLearner.for_range((bounds.low, bounds.high))) if train_model else None
+        self.replayed_targets = [k for k, each in enumerate(self.targets) if isinstance(each, Target)]
+        place = {k: n for n, k in enumerate(self.replayed_targets)}
+        self.pairs = [pair for pair in pairs if all(k in place for k in pair)]
+        replayed_targets = [each for each in self.targets if isinstance(each, Target)]
+        both = [(place[first], place[second]) for first, second in self.pairs]
+        self.replay = Replay(replayed_targets, model, bounds, both)
+
+    def run(self, sink: Sink, progress: Progress | None = None) -> Counts:
+        """Read the log to its end.
+
+        Raises:
+            EvidenceError: The log is invalid, lacks a column, or has no usable row.
+            PolicyFailed: A target did not return a probability distribution.
+        """
+        statuses, rows = Counter[str](), 0
+        for batch in self.dataset.batches():
+            kept = usable_rows(batch, statuses)
+            self.validator.check(kept)
+            if len(kept):
+                sink(self._rows(kept))
+            rows += len(kept)
+            if progress is not None:
+                progress(statuses.total(), self.dataset.size)
+        skipped = self.dataset.skipped.total()
+        if not rows:
+            kinds = dict(self.dataset.skipped + statuses)
+            raise EvidenceError(f"no row of {self.dataset.name} can be used; left out: {kinds}")
+        return Counts(statuses.total() + skipped, rows, statuses.total() - rows, 0, 0, dict(statuses))
+
+    def notes(self) -> list[str]:
+        """Notes on the whole log, after the pass."""
+        lines = [f"{count:,} lines were skipped: {reason}" for reason, count in self.dataset.skipped.items()]
+        if self.replay.needed:
+            lines.append(
+                "policies and the reward model learned each reward right after its decision, because the log has no "
+                "arrival times"
+            )
+        return [*lines, *self.dataset.notes, *self.validator.notes()]
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """The targets that learn along the log."""
+        return tuple(each.label for each in self.targets if isinstance(each, LearningTarget))
+
+    def target_notes(self, k: int) -> list[str]:
+        """Notes on one target, after the pass."""
+        target = self.targets[k]
+        return target.notes() if isinstance(target, Target) else []
+
+    def _rows(self, batch: Batch) -> Rows:
+        n, low = len(batch), self.bounds.low
+        replayed = self.replay.batch(batch)
+        own = self.needs_model and self.replay.learner is None
+        q = numeric_column(batch, "q") if own else replayed.q
+        measures = [
+            self._from_columns(each, batch, q)
+            if isinstance(each, ColumnTarget)
+            else self._from_replay(self.replayed_targets.index(k), replayed)
+            for k, each in enumerate(self.targets)
+        ]
+        w, v, outside, max_weight, squares = zip(*measures, strict=True)
+        return Rows(
+            reward=batch.reward,
+            scaled=(batch.reward - low) / (self.bounds.high - low),
+            q=q,
+            at=np.arange(n, dtype=np.float64) if batch.at is None else batch.at,
+            segments=() if self.segment is None else segments(batch, self.segment),
+            w=w,
+            v=v,
+            outside=outside,
+            max_weight=max_weight,
+            subsampling=batch.subsampling,
+            expected_squares=squares,
+            expected_distances=_expected_distances(self.pairs, replayed),
+        )
+
+    def _from_columns(self, target: ColumnTarget, batch: Batch, q: Vector) -> Measures:
+        n, p = len(batch), target.probability(batch)
+        v = target.value(batch, q) if self.needs_model else np.full(n, self.bounds.low)
+        max_weight = float(p.max(initial=0.0)) / self.floor if self.floor else None
+        return p / batch.propensity, v, np.zeros(n), max_weight, None
+
+    def _from_replay(self, place: int, replayed: ReplayedBatch) -> Measures:
+        w, v, outside, squares = np.ascontiguousarray(replayed.targets[place].T)
+        max_weight = float(replayed.max_probability[place]) / self.floor if self.floor else None
+        return w, v, outside, max_weight, None if np.isnan(squares).any() else squares
+
+
+def subsampled_estimators(dataset: Dataset, estimators: Sequence[Estimator]) -> list[Estimator]:
+    """The estimators, with subsampling weights where rows of the log may have been dropped."""
+    return [Subsampled(each) for each in estimators] if dataset.subsampled else list(estimators)
+
+
+def segments(batch: Batch, name: str) -> tuple[str, ...]:
+    """The value of a column, or else of a feature of the context, in every row. Raises EvidenceError."""
+    if name in batch.others or batch.rounds is None:
+        return tuple(find_column(batch, name).astype(str))
+    contexts = (round.decision.context for round in batch.rounds())
+    return tuple("none" if isinstance(each, np.ndarray) else str(each.get(name, "none")) for each in contexts)
+
+
+def _expected_distances(
+    pairs: Sequence[tuple[int, int]], replayed: ReplayedBatch
+) -> dict[tuple[int, int], tuple[Vector, Vector]]:
+    """The expected distances of pairs, where the logging policy's probabilities are known."""
+    found = zip(pairs, replayed.pairs, strict=True)
+    return {pair: (each[:, 0], each[:, 1]) for pair, each in found if not np.isnan(each).any()}

@@ -1,0 +1,52 @@
+"""Conversion between the nested namespaces of Vowpal Wabbit's JSON and flat rows of features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from croupier.errors import EvidenceError
+from croupier_policies import Row
+
+
+def flatten(features: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested features by their paths; names with a leading underscore are not features, as in Vowpal Wabbit.
+
+    >>> flatten({"User": {"age": 7, "_id": 3}, "tags": [{"hot": 1}, {"new": True}], "hour": 14, "x": [0.5, 2]})
+    {'User.age': 7, 'tags.hot': 1, 'tags.new': True, 'hour': 14, 'x.0': 0.5, 'x.1': 2}
+    """
+    return dict(_leaves(features, ""))
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if not name.startswith("_"):
+                yield from _leaves(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for k, inner in enumerate(value):
+            yield from _leaves(inner, path if isinstance(inner, Mapping) else f"{path}.{k}")
+    else:
+        yield path, value
+
+
+def to_namespaces(row: Row) -> dict[str, Any]:
+    """The features of a row in the form of Vowpal Wabbit's JSON; an array becomes the namespace `x`.
+
+    Raises:
+        EvidenceError: A name has a leading underscore, so it would not be read as a feature.
+
+    >>> to_namespaces({"hour": 14.0}), to_namespaces(np.array([0.5]))
+    ({'hour': 14.0}, {'x': [0.5]})
+    """
+    if isinstance(row, np.ndarray):
+        return {"x": row.tolist()}
+    hidden = [name for name in row if name.startswith("_")]
+    if hidden:
+        raise EvidenceError(
+            f"the feature {hidden[0]!r} would be lost, because a name with a leading underscore is not a feature; "
+            "rename it"
+        )
+    return dict(row)
