@@ -79,7 +79,7 @@ def folded(storage: Storage, after: Fold | None = None) -> Fold:
     """A fold at the head of a store."""
     from croupier.log.configuration import Configuration
 
-    fold = after or Fold(ObjectPool(), Configuration.stored(storage.settings()), Log(storage))
+    fold = after or Fold(ObjectPool(), Configuration.from_settings(storage.settings()), Log(storage))
     fold.run()
     return fold
 

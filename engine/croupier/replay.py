@@ -65,7 +65,7 @@ def present(url: str) -> Engine:
 
 def _open(url: str, parts: Components, progress: Callable[[int, int], None] | None) -> Engine:
     with storing(), open_storage(url, create=False, read_only=True) as storage:
-        configuration = Configuration.stored(storage.settings())
+        configuration = Configuration.from_settings(storage.settings())
     return Engine.open(
         url,
         policy=parts.policy,

@@ -171,7 +171,7 @@ def _rounds(lines: list[bytes], rows: list[Line]) -> Iterator[Round]:
         ids = names(multi)
         offered = dict(zip(ids, features, strict=True)) if any(features) else ids
         try:
-            known = decided(flat(event["c"]), sets.encoded(offered, ()).actions, line.action, line.propensity)
+            known = decided(flat(event["c"]), sets.encode(offered, ()).actions, line.action, line.propensity)
         except InputError as error:
             raise EvidenceError(f"a line holds what no policy can be shown: {error}") from error
         logged, zero = np.zeros(len(multi)), 0 in event["a"]

@@ -55,7 +55,7 @@ def from_features(
     propensity: Vector,
 ) -> Rounds:
     """Rounds from columns of features, the candidates the same in every row."""
-    known = CandidateSets().encoded(list(actions), ()).actions
+    known = CandidateSets().encode(list(actions), ()).actions
 
     def rounds() -> Iterator[Round]:
         rows = zip(*(column.tolist() for column in columns.values()), strict=True)
@@ -96,7 +96,7 @@ class _Candidates:
             found = loaded(text, "a set of candidates")
             pairs = isinstance(found, list) and all(isinstance(each, list) and len(each) == 2 for each in found)
             try:
-                self._held[text] = self._sets.encoded(dict(found) if pairs else found, ()).actions
+                self._held[text] = self._sets.encode(dict(found) if pairs else found, ()).actions
             except (InputError, TypeError) as error:
                 raise EvidenceError(f"a row has candidates that are none ({error}): {text[:80]}") from error
         return self._held[text]

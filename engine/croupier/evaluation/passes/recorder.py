@@ -15,10 +15,10 @@ from croupier.evaluation.passes.rows import BATCH, EVERY, Counts, Progress, Rows
 from croupier.evaluation.passes.source import Source, told
 from croupier.evaluation.passes.status import status
 from croupier.evaluation.passes.targets import Target
-from croupier.log.configuration import described
+from croupier.log.configuration import describe
 from croupier.log.reader import DecodedDecision
 from croupier.state.fold import Fold
-from croupier.state.verify import ELSEWHERE
+from croupier.state.verify import TOLERANCE
 from croupier_policies import Learner, Policy, RiverLearner, Vector
 from croupier_policies.exploration.sampling import checked
 from croupier_storage import Fact
@@ -60,7 +60,7 @@ class Recorder:
 
     def learned(self, fact: Fact, decided: DecodedDecision, reward: float) -> None:
         """Teach the targets whatever the logging policy learned."""
-        scaled = self.fold.configuration.scaled(reward)
+        scaled = self.fold.configuration.scale(reward)
         for target in self.targets:
             target.learn(decided, scaled)
         if self.own is not None:
@@ -71,7 +71,7 @@ class Recorder:
         policy = self.fold.policy_for(decided.role)
         logged = _vector(policy.probabilities(decided.context, decided.actions), decided, fact, "its own policy")
         estimates = self._estimates(decided)
-        self.counts[4] += not abs(logged[decided.drawn] - decided.propensity) <= ELSEWHERE
+        self.counts[4] += not abs(logged[decided.drawn] - decided.propensity) <= TOLERANCE
         vectors = [_vector(each.probabilities(decided, logged), decided, fact, each.label) for each in self.targets]
         table = np.array(vectors)
         self._most = np.maximum(self._most, table.max(axis=1) * table.shape[1])
@@ -142,7 +142,7 @@ class Recorder:
         self.statuses.update(status(reward_state, rule).value for reward_state in reward_states)
         outcomes = [reward_state.effective(rule) for reward_state in reward_states]
         at = [
-            0 if outcome is None else reward_state.answered or seen.fact.position
+            0 if outcome is None else reward_state.first_reward or seen.fact.position
             for seen, reward_state, outcome in zip(self._batch, reward_states, outcomes, strict=True)
         ]
         return np.array([outcome or 0.0 for outcome in outcomes]), np.array(at, dtype=np.int64)
@@ -164,7 +164,7 @@ def floor(policy: Policy) -> float | None:
 def _own_learner(source: Source, fold: Fold) -> Learner | None:
     """The reward model for q̂ that the store does not teach itself: other than its own, or one where it has none."""
     present = fold.components.learner
-    if source.learner is not None and (present is None or described(source.learner) != described(present)):
+    if source.learner is not None and (present is None or describe(source.learner) != describe(present)):
         return source.learner.fresh()
     return RiverLearner.for_range(source.configuration.reward_range) if present is None else None
 

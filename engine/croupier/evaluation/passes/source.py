@@ -76,13 +76,13 @@ def opened(
         settings, head = storage.settings(), storage.head()
         if "seed" not in settings or not head:
             raise EvidenceError(f"{url} holds no decisions yet; let an engine log some first")
-        configuration = Configuration.stored(settings)
+        configuration = Configuration.from_settings(settings)
         yield Source(Log(storage), configuration, ObjectPool(policy, learner, tuple(policies)), learner, head)
 
 
 def told(source: Source, decisions: Sequence[Fact]) -> list[RewardState]:
     """The story of each decision up to the head of the log."""
-    found = {fact.position: RewardState.of(fact) for fact in decisions}
+    found = {fact.position: RewardState.from_decision(fact) for fact in decisions}
     for about in source.log.storage.about(*found):
         if about.decision is not None and about.position <= source.head:
             found[about.decision].apply(about, source.configuration.rewards)

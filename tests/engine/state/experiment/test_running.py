@@ -48,8 +48,8 @@ def live(engine: Engine, rounds: range, unit: Callable[[int], str] = lambda k: f
             engine.reward(decision.id, float(rng.random() < 0.2 + 0.3 * ACTIONS.index(decision.action)), at=float(k))
 
 
-MODES = [{}, {"learns": "all"}, {"taught": True}, {"holdout": 0.3}, {"shadows": {"even": UniformPolicy()}}]
-MODES.append({"holdout": 0.2, "learns": "all", "taught": True, "shadows": {"soft": SoftmaxPolicy(epsilon=0.2)}})
+MODES = [{}, {"learn_from": "all"}, {"warm_start": True}, {"holdout": 0.3}, {"shadows": {"even": UniformPolicy()}}]
+MODES.append({"holdout": 0.2, "learn_from": "all", "warm_start": True, "shadows": {"soft": SoftmaxPolicy(epsilon=0.2)}})
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: "-".join(mode) or "own")
@@ -135,11 +135,11 @@ def test_a_late_reward_of_the_hold_out_is_not_learned_after_the_end(url: str) ->
         assert engine.rewards_learned == 0
 
 
-@pytest.mark.parametrize("learns", ["own", "all"])
-def test_variants_learn_from_their_own_traffic_or_from_all(url: str, learns: Any) -> None:
+@pytest.mark.parametrize("learn_from", ["own", "all"])
+def test_variants_learn_from_their_own_traffic_or_from_all(url: str, learn_from: Any) -> None:
     """Taught by hand from the log, policies end in the state that the engine has."""
     with opened(url) as engine:
-        engine.experiments.start(trial(learns=learns, holdout=0.1))
+        engine.experiments.start(trial(learn_from=learn_from, holdout=0.1))
         live(engine, range(200))
         engine.flush()
         running = engine._loop.fold.running
@@ -153,7 +153,7 @@ def test_variants_learn_from_their_own_traffic_or_from_all(url: str, learns: Any
             assert role is not None
             met[role.variant] += 1
             for name, policy in by_hand.items():
-                if role.variant != "hold-out" and (learns == "all" or name == role.variant):
+                if role.variant != "hold-out" and (learn_from == "all" or name == role.variant):
                     policy.learn(context, actions, drawn, fact.reward or 0.0, propensity)
         states = [hash_state(policy.state()) for policy in (engine.policy, running.policies["new"])]
         assert states == [hash_state(policy.state()) for policy in by_hand.values()]
@@ -217,8 +217,8 @@ def test_what_cannot_be_meant_is_refused(url: str) -> None:
         ({"weights": {"old": 1.0}}, "weights"),
         ({"weights": {"old": -1.0, "new": 1.0}}, "weights"),
         ({"holdout": 1.0}, "holdout"),
-        ({"learns": "some"}, "learns"),
-        ({"planned": 0}, "planned"),
+        ({"learn_from": "some"}, "learn_from"),
+        ({"planned_units": 0}, "planned_units"),
         ({"guardrails": {"purchase": 0.0}}, "margin"),
         ({"shadows": {"new": UniformPolicy()}}, "shadow"),
     ],

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from croupier import Drift, Engine, Features, InputError, RiverLearner, UniformPolicy, verify
 from croupier.log.ids import counted
 from croupier.state.features.detector import MEMORY, Detector
-from croupier.state.features.drift import EACH
+from croupier.state.features.drift import DEFAULT_PER_UNIT
 from croupier_policies import Actions, SoftmaxPolicy
 from croupier_storage import Fact, Kind, decode_state, encode_state, hash_state, open_storage
 
@@ -23,7 +23,7 @@ QUICK = {"name": "page-hinkley", "delta": 0.05, "threshold": 2.0, "min_instances
 
 
 def opened(url: str, **more: Any) -> Engine:
-    drift = Drift(unit=QUICK, action=QUICK, keep=0.25)
+    drift = Drift(unit=QUICK, action=QUICK, retain=0.25)
     given = {"seed": 7, "learner": RiverLearner(), "ids": counted(), "drift": drift, "clock": lambda: 0.0}
     return Engine.open(url, **{**given, "policy": UniformPolicy(), **more})
 
@@ -103,7 +103,7 @@ def test_a_drift_that_is_not_told_or_not_true_is_found(url: str, tmp_path: Path)
             stray = facts[-1]._replace(position=len(facts) + 1, unit="v") if change == "add" else None
             last = old.at([first + 1])[first + 1]._replace(position=len(facts) + 1, as_of=first - 1)
             new.append([*facts, stray or last], sets)
-        odd = "no fact tells it" if change == "drop" else "do not find"
+        odd = "the log does not have" if change == "drop" else "do not find"
         assert odd in (verify(other).difference or "")
 
 
@@ -149,18 +149,18 @@ def test_a_detector_taken_over_goes_on_bit_for_bit(seed: int, cut: int, name: st
     rng = np.random.default_rng(seed)
     values = np.clip(rng.normal(0.2, 0.1, 1500) + 0.5 * (np.arange(1500) > 1200), 0, 1).tolist()
     whole, part = Detector({"name": name}), Detector({"name": name})
-    found = [whole.note(value) for value in values]
-    assert [part.note(value) for value in values[:cut]] == found[:cut]
-    taken = Detector({"name": name}, part.fed)
-    assert [taken.note(value) for value in values[cut:]] == found[cut:]
-    assert taken.fed == whole.fed
-    assert len(whole.fed) < 2 * MEMORY
+    found = [whole.update(value) for value in values]
+    assert [part.update(value) for value in values[:cut]] == found[:cut]
+    taken = Detector({"name": name}, part.inputs)
+    assert [taken.update(value) for value in values[cut:]] == found[cut:]
+    assert taken.inputs == whole.inputs
+    assert len(whole.inputs) < 2 * MEMORY
 
 
 def test_memory_is_bounded_and_a_state_is_plain(url: str) -> None:
     drift = Drift(units=3, actions=2, action=QUICK)
     for n in range(100):
-        drift.note(0.0, f"u{n % 7}", f"a{n % 5}", 0.1)
+        drift.update(0.0, f"u{n % 7}", f"a{n % 5}", 0.1)
     state: Any = decode_state(encode_state(drift.state()))
     assert (len(state["units"][0]), len(state["actions"][0])) == (3, 2)
     again = drift.fresh()
@@ -170,33 +170,40 @@ def test_memory_is_bounded_and_a_state_is_plain(url: str) -> None:
 
 def test_a_fall_of_the_error_is_no_drift() -> None:
     detector, rng = Detector({"name": "adwin"}), np.random.default_rng(0)
-    assert not any(detector.note(value) for value in rng.uniform(0.5, 1.0, 300).tolist())
-    assert not any(detector.note(value) for value in rng.uniform(0.0, 0.5, 300).tolist())
-    assert any(detector.note(value) for value in rng.uniform(0.5, 1.0, 300).tolist())
+    assert not any(detector.update(value) for value in rng.uniform(0.5, 1.0, 300).tolist())
+    assert not any(detector.update(value) for value in rng.uniform(0.0, 0.5, 300).tolist())
+    assert any(detector.update(value) for value in rng.uniform(0.5, 1.0, 300).tolist())
 
 
 @pytest.mark.parametrize("p", [0.05, 0.3, 0.5, 0.8])
 def test_the_default_detector_of_a_unit_seldom_cries_wolf(p: float) -> None:
-    detector, rng = Detector(EACH), np.random.default_rng(0)
+    detector, rng = Detector(DEFAULT_PER_UNIT), np.random.default_rng(0)
     losses = np.where(rng.random(10_000) < p, (1 - p) ** 2, p**2)
-    assert sum(detector.note(loss) is not None for loss in losses.tolist()) <= 10
+    assert sum(detector.update(loss) is not None for loss in losses.tolist()) <= 10
 
 
 @pytest.mark.parametrize(("p", "q"), [(0.8, 0.2), (0.9, 0.5), (0.1, 0.5)])
 def test_the_default_detector_of_a_unit_finds_a_turn_within_thirty_rewards(p: float, q: float) -> None:
     rng, soon = np.random.default_rng(0), 0
     for _ in range(60):
-        detector, foreseen = Detector(EACH), np.where(rng.random(60) < p, (1 - p) ** 2, p**2)
+        detector, foreseen = Detector(DEFAULT_PER_UNIT), np.where(rng.random(60) < p, (1 - p) ** 2, p**2)
         for loss in foreseen.tolist():
-            detector.note(loss)
+            detector.update(loss)
         turned = np.where(rng.random(30) < q, (1 - p) ** 2, p**2)
-        soon += any(detector.note(loss) is not None for loss in turned.tolist())
+        soon += any(detector.update(loss) is not None for loss in turned.tolist())
     assert soon >= 54
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"all": {"name": "ddm"}}, {"unit": {"name": "adwin", "depth": 1}}, {"keep": 0.0}, {"units": 0}, {"all": "adwin"}],
+    [
+        {"all": {"name": "ddm"}},
+        {"unit": {"name": "adwin", "depth": 1}},
+        {"retain": 0.0},
+        {"retain": 1.1},
+        {"units": 0},
+        {"all": "adwin"},
+    ],
 )
 def test_a_configuration_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError):

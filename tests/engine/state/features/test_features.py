@@ -111,12 +111,12 @@ def test_a_target_encoding_is_the_rate_of_what_came_before() -> None:
     told = Told(categories={"town": "target"}, targets=["purchase"], half_lives=[1.0])
     encoded = []
     for kind in ("purchase", "view", "purchase"):
-        encoded.append(told.features.attributes.encoding("town", "x"))
+        encoded.append(told.features.attributes.target_encoding("town", "x"))
         told("u", kind, None, 0.0, town="x")
     assert encoded == [0.0, (1 + 10 * 1) / 11, (1 + 10 * 0.5) / 12]
     assert told.features.unit("u", 0.0)["c.town"] == pytest.approx(sum(encoded) / 3)
     told("u", "view", None, 0.0, town="")  # a value like any other
-    assert told.features.attributes.encoding("town", "") == (0 + 10 * 2 / 4) / 11
+    assert told.features.attributes.target_encoding("town", "") == (0 + 10 * 2 / 4) / 11
 
 
 def test_text_is_told_apart_by_its_rarer_terms() -> None:
@@ -167,8 +167,10 @@ def test_the_order_of_arrival_makes_no_difference_but_for_rounding(order: list[f
         trace.add(at, "view", [5.0, 50.0], {"x": [at]}, ["a"])
     ages = np.array([41.0 - at for at in sorted(order)])
     assert trace.rates("view", 41.0, [5.0, 50.0]) == pytest.approx([np.sum(0.5 ** (ages / h)) for h in (5.0, 50.0)])
-    assert trace.sums["x"] == pytest.approx([np.sum(0.5 ** (ages / 50)), np.sum(0.5 ** (ages / 50) * (41.0 - ages))])
-    assert (trace.n, trace.first, trace.last) == (5, 0.0, 41.0)
+    assert trace.vector_sums["x"] == pytest.approx(
+        [np.sum(0.5 ** (ages / 50)), np.sum(0.5 ** (ages / 50) * (41.0 - ages))]
+    )
+    assert (trace.events, trace.first_at, trace.last_at) == (5, 0.0, 41.0)
 
 
 @pytest.mark.parametrize(
