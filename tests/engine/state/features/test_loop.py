@@ -75,7 +75,7 @@ events = st.lists(
 @settings(max_examples=16, deadline=None, derandomize=True)
 @given(life=events, steps=st.lists(st.floats(-40, 60), min_size=40, max_size=40))
 def test_features_online_are_those_of_the_log_bit_for_bit(life: list[Any], steps: list[float]) -> None:
-    """After any sequence of calls, `verify` recomputes every decision's features, and a fresh fold has the same state."""
+    """After any calls, `verify` recomputes the features of every decision, and a fresh fold has the same state."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'store.db'}"
         engine = opened(url, features=features(), ids=(ids := counted()))
@@ -271,8 +271,8 @@ def test_an_outage_is_served_with_features(url: str, monkeypatch: pytest.MonkeyP
         (Kind.OBSERVATION, b'{"kind":"view","attributes":[1]}', "no readable kind, item and attributes"),
         (Kind.OBSERVATION, b'{"kind":"view","item":{}}', "no readable kind, item and attributes"),
         (Kind.OBSERVATION, b'{"kind":"view","attributes":{"image":["a","b"],"price":"x","title":3}}', "None"),
-        (Kind.DRIFT, b"{}", "no number in 'keep'"),
-        (Kind.DRIFT, b'{"keep":"half"}', "no number in 'keep'"),
+        (Kind.DRIFT, b"{}", "no number under 'keep'"),
+        (Kind.DRIFT, b'{"keep":"half"}', "no number under 'keep'"),
     ],
 )
 def test_a_body_that_cannot_be_read_is_reported(url: str, kind: Kind, body: bytes, message: str) -> None:
