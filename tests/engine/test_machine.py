@@ -144,12 +144,12 @@ class Life(RuleBasedStateMachine):
         self.both(lambda engine: engine.snapshots.roll_back(max(0, engine.position - back)))
 
     @rule(
-        learns=st.sampled_from(["own", "all"]),
+        learn_from=st.sampled_from(["own", "all"]),
         holdout=st.sampled_from([0.0, 0.3]),
-        taught=st.booleans(),
+        warm_start=st.booleans(),
         shadow=st.booleans(),
     )
-    def start(self, learns: Any, holdout: float, taught: bool, shadow: bool) -> None:
+    def start(self, learn_from: Any, holdout: float, warm_start: bool, shadow: bool) -> None:
         self.experiments += 1
         shadows = {"soft": SoftmaxPolicy(epsilon=0.5)} if shadow else {}
         experiment = Experiment(
@@ -157,8 +157,8 @@ class Life(RuleBasedStateMachine):
             {"old": None, "new": InverseGapPolicy(), "even": UniformPolicy()},
             window=10.0,
             holdout=holdout,
-            learns=learns,
-            taught=taught,
+            learn_from=learn_from,
+            warm_start=warm_start,
             shadows=shadows,
         )
         self.both(lambda engine: engine.experiments.start(experiment))
