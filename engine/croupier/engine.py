@@ -27,10 +27,10 @@ from croupier.log.validation import (
     Candidates,
     CandidateSets,
     Context,
+    add_unit_field,
     reward_value,
     text,
     timestamp,
-    with_unit_field,
 )
 from croupier.runtime import lists
 from croupier.runtime.background import Background, Ticker
@@ -297,7 +297,7 @@ class Engine:
                 return Outcome(Status.DUPLICATE, decision_id, earlier.position)
             status = _reward_status(state, loop.configuration.rewards, decision_id)
             if status is Status.DUPLICATE:
-                return Outcome(status, decision_id, state.answered)
+                return Outcome(status, decision_id, state.first_reward)
             fact = loop.append_fact(reward_fact(loop.position + 1, when, position, reward, key))
         loop.after_append(fact.position)
         return Outcome(status, decision_id, fact.position)
@@ -430,7 +430,7 @@ class Engine:
         when, loop = timestamp(at, self._clock), self._ready()
         with loop.lock:
             loop.check_state()
-            return loop.fold.feature_state.required.unit(unit, when)
+            return loop.fold.feature_state.required_features.unit(unit, when)
 
     def item_features(self, items: Collection[str], *, at: float | None = None) -> dict[str, dict[str, float | str]]:
         """The features of items at a time, as candidates for `choose`.
@@ -441,7 +441,7 @@ class Engine:
         when, loop = timestamp(at, self._clock), self._ready()
         with loop.lock:
             loop.check_state()
-            features = loop.fold.feature_state.required
+            features = loop.fold.feature_state.required_features
             return {item: features.item(item, when) for item in items}
 
     def flush(self) -> None:
@@ -538,10 +538,10 @@ class Engine:
         if context is None and self._loop.fold.feature_state.features is None:
             raise InputError("the context is None, and the store has no features to replace it; give a context")
         unit, id, when = text(unit, "unit"), text(id, "id"), timestamp(at, self._clock)
-        given = with_unit_field({} if context is None else context, unit, self.policy.unit_field)
+        given = add_unit_field({} if context is None else context, unit, self.policy.unit_field)
         row = encoding.canonical(given, "context")
         body = encoding.encode_row(row, "context")
-        candidates = self._candidates.encoded(actions, exclude)
+        candidates = self._candidates.encode(actions, exclude)
         return DecisionRequest(id or self._ids(), row, body, candidates, unit, when, deferred)
 
     def _append_about(
@@ -585,7 +585,7 @@ def _not_deferred(state: RewardState, id: str) -> StateError | None:
 
 
 def _already_rewarded(state: RewardState, id: str) -> StateError | None:
-    if state.taken is not None or state.answered:
+    if state.taken is not None or state.first_reward:
         return DecisionRewarded(
             f"decision {id} has a reward already, or another action was reported for it: the reward may have been "
             "learned as that of the drawn action; report the action before the reward, or retract the reward"
@@ -594,7 +594,7 @@ def _already_rewarded(state: RewardState, id: str) -> StateError | None:
 
 
 def _not_rewarded(state: RewardState, id: str) -> StateError | None:
-    if not (state.answered or state.closed):
+    if not (state.first_reward or state.closed):
         return DecisionNotRewarded(f"decision {id} has no reward or default yet; use `reward` for its first one")
     return None
 
@@ -612,12 +612,12 @@ def _components(
             with storing():
                 stored = components_in_force(storage)
         if policy is None:
-            policy = SoftmaxPolicy() if stored is None else ObjectPool().policy_of(stored["policy"])
+            policy = SoftmaxPolicy() if stored is None else ObjectPool().build_policy(stored["policy"])
         if learner is _Default.LEARNER:
             if stored is None:
                 learner = RiverLearner.for_range(reward_range)
             else:
-                learner = ObjectPool().learner_of(stored["learner"])
+                learner = ObjectPool().build_learner(stored["learner"])
     except BaseException:
         storage.close()
         raise
@@ -634,7 +634,7 @@ def _reward_status(state: RewardState, rule: Rewards, id: str) -> Status:
         raise DecisionDeferred(
             f"decision {id} was deferred and not activated: what was never shown cannot be rewarded; activate it"
         )
-    if rule.aggregate == "first" and state.answered:
+    if rule.aggregate == "first" and state.first_reward:
         return Status.DUPLICATE
     if state.taken is not None:
         return Status.KEPT

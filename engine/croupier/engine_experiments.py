@@ -158,6 +158,8 @@ def _payload(ruling: Ruling) -> dict[str, Any]:
 def _with_share(loop: Loop, variant: str, share: float) -> dict[str, float]:
     """Weights that give a candidate this share of the units outside the hold-out, the others in proportion."""
     running = experiment_ops.running(loop)
-    shares = {name: running.split.shares[name] for name in running.split.held if name in running.description["weights"]}
+    shares = {
+        name: running.split.shares[name] for name in running.split.buckets if name in running.description["weights"]
+    }
     rest = sum(value for name, value in shares.items() if name != variant)
     return {name: share if name == variant else (1 - share) * value / rest for name, value in shares.items()}

@@ -72,7 +72,7 @@ def open_current(url: str) -> Engine:
 
 def _open(url: str, components: Components, progress: Callable[[int, int], None] | None) -> Engine:
     with storing(), open_storage(url, create=False, read_only=True) as storage:
-        configuration = Configuration.stored(storage.settings())
+        configuration = Configuration.from_settings(storage.settings())
     return Engine.open(
         url,
         policy=components.policy,

@@ -76,7 +76,7 @@ def fill(url: str, count: int) -> None:
 
 def fold_all(storage: Storage) -> Fold:
     """Fold a store up to its head."""
-    fold = Fold(ObjectPool(), Configuration.stored(storage.settings()), Log(storage))
+    fold = Fold(ObjectPool(), Configuration.from_settings(storage.settings()), Log(storage))
     fold.run()
     return fold
 

@@ -71,7 +71,7 @@ def test_a_damaged_snapshot_is_passed_over_for_the_one_before(url: str, life: Ca
         raw.execute(change, (last,))
     raw.close()
     assert not verify(url).sound
-    with pytest.warns(ReplayWarning, match=f"snapshot {last} is passed over"):
+    with pytest.warns(ReplayWarning, match=f"snapshot at position {last} cannot be used"):
         engine = Engine.open(url, learner=None)
     with engine:
         assert engine.state_hash() == running

@@ -128,7 +128,7 @@ def test_a_forged_snapshot_does_nothing_but_raise(
     harm, file = tmp_path / "harm", tmp_path / "forged"
     forged = planted(url, lambda state: forge(state, harm))
     assert not verify(url).sound
-    with pytest.warns(ReplayWarning, match=f"snapshot {forged.position} is passed over"):
+    with pytest.warns(ReplayWarning, match=f"snapshot at position {forged.position} cannot be used"):
         engine = opened(url)
     with engine:
         assert engine.state_hash() == running

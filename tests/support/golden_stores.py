@@ -343,7 +343,7 @@ STORES: dict[str, Golden] = {
                 events=("price",),
                 last=2,
             ),
-            "drift": Drift(unit=QUICK, action=QUICK, keep=0.25),
+            "drift": Drift(unit=QUICK, action=QUICK, retain=0.25),
         },
     ),
     "corrections": Golden(

@@ -11,7 +11,7 @@ import orjson
 
 from croupier.cli.failures import UnreadableFile, reading_file
 from croupier.errors import storing
-from croupier.log.reader import opened
+from croupier.log.reader import open_if_url
 from croupier_storage import Storage, open_storage
 
 
@@ -36,7 +36,7 @@ def is_file(source: str, suffixes: tuple[str, ...]) -> bool:
 @contextmanager
 def reading_store(store: str) -> Iterator[Storage]:
     """A store, open read-only for the block; it may be open elsewhere."""
-    with storing(), opened(store_url(store)) as storage:
+    with storing(), open_if_url(store_url(store)) as storage:
         yield storage
 
 

@@ -1,1 +1,1 @@
-"""What a log says: facts and values as the engine reads and writes them, checked and encoded."""
+"""The contents of a log: facts and values as the engine reads and writes them, checked, encoded and decoded."""

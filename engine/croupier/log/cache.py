@@ -1,4 +1,4 @@
-"""A mapping of bounded size: first in, first out."""
+"""A mapping of bounded size with first-in, first-out eviction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ V = TypeVar("V")
 
 
 class FIFOCache(Generic[K, V]):
-    """The `capacity` entries added last; the oldest is evicted first, whether it was read since or not.
+    """A mapping that evicts the oldest entry when it is full, whether that entry has been read or not.
+
+    Args:
+        capacity: The largest number of entries.
 
     >>> cache = FIFOCache(1)
     >>> cache.put("a", 1); cache.put("b", 2)
@@ -22,12 +25,12 @@ class FIFOCache(Generic[K, V]):
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._entries: OrderedDict[K, V] = OrderedDict()
-        self.get = self._entries.get  # bound once: it is on the way of every event
+        self.get = self._entries.get  # bound once, because every event calls it
         self.clear = self._entries.clear
         self.pop = self._entries.pop
 
     def put(self, key: K, value: V) -> None:
-        """Add an entry; the oldest is evicted above the capacity."""
+        """Add an entry, and evict the oldest one if there are more than `capacity`."""
         self._entries[key] = value
         if len(self._entries) > self.capacity:
             self._entries.popitem(last=False)

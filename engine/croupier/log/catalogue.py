@@ -1,4 +1,4 @@
-"""Thousands of candidates, checked, encoded and hashed once."""
+"""Catalogues: large sets of candidates that are checked, encoded and stored once."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from croupier_policies.base import Remainder
 
 
 class Catalogue:
-    """An immutable set of items with their features, given to `choose` or `recommend` in place of a list of actions.
+    """An immutable set of items with their features, passed to `choose` or `recommend` instead of a list of actions.
 
-    It is encoded once, and stored once, under its version; a decision logs the version, the ids left out, and the
-    propensity of what was drawn. A changed catalogue is another object with another version.
+    A catalogue is encoded once and stored once, under its version. A decision logs the version, the ids of excluded
+    items, and the propensity of the drawn item. A changed catalogue is a new object with another version.
 
     Args:
-        ids: The items, each once.
-        features: One row an item: an array (K, d), or K mappings; None for items without features. See `Engine.choose`
-            for what a row may hold.
+        ids: The ids of the K items, without duplicates.
+        features: An array (K, d), or K mappings or arrays, one for each item; None for items without features. See
+            `Engine.choose` for the values that a row may have.
 
     Attributes:
-        ids: The items.
-        version: The hex digest of all of it, under which the store keeps it.
+        ids: The ids of the items.
+        version: The hexadecimal digest of ids and features, under which the store has them.
 
     Raises:
-        InputError: An id twice or none at all, features that are not finite, or too many bytes.
+        InputError: There are no ids, an id occurs twice, a feature is not finite, or the encoding is too large.
 
     >>> catalogue = Catalogue(["film", "book"], [[1.0, 0.5], [0.0, 2.0]])
     >>> len(catalogue), catalogue.version[:8]
@@ -39,14 +39,14 @@ class Catalogue:
     """
 
     def __init__(self, ids: Iterable[str], features: NDArray[Any] | Sequence[Any] | None = None) -> None:
-        names = tuple(ids)
-        rows = None if features is None else _rows(names, features)
+        ids = tuple(ids)
+        rows = None if features is None else _canonical_rows(ids, features)
         if rows is not None and isinstance(rows[0], np.ndarray):
-            self._encoded = encoding.encode_matrix(names, rows)
+            self._encoded = encoding.encode_matrix(ids, rows)
         else:
-            self._encoded = encoding.encode_actions(names, rows, encoding.MAX_CATALOGUE_BYTES)
-        self.ids, self.version = names, self._encoded.digest.hex()
-        self._places = {id: place for place, id in enumerate(names)}
+            self._encoded = encoding.encode_actions(ids, rows, encoding.MAX_CATALOGUE_BYTES)
+        self.ids, self.version = ids, self._encoded.digest.hex()
+        self._indices = {id: index for index, id in enumerate(ids)}
 
     @classmethod
     def of(cls, items: Mapping[str, Any]) -> Catalogue:
@@ -59,12 +59,12 @@ class Catalogue:
 
     @property
     def actions(self) -> Actions:
-        """The items as policies see them."""
+        """The items as policies get them."""
         return self._encoded.actions
 
-    def encoded(self, without: Collection[str] = ()) -> EncodedActions:
-        """What `choose` needs, some items left out; ids that are not in the catalogue are passed over."""
-        return self._encoded.remaining(self._places[id] for id in without if id in self._places)
+    def encode(self, exclude: Collection[str] = ()) -> EncodedActions:
+        """The encoded items without some of them; unknown ids in `exclude` are ignored."""
+        return self._encoded.excluding(self._indices[id] for id in exclude if id in self._indices)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,9 +73,11 @@ class Catalogue:
         return f"Catalogue({len(self)} items, version {self.version})"
 
 
-def _rows(ids: tuple[str, ...], features: Any) -> tuple[Row, ...]:
+def _canonical_rows(ids: tuple[str, ...], features: Any) -> tuple[Row, ...]:
     if len(features) != len(ids):
-        raise InputError(f"the catalogue has {len(ids)} ids and {len(features)} rows of features; give one row an item")
+        raise InputError(
+            f"the catalogue has {len(ids)} ids but {len(features)} rows of features; give one row for each item"
+        )
     rows = [
         encoding.canonical({} if row is None else row, f"catalogue[{id!r}]")
         for id, row in zip(ids, features, strict=True)
@@ -86,8 +88,8 @@ def _rows(ids: tuple[str, ...], features: Any) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def part(actions: Actions, without: Collection[str]) -> Actions:
-    """The candidates of a decision that left some out, as the log tells it."""
-    places = {id: place for place, id in enumerate(actions.ids)} if len(without) > 8 else None
-    find = actions.ids.index if places is None else places.__getitem__
-    return Remainder(actions, [find(id) for id in without])
+def remainder(actions: Actions, exclude: Collection[str]) -> Actions:
+    """The candidates of a decision that excluded some items of a catalogue."""
+    indices = {id: index for index, id in enumerate(actions.ids)} if len(exclude) > 8 else None
+    find = actions.ids.index if indices is None else indices.__getitem__
+    return Remainder(actions, [find(id) for id in exclude])

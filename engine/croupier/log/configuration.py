@@ -1,4 +1,4 @@
-"""What must stay the same for a log to mean one thing: seed, reward range, policy, learner, features."""
+"""The configuration of a store: seed, reward range, rule of rewards, policy, learner, features and detectors."""
 
 from __future__ import annotations
 
@@ -19,50 +19,61 @@ def canonical_json(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def described(part: Configured | None) -> bytes:
-    """Name and configuration of a policy or learner, as canonical JSON; `null` for none."""
-    return canonical_json(None if part is None else {"name": part.name, "config": part.config()})
+def describe(configured: Configured | None) -> bytes:
+    """The name and configuration of a policy or learner as canonical JSON; `null` for None."""
+    return canonical_json(None if configured is None else {"name": configured.name, "config": configured.config()})
 
 
 def digest(body: bytes) -> str:
-    """A short name for a configuration."""
+    """The hexadecimal digest that identifies a description."""
     return blake2b(body, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """The settings a store is born with; rewards in `reward_range` are learned scaled to 0…1."""
+    """The configuration with which a store was created.
+
+    Attributes:
+        seed: The seed of all draws and assignments.
+        reward_range: The smallest and the largest reward, which are scaled to 0 and 1 for learning.
+        policy: The `describe` of the policy.
+        learner: The `describe` of the learner.
+        rewards: How rewards are aggregated.
+        feature_config: The description of features and drift detectors, as canonical JSON.
+    """
 
     seed: int
     reward_range: tuple[float, float]
     policy: bytes
     learner: bytes
     rewards: Rewards
-    behaviour: bytes = b"{}"  # what is kept of it: features, detectors
+    feature_config: bytes = b"{}"
 
     def __post_init__(self) -> None:
         low, high = self.reward_range
         if not -1e300 < low < high < 1e300:
-            raise InputError(f"reward_range {self.reward_range} is not two finite numbers in rising order")
+            raise InputError(f"reward_range is {self.reward_range}; give two finite numbers, the smaller one first")
         if not 0 <= self.seed < 1 << 64:
-            raise InputError(f"seed {self.seed} is not between 0 and 2**64 - 1")
+            raise InputError(f"seed is {self.seed}; give an integer between 0 and 2**64 - 1")
         if self.rewards.default is not None and not low <= self.rewards.default <= high:
-            raise InputError(f"the default reward {self.rewards.default} is outside the range {self.reward_range}")
+            raise InputError(
+                f"the default reward {self.rewards.default} is outside the range {self.reward_range} of rewards"
+            )
 
     def settings(self) -> dict[str, bytes]:
-        """As the store keeps them."""
+        """The settings to store; "behaviour" is the stored name of `feature_config`."""
         return {
             "seed": canonical_json(str(self.seed)),
             "reward_range": canonical_json(list(self.reward_range)),
             "policy": self.policy,
             "learner": self.learner,
             "rewards": canonical_json(self.rewards.config()),
-            "behaviour": self.behaviour,
+            "behaviour": self.feature_config,
         }
 
     @classmethod
-    def stored(cls, settings: Mapping[str, bytes]) -> Configuration:
-        """As a store keeps them.
+    def from_settings(cls, settings: Mapping[str, bytes]) -> Configuration:
+        """The configuration in the settings of a store.
 
         Raises:
             EvidenceError: The store holds none: no log has begun in it.
@@ -73,15 +84,15 @@ class Configuration:
         try:
             low, high = orjson.loads(settings["reward_range"])
             rewards = Rewards(**orjson.loads(settings["rewards"]))
-            seed, behaviour = int(orjson.loads(settings["seed"])), settings.get("behaviour", b"{}")
-            for body in (settings["policy"], settings["learner"], behaviour):
+            seed, feature_config = int(orjson.loads(settings["seed"])), settings.get("behaviour", b"{}")
+            for body in (settings["policy"], settings["learner"], feature_config):
                 orjson.loads(body)  # they are kept as they are, and must be JSON
-            return cls(seed, (low, high), settings["policy"], settings["learner"], rewards, behaviour)
+            return cls(seed, (low, high), settings["policy"], settings["learner"], rewards, feature_config)
         except (KeyError, TypeError, ValueError) as error:  # InputError, of values that cannot be, is a ValueError
             raise CorruptStore(f"the settings of the store are damaged ({error}); restore a backup") from error
 
     def check(self, stored: Configuration) -> None:
-        """Raises ConfigurationDiffers, naming every difference, unless what can never change is equal."""
+        """Raises ConfigurationDiffers, naming every difference, unless the settings that can never change are equal."""
         ours, theirs = self.settings(), stored.settings()
         changed = [name for name in ("seed", "reward_range", "rewards") if ours[name] != theirs[name]]
         if changed:
@@ -89,11 +100,11 @@ class Configuration:
                 f"{name}: {theirs[name].decode()} in the store, {ours[name].decode()} here" for name in changed
             )
             raise ConfigurationDiffers(
-                f"the store was written under another configuration ({listed}). Going on would leave decisions that no "
-                "replay could explain. Open it with its own configuration, or begin a new store"
+                f"the store was created with another configuration ({listed}): further decisions could not be "
+                "reproduced from the log; open it with its own configuration, or create a new store"
             )
 
-    def scaled(self, reward: float) -> float:
+    def scale(self, reward: float) -> float:
         """(r - low) / (high - low)."""
         low, high = self.reward_range
         return (reward - low) / (high - low)

@@ -1,4 +1,4 @@
-"""What `choose` and `reward` return."""
+"""The results of `choose` and `reward`."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from croupier_storage import Fact
 
 
 class Decision:
-    """One choice, as it was logged.
+    """A decision: the action that `choose` drew, as it was logged.
 
     Attributes:
-        id: Its name in the log; `reward` takes it.
+        id: The decision's id in the log, which `reward` takes.
         action: The action to show.
-        propensity: The probability with which that action was drawn.
-        position: The number of its fact in the log.
-        as_of: The position of the last fact the policy had learned from.
-        logged: False if it was made while the store could not be written: then nothing is ever learned from it.
+        propensity: The probability with which this action was drawn.
+        position: The position of the decision in the log.
+        as_of: The position of the last fact in the state that decided.
+        logged: False for a decision made while the store could not be written; nothing is learned from it.
     """
 
     __slots__ = ("_ids", "_vector", "action", "as_of", "id", "logged", "position", "propensity")
 
     def __init__(self, fact: Fact, ids: tuple[str, ...], vector: Vector | None, *, logged: bool = True) -> None:
-        self.id, self.action = cast(str, fact.id), cast(str, fact.action)  # a decision has them all
+        self.id, self.action = cast(str, fact.id), cast(str, fact.action)  # never None in a decision
         self.propensity = cast(float, fact.propensity)
         self.position, self.as_of = fact.position, cast(int, fact.as_of)
         self._ids, self._vector, self.logged = ids, vector, logged
 
     @property
     def propensities(self) -> Mapping[str, float]:
-        """The probability of every candidate; they sum to 1.
+        """The probability of every candidate, by id; they sum to 1.
 
         Raises:
-            EvidenceError: The decision was read back from the log, which keeps the drawn action's probability only.
+            EvidenceError: The decision was read back from the log, which has the probability of the drawn action only.
         """
         if self._vector is None:
             raise EvidenceError(
-                f"decision {self.id} was read back from the log, which keeps the probability of the drawn action only; "
-                "`verify` recomputes the others"
+                f"decision {self.id} was read back from the log, which has the probability of the drawn action only; "
+                "`verify` and `evaluate` recompute the others"
             )
         return dict(zip(self._ids, self._vector.tolist(), strict=True))
 
@@ -50,18 +50,33 @@ class Decision:
 
 
 class Status(StrEnum):
-    """What became of a reward."""
+    """What the engine did with a reward.
 
-    APPLIED = "applied"  # learned
-    PENDING = "pending"  # kept, and learned with its fellows when the window closes
-    DUPLICATE = "duplicate"  # there is one already; nothing was logged
-    LATE = "late"  # the window had closed; kept, and learned at the next rebase
-    KEPT = "kept"  # another action was shown than the one drawn; logged, never learned
-    UNLOGGED = "unlogged"  # the decision was made while the store could not be written
+    Attributes:
+        APPLIED: It was learned.
+        PENDING: It was logged; the aggregate is learned when the reward window closes.
+        DUPLICATE: The decision has a reward already; nothing was logged.
+        LATE: It arrived after the window had closed; it was logged, and is learned at the next rebase.
+        KEPT: Another action than the drawn one was shown; it was logged, and is never learned.
+        UNLOGGED: The decision was made while the store could not be written; nothing was logged.
+    """
+
+    APPLIED = "applied"
+    PENDING = "pending"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    KEPT = "kept"
+    UNLOGGED = "unlogged"
 
 
 class Outcome(NamedTuple):
-    """The answer to `reward`: `position` is that of the reward's fact (of the earlier one, for a duplicate)."""
+    """The result of `reward`.
+
+    Attributes:
+        status: What the engine did with the reward.
+        decision: The id of the decision.
+        position: The position of the reward in the log; of the earlier reward for a duplicate.
+    """
 
     status: Status
     decision: str

@@ -1,6 +1,6 @@
-"""From what an application passes to what the log keeps, and back: the form that policies see.
+"""Encoding of contexts and actions for the log, and decoding.
 
-A policy is shown the decoded form at choose time too, so that a reader of the log sees just what the policy saw.
+A policy gets the decoded form at choose time too, so that a reader of the log has exactly what the policy had.
 """
 
 from __future__ import annotations
@@ -19,16 +19,20 @@ from croupier.errors import CorruptStore, InputError
 from croupier_policies import Actions, Row, Vector
 from croupier_policies.base import Remainder
 
-MAX_BYTES = 1 << 20  # of one encoded context or one set of actions
-MAX_CATALOGUE_BYTES = 1 << 26  # of one catalogue, which is stored once
-_ARRAY = b"\x01"  # the first byte of an array's encoding; an object of JSON begins with {
-_MATRIX = b"\x02"  # of a catalogue's whose features are arrays: length of the ids as JSON, the ids, then the floats
+MAX_BYTES = 1 << 20  # of an encoded context or set of actions
+MAX_CATALOGUE_BYTES = 1 << 26  # of an encoded catalogue, which is stored once
+_ARRAY = b"\x01"  # the first byte of an encoded array; a JSON object begins with {
+_MATRIX = b"\x02"  # the first byte of actions with array features: then the length of the ids as JSON, ids, floats
 
 
 class EncodedActions(NamedTuple):
-    """Candidates as policies see them, as the log keeps them, and the digest under which it does.
+    """Candidates in the form that policies get, and in the form that the log has.
 
-    Of a catalogue the log keeps the whole; `without` names the items of it that are no candidates.
+    Attributes:
+        actions: The candidates as policies get them.
+        body: Their encoding; of a catalogue, that of all its items.
+        digest: The digest of the body, under which the store has it.
+        without: The ids of the items of the catalogue that are not candidates.
     """
 
     actions: Actions
@@ -36,52 +40,62 @@ class EncodedActions(NamedTuple):
     digest: bytes
     without: tuple[str, ...] = ()
 
-    def remaining(self, out: Iterable[int]) -> EncodedActions:
-        """The same set without the candidates at these places of the whole, beside those that were left out before."""
+    def excluding(self, indices: Iterable[int]) -> EncodedActions:
+        """The candidates without those at these indices of the whole set; those excluded before stay excluded."""
         whole = self.actions.whole
-        places = sorted({*self.actions.out, *out})
-        if len(places) == len(whole):
-            raise InputError("every candidate is excluded: there is nothing to choose from")
-        if not places:
+        excluded = sorted({*self.actions.out, *indices})
+        if len(excluded) == len(whole):
+            raise InputError("every candidate is excluded: there is no action to choose; exclude fewer")
+        if not excluded:
             return self
-        return self._replace(actions=Remainder(whole, places), without=tuple(whole.ids[place] for place in places))
+        return self._replace(actions=Remainder(whole, excluded), without=tuple(whole.ids[index] for index in excluded))
 
 
-def canonical(row: Any, what: str) -> Row:
-    """The form in which the log keeps a context or an action's features.
+def canonical(row: Any, argument: str) -> Row:
+    """The canonical form of a context or of an action's features, which the log has and policies get.
 
-    Mappings get sorted keys; numbers become 64-bit floats (-0.0 becomes 0.0, an integer must fit exactly), booleans the
-    strings "true" and "false"; a field that is None is left out. Anything else 1-D becomes a float64 array.
+    The keys of a mapping are sorted. Numbers become 64-bit floats; -0.0 becomes 0.0, and an integer must be represented
+    exactly. Booleans become the strings "true" and "false". Fields that are None are left out. A 1-D array or sequence
+    of numbers becomes a float64 array.
+
+    Args:
+        row: A mapping from names to values, or a 1-D array or sequence of numbers.
+        argument: The name of the input in error messages.
 
     Raises:
-        InputError: NaN, infinity, a value of another kind, or a name that is no string; `what` says of which input.
+        InputError: A number is not finite, a value has another type, or a name is not a string.
     """
     if isinstance(row, np.ndarray):
-        return _array(row, what)
+        return _array(row, argument)
     if isinstance(row, Mapping):
-        return _fields(row, what)
+        return _fields(row, argument)
     if isinstance(row, Sequence) and not isinstance(row, str | bytes):
-        return _array(row, what)
-    raise InputError(f"{what} is a {type(row).__name__}; give a mapping of named features or a 1-D array of numbers")
+        return _array(row, argument)
+    raise InputError(
+        f"{argument} is a {type(row).__name__}; give a mapping of named features or a 1-D array of numbers"
+    )
 
 
-def _array(values: Any, what: str) -> Vector:
+def _array(values: Any, argument: str) -> Vector:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{what} is not an array of numbers: {error}") from error
+        raise InputError(f"{argument} is not an array of numbers: {error}") from error
     if array.ndim != 1:
-        raise InputError(f"{what} has {array.ndim} dimensions; give one row, a 1-D array")
+        raise InputError(f"{argument} has {array.ndim} dimensions; give one row, a 1-D array")
     clean = np.empty(array.shape[0])
     if not _copy(array, clean):
-        places = np.flatnonzero(~np.isfinite(array)).tolist()
-        raise InputError(f"{what} is not finite at {places[:5]}: it would poison what is learned; leave such rows out")
+        indices = np.flatnonzero(~np.isfinite(array)).tolist()
+        raise InputError(
+            f"{argument} is not finite at the indices {indices[:5]}: learning it would make every later estimate NaN; "
+            "leave such rows out"
+        )
     return clean
 
 
 @numba.njit(cache=True)
 def _copy(array: Vector, out: Vector) -> bool:
-    """Copy, -0.0 as 0.0; whether all of it is finite."""
+    """Copy an array, -0.0 as 0.0; returns whether all values are finite."""
     finite = True
     for i in range(array.shape[0]):
         out[i] = array[i] + 0.0
@@ -89,32 +103,34 @@ def _copy(array: Vector, out: Vector) -> bool:
     return finite
 
 
-def _fields(row: Mapping[Any, Any], what: str) -> dict[str, float | str]:
+def _fields(row: Mapping[Any, Any], argument: str) -> dict[str, float | str]:
     fields: dict[str, float | str] = {}
     try:
         names = sorted(row)
     except TypeError as error:
-        raise InputError(f"{what} has names that are not strings") from error
+        raise InputError(f"{argument} has a name that is not a string; names are strings") from error
     for name in names:
         value = row[name]
         if value is not None:
             if not isinstance(name, str):
-                raise InputError(f"{what} has the name {name!r}, a {type(name).__name__}; names are strings")
-            fields[name] = _value(value, name, what)
+                raise InputError(f"{argument} has the name {name!r}, a {type(name).__name__}; names are strings")
+            fields[name] = _value(value, name, argument)
     return fields
 
 
-def _value(value: Any, name: str, what: str) -> float | str:
+def _value(value: Any, name: str, argument: str) -> float | str:
     if isinstance(value, np.generic):
         value = value.item()
     convert = _CONVERSIONS.get(type(value))
     if convert is None:
-        raise InputError(f"{what}[{name!r}] is a {type(value).__name__}; give a number, a string, a boolean or None")
+        raise InputError(
+            f"{argument}[{name!r}] is a {type(value).__name__}; give a number, a string, a boolean or None"
+        )
     converted = convert(value)
     if converted is None:
         raise InputError(
-            f"{what}[{name!r}] = {value!r} is not a finite number that a 64-bit float holds exactly: leave it out, "
-            "or give an identifier as a string"
+            f"{argument}[{name!r}] = {value!r} is not a finite number that a 64-bit float represents exactly; leave it "
+            "out, or give an identifier as a string"
         )
     return converted
 
@@ -131,14 +147,14 @@ _CONVERSIONS: dict[type, Callable[[Any], float | str | None]] = {
 }
 
 
-def encode_row(row: Row, what: str) -> bytes:
-    """The bytes of a canonical row: JSON for a mapping, the floats themselves for an array."""
-    body = _ARRAY + row.tobytes() if isinstance(row, np.ndarray) else _json(row, what)
-    return _within_limit(body, what)
+def encode_row(row: Row, argument: str) -> bytes:
+    """Encode a canonical row: a mapping as JSON, an array as its floats. Raises InputError if it is too large."""
+    body = _ARRAY + row.tobytes() if isinstance(row, np.ndarray) else _json(row, argument)
+    return _within_limit(body, argument)
 
 
 def decode_row(body: bytes) -> Row:
-    """The row of these bytes.
+    """Decode a row.
 
     >>> decode_row(encode_row(canonical({"hour": 14, "new": True}, "context"), "context"))
     {'hour': 14.0, 'new': 'true'}
@@ -150,19 +166,25 @@ def decode_row(body: bytes) -> Row:
 
 
 def encode_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None, limit: int = MAX_BYTES) -> EncodedActions:
-    """Checked candidates with their encoding.
+    """Check and encode candidates.
+
+    Args:
+        ids: The ids of the K candidates.
+        rows: Canonical features of each, or None.
+        limit: The largest number of bytes.
 
     Raises:
-        InputError: None at all, an id twice, an id that is not a non-empty string, or features of several kinds.
+        InputError: There are no candidates, an id occurs twice or is not a non-empty string, features have different
+            forms, or the encoding is too large.
     """
     _check_actions(ids, rows)
-    plain = ids if rows is None else [[id, _plain(row)] for id, row in zip(ids, rows, strict=True)]
-    body = _within_limit(_json(plain, "actions"), "actions", limit)
+    content = ids if rows is None else [[id, _as_json(row)] for id, row in zip(ids, rows, strict=True)]
+    body = _within_limit(_json(content, "actions"), "actions", limit)
     return EncodedActions(Actions(ids, rows), body, _digest(body))
 
 
 def encode_matrix(ids: tuple[str, ...], rows: tuple[Row, ...]) -> EncodedActions:
-    """Checked candidates whose features are arrays, the floats encoded as they are. Raises InputError."""
+    """Check candidates whose features are arrays, and encode the arrays as floats. Raises InputError."""
     _check_actions(ids, rows)
     names = _json(ids, "actions")
     floats = b"".join(row.tobytes() for row in rows if isinstance(row, np.ndarray))
@@ -180,20 +202,23 @@ def _decode_matrix(body: bytes) -> Actions:
 def _check_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None) -> None:
     if not ids:
         raise InputError(
-            "actions is empty: there is nothing to choose from; give at least one action that is not excluded"
+            "actions is empty: there is no action to choose; give at least one action that is not excluded"
         )
     for id in ids:
         if not isinstance(id, str) or not id or "\0" in id:
             raise InputError(f"the action id {id!r} is not a non-empty string without NUL; name actions by strings")
     if len(set(ids)) != len(ids):
         twice = Counter(ids).most_common(1)[0][0]
-        raise InputError(f"the action {twice!r} is given twice: its probability would be ambiguous; give every id once")
+        raise InputError(f"the action {twice!r} occurs twice: its probability would be ambiguous; give every id once")
     if rows is not None and len({row.shape if isinstance(row, np.ndarray) else None for row in rows}) > 1:
-        raise InputError("some actions have arrays and others not, or of other lengths; describe all in one way")
+        raise InputError(
+            "the features of actions have different forms or lengths, which one model cannot use together; give "
+            "mappings for all actions, or arrays of one length"
+        )
 
 
 def decode_actions(body: bytes, digest: bytes) -> Actions:
-    """The candidates of these bytes, if they are those of the digest. Raises CorruptStore.
+    """Decode candidates. Raises CorruptStore if they do not have this digest.
 
     >>> encoded = encode_actions(("a", "b"), None)
     >>> decode_actions(encoded.body, encoded.digest).ids
@@ -214,23 +239,25 @@ def _digest(body: bytes) -> bytes:
     return blake2b(body, digest_size=16).digest()
 
 
-def _plain(row: Row) -> Any:
+def _as_json(row: Row) -> Any:
     return row.tolist() if isinstance(row, np.ndarray) else row
 
 
-def encode_json(value: Any, what: str) -> bytes:
-    """Checked plain data as JSON. Raises InputError for text that is none, and for too much of it."""
-    return _within_limit(_json(value, what), what)
+def encode_json(value: Any, argument: str) -> bytes:
+    """Encode checked data as JSON. Raises InputError for text that is not valid Unicode, and for too many bytes."""
+    return _within_limit(_json(value, argument), argument)
 
 
-def _json(value: Any, what: str) -> bytes:
+def _json(value: Any, argument: str) -> bytes:
     try:
         return orjson.dumps(value)
-    except orjson.JSONEncodeError as error:  # lone surrogates; NaN was refused before, since orjson would write null
-        raise InputError(f"{what} cannot be written as text: {error}") from error
+    except orjson.JSONEncodeError as error:  # lone surrogates; NaN was rejected before, because orjson would write null
+        raise InputError(f"{argument} contains text that is not valid Unicode: {error}") from error
 
 
-def _within_limit(body: bytes, what: str, limit: int = MAX_BYTES) -> bytes:
+def _within_limit(body: bytes, argument: str, limit: int = MAX_BYTES) -> bytes:
     if len(body) > limit:
-        raise InputError(f"{what} takes {len(body)} bytes encoded, over the limit of {limit}; give fewer features")
+        raise InputError(
+            f"{argument} has {len(body)} bytes when encoded, more than the limit of {limit}; give fewer features"
+        )
     return body

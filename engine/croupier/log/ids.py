@@ -1,4 +1,4 @@
-"""Where decision ids come from: any callable that returns a new string each time, in whichever thread."""
+"""Sources of decision ids: callables that return a new string at every call, from any thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ IdSource = Callable[[], str]
 
 
 def time_ordered(clock: Callable[[], float]) -> IdSource:
-    """UUIDs of version 7 (RFC 9562): milliseconds first, so that keys arrive in the order of their index.
+    """A source of UUIDs of version 7 (RFC 9562), which begin with milliseconds so that they are in order of time.
+
+    Args:
+        clock: Returns seconds since 1970.
 
     >>> new = time_ordered(lambda: 0.0)
     >>> new()[:15], new() != new()
@@ -21,34 +24,34 @@ def time_ordered(clock: Callable[[], float]) -> IdSource:
 
     def new() -> str:
         nonlocal owner
-        if os.getpid() != owner:  # a fork begins a pool of its own, or parent and child would share the rest of one
+        if os.getpid() != owner:  # after a fork, parent and child must not use the same random digits
             owner = os.getpid()
             pool.clear()
         while True:
             try:
-                chance = pool.pop()
+                digits = pool.pop()
             except IndexError:
                 pool.extend(_random_digits())
             else:
                 break
         time = f"{int(clock() * 1000):012x}"
-        return f"{time[:8]}-{time[8:12]}-7{chance[:3]}-{chance[3:7]}-{chance[7:]}"
+        return f"{time[:8]}-{time[8:12]}-7{digits[:3]}-{digits[3:7]}-{digits[7:]}"
 
     return new
 
 
-def _random_digits(times: int = 1024) -> list[str]:
-    """So many times nineteen hexadecimal digits, the fourth of them 8, 9, a or b: the variant of RFC 9562.
+def _random_digits(count: int = 1024) -> list[str]:
+    """Strings of nineteen random hexadecimal digits, of which the fourth is 8, 9, a or b: the variant of RFC 9562.
 
-    The system is asked by the block, since one call costs as much as a whole decision.
+    They are read from the system in blocks, because one call costs as much as a whole decision.
     """
-    block = os.urandom(10 * times).hex()
+    block = os.urandom(10 * count).hex()
     digits = (block[start : start + 20] for start in range(0, len(block), 20))
     return [f"{d[:3]}{'89ab'[int(d[19], 16) & 3]}{d[3:18]}" for d in digits]
 
 
 def counted(prefix: str = "d") -> IdSource:
-    """d1, d2, … for runs that must be reproducible.
+    """A source of the ids d1, d2, …, for runs that must be reproducible.
 
     >>> new = counted()
     >>> new(), new()

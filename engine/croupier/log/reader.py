@@ -1,4 +1,4 @@
-"""Facts of a store in decoded form, in the order in which a fold wants them."""
+"""Facts of a store in decoded form, in the order in which they are folded."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import orjson
 
 from croupier.errors import CorruptStore
 from croupier.log.cache import FIFOCache
-from croupier.log.catalogue import part
+from croupier.log.catalogue import remainder
 from croupier.log.encoding import decode_actions, decode_row
 from croupier.log.rewards import Rewards, RewardState
-from croupier.log.role import Role, role_of
+from croupier.log.role import Role, role_from_payload
 from croupier_policies import Actions, Row
 from croupier_storage import Fact, Kind, Storage, open_storage
 
 T = TypeVar("T")
-APPLIED = frozenset(kind.value for kind in Kind if kind is not Kind.DECISION)
-BEHAVIOUR = (Kind.OBSERVATION.value, Kind.DRIFT.value)
+NON_DECISION_KINDS = frozenset(kind.value for kind in Kind if kind is not Kind.DECISION)
+FEATURE_KINDS = (Kind.OBSERVATION.value, Kind.DRIFT.value)
 
 
 @contextmanager
-def opened(store: str | Storage) -> Iterator[Storage]:
-    """A store given by its URL, opened read-only for the block; an open one as it is."""
+def open_if_url(store: str | Storage) -> Iterator[Storage]:
+    """A context manager that opens the store of a URL read-only; an open store is returned and stays open."""
     if isinstance(store, Storage):
         yield store
     else:
@@ -34,9 +34,14 @@ def opened(store: str | Storage) -> Iterator[Storage]:
 
 
 class DecodedDecision(NamedTuple):
-    """A decision in decoded form, what learning from its reward needs: `actions.ids[drawn]` was drawn.
+    """A decision in decoded form, with all that learning its reward needs.
 
-    `role` says for which variant, where an experiment was running.
+    Attributes:
+        context: The context as the policy had it.
+        actions: The candidates.
+        drawn: The index of the drawn action in `actions.ids`.
+        propensity: The probability with which it was drawn.
+        role: The role in the running experiment, or None.
     """
 
     context: Row
@@ -47,60 +52,61 @@ class DecodedDecision(NamedTuple):
 
 
 class Log:
-    """The decoded view of a store."""
+    """Reads the facts of a store in decoded form, in batches of at most `batch`."""
 
     def __init__(self, storage: Storage, batch: int = 256) -> None:
         self.storage, self.batch = storage, batch
         self._sets: FIFOCache[bytes, Actions] = FIFOCache(4096)
 
     def forget(self) -> None:
-        """Drop the action sets at hand; they will be read again."""
+        """Drop the action sets from memory; they are read again when they are needed."""
         self._sets.clear()
 
     def events(self, after: int, upto: int) -> Iterator[tuple[Fact, DecodedDecision | None]]:
-        """Facts with after < position ≤ upto, decisions decoded, a decision before any fact later than its `as_of`.
+        """The facts with after < position ≤ upto, each with its decoded form if it is a decision.
 
-        What a decision saw is what had been folded by its `as_of`, whatever its own position.
+        Facts are in order of position, except that a decision comes before every fact after its `as_of`: the state of a
+        decision is that at its `as_of`, whatever its own position.
         """
         displaced = self.decoded(self.storage.displaced(after, upto))
-        ahead = next(displaced, None)
-        for fact, decided in self._in_place(after, upto):
-            while ahead is not None and (ahead[0].as_of or 0) < fact.position - (decided is not None):
-                yield ahead
-                ahead = next(displaced, None)
+        upcoming = next(displaced, None)
+        for fact, decided in self._in_position_order(after, upto):
+            while upcoming is not None and (upcoming[0].as_of or 0) < fact.position - (decided is not None):
+                yield upcoming
+                upcoming = next(displaced, None)
             yield fact, decided
-        while ahead is not None:
-            yield ahead
-            ahead = next(displaced, None)
+        while upcoming is not None:
+            yield upcoming
+            upcoming = next(displaced, None)
 
-    def _in_place(self, after: int, upto: int) -> Iterator[tuple[Fact, DecodedDecision | None]]:
-        """Facts in order of position, without the decisions that belong in another place."""
+    def _in_position_order(self, after: int, upto: int) -> Iterator[tuple[Fact, DecodedDecision | None]]:
+        """The facts in order of position, without the decisions that `displaced` returns."""
         for batch in batches(self.storage.facts(after, upto), self.batch):
             sets = self._action_sets({fact.actions for fact in batch if fact.actions is not None})
             for fact in batch:
                 if fact.kind != "decision":
-                    if fact.kind in APPLIED:
+                    if fact.kind in NON_DECISION_KINDS:
                         yield fact, None
                 elif fact.as_of is None or fact.as_of == fact.position - 1:
                     yield fact, _decode(fact, sets)
 
     def reward_states(self, upto: int, rule: Rewards) -> Iterator[tuple[Fact, RewardState]]:
-        """Every decision up to a position, in order of position, with the state of its rewards there."""
+        """Every decision up to a position, in order of position, with the state of its rewards at `upto`."""
         decisions = self.storage.facts(0, upto, kinds=(Kind.DECISION.value,))
         for batch in batches(decisions, self.batch):
-            states = {fact.position: RewardState.of(fact) for fact in batch}
+            states = {fact.position: RewardState.from_decision(fact) for fact in batch}
             for fact in self.storage.about(*states):
                 if fact.decision is not None and fact.position <= upto:
                     states[fact.decision].apply(fact, rule)
             yield from ((fact, states[fact.position]) for fact in batch)
 
     def decisions_at(self, positions: Collection[int]) -> Iterator[tuple[Fact, DecodedDecision]]:
-        """The decisions at these positions; where there is none, there comes none."""
+        """The decisions at these positions; positions without a decision are ignored."""
         found = self.storage.at(sorted(positions)) if positions else {}
         return self.decoded(fact for fact in found.values() if fact.kind == Kind.DECISION)
 
     def decoded(self, facts: Iterable[Fact]) -> Iterator[tuple[Fact, DecodedDecision]]:
-        """Decisions with their decoded form. Raises CorruptStore."""
+        """Decisions, each with its decoded form. Raises CorruptStore."""
         for batch in batches(facts, self.batch):
             sets = self._action_sets({fact.actions for fact in batch if fact.actions is not None})
             for fact in batch:
@@ -118,27 +124,30 @@ class Log:
 def _decode(fact: Fact, sets: dict[bytes, Actions]) -> DecodedDecision:
     actions = sets.get(fact.actions or b"")
     if fact.context is None or fact.action is None or fact.propensity is None or actions is None:
-        raise CorruptStore(f"the decision at position {fact.position} lacks what every decision has")
-    said = {} if fact.body is None else orjson.loads(fact.body)
-    if "without" in said:
-        actions = part(actions, said["without"])
+        raise CorruptStore(f"the decision at position {fact.position} has no context, action, propensity or candidates")
+    payload = {} if fact.body is None else orjson.loads(fact.body)
+    if "without" in payload:
+        actions = remainder(actions, payload["without"])
     ids = actions.ids
     if fact.action not in ids:
-        raise CorruptStore(f"the decision at position {fact.position} shows {fact.action!r}, no candidate of its own")
-    return DecodedDecision(decode_row(fact.context), actions, ids.index(fact.action), fact.propensity, role_of(said))
+        raise CorruptStore(
+            f"the action {fact.action!r} of the decision at position {fact.position} is not one of its candidates"
+        )
+    role = role_from_payload(payload)
+    return DecodedDecision(decode_row(fact.context), actions, ids.index(fact.action), fact.propensity, role)
 
 
-def until(facts: Iterator[Fact]) -> Callable[[int], Iterator[Fact]]:
-    """What gives, at each call, those facts before a position that it has not given yet."""
-    ahead = next(facts, None)
+def incremental_reader(facts: Iterator[Fact]) -> Callable[[int], Iterator[Fact]]:
+    """A function of a position that returns the facts before it that no earlier call has returned."""
+    upcoming = next(facts, None)
 
-    def before(position: int) -> Iterator[Fact]:
-        nonlocal ahead
-        while ahead is not None and ahead.position < position:
-            yield ahead
-            ahead = next(facts, None)
+    def read_before(position: int) -> Iterator[Fact]:
+        nonlocal upcoming
+        while upcoming is not None and upcoming.position < position:
+            yield upcoming
+            upcoming = next(facts, None)
 
-    return before
+    return read_before
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -1,4 +1,4 @@
-"""What a decision earned: the one place that says which of the facts about it is learned, and when."""
+"""Rewards of a decision: the rule that aggregates them, and the state from which the learned reward follows."""
 
 from __future__ import annotations
 
@@ -23,13 +23,18 @@ _AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
 
 @dataclass(frozen=True)
 class Rewards:
-    """How the rewards of one decision become what is learned.
+    """The rule by which the rewards of a decision become the one reward that is learned: `Engine.open(rewards=…)`.
 
     Attributes:
-        aggregate: "first" learns the first reward at once, and takes no second. "last", "sum", "mean" and "max" take
-            several, and learn once, when the window closes.
-        window: Seconds after the decision during which rewards count; None for ever. Later ones are kept and marked.
-        default: What is learned when the window closes without a reward; None for nothing.
+        aggregate: With "first", the first reward is learned at once and later ones are duplicates. With "last", "sum",
+            "mean" or "max", all rewards within the window are aggregated and learned when the window closes.
+        window: Seconds after the decision within which rewards count; None for no limit. Later rewards are logged as
+            late, and are learned at the next rebase.
+        default: The reward that is learned when the window closes without a reward; None to learn nothing.
+
+    Raises:
+        InputError: The aggregate is unknown, the window is not positive, or an aggregate other than "first" or a
+            default has no window.
 
     >>> Rewards(window=3600.0, default=0.0)
     Rewards(aggregate='first', window=3600.0, default=0.0)
@@ -43,63 +48,81 @@ class Rewards:
         if self.aggregate not in _AGGREGATES:
             raise InputError(f"aggregate is {self.aggregate!r}; choose one of {', '.join(_AGGREGATES)}")
         if self.window is not None and not 0 < self.window < float("inf"):
-            raise InputError(f"the reward window is {self.window} seconds; give a positive number, or None for ever")
+            raise InputError(
+                f"the reward window is {self.window} seconds; give a positive number, or None for no limit"
+            )
         if self.window is None and (self.aggregate != "first" or self.default is not None):
             raise InputError(
-                f"aggregate={self.aggregate!r} and default={self.default} need a window: they wait for its end"
+                f"aggregate={self.aggregate!r} and default={self.default} need a window, because they are learned "
+                "when it closes; give a window in seconds"
             )
 
     def config(self) -> dict[str, Any]:
-        """As plain data."""
+        """The fields as JSON data."""
         return asdict(self)
 
-    def total(self, values: Sequence[float]) -> float:
-        """The aggregate of at least one value."""
+    def combine(self, values: Sequence[float]) -> float:
+        """The aggregate of one or more rewards.
+
+        >>> Rewards("mean", window=60.0).combine([0.0, 1.0])
+        0.5
+        """
         return float(_AGGREGATES[self.aggregate](values))
 
 
-#: The first reward is learned at once, and there is no window.
+#: The default rule: the first reward is learned at once, and there is no window.
 FIRST = Rewards()
 
 
 class RewardState:
-    """The story of one decision so far, fact by fact in order of position.
+    """The rewards of one decision so far; its facts are applied in order of position.
 
-    What counts as late, as a second reward, or as never shown is decided here, by position alone, for the live loop,
-    recovery, rebase, `verify` and evaluation alike.
+    The live loop, recovery, rebase, `verify` and evaluation all use it to determine, from positions alone, which
+    rewards are late or duplicate and which decisions were never shown.
+
+    Attributes:
+        activated: False for a deferred decision that has not been activated.
+        unit: The decision's unit.
+        taken: The action that was shown instead of the drawn one, or None.
+        rewards: The rewards before the window closed.
+        late: The rewards after it closed.
+        first_reward: The position of the first reward, 0 if there is none.
+        closed: Whether the window has closed.
+        corrected: The corrected outcome, or None.
+        retracted: Whether the outcome has been retracted.
     """
 
-    __slots__ = ("activated", "answered", "closed", "corrected", "late", "retracted", "rewards", "taken", "unit")
+    __slots__ = ("activated", "closed", "corrected", "first_reward", "late", "retracted", "rewards", "taken", "unit")
 
     def __init__(self, *, deferred: bool = False, unit: str | None = None) -> None:
         self.activated, self.unit = not deferred, unit
-        self.taken: str | None = None  # the action that was shown instead of the drawn one
-        self.rewards: tuple[float, ...] = ()  # within the window
+        self.taken: str | None = None
+        self.rewards: tuple[float, ...] = ()
         self.late: tuple[float, ...] = ()
-        self.answered = 0  # position of the first reward
+        self.first_reward = 0
         self.closed = False
         self.corrected: float | None = None
         self.retracted = False
 
     @classmethod
-    def of(cls, decision: Fact) -> RewardState:
-        """At the beginning: a decision of which nothing has been said."""
+    def from_decision(cls, decision: Fact) -> RewardState:
+        """The state directly after a decision."""
         deferred = decision.body is not None and bool(orjson.loads(decision.body).get("deferred"))
         return cls(deferred=deferred, unit=decision.unit)
 
     @property
     def learnable(self) -> bool:
-        """Whether the decision was shown as it was drawn."""
+        """Whether the drawn action was shown."""
         return self.activated and self.taken is None
 
     def apply(self, fact: Fact, rule: Rewards) -> float | None:
-        """Take in the next fact about the decision; what is to be learned from it now, if anything."""
+        """Apply the next fact about the decision; returns the reward to learn now, or None."""
         match fact.kind:
             case Kind.REWARD:
-                return self._rewarded(fact, rule)
+                return self._apply_reward(fact, rule)
             case Kind.DEFAULT:
                 self.closed = True
-                return self._outcome(self.rewards, rule) if self.learnable and self._waits(rule) else None
+                return self._outcome(self.rewards, rule) if self.learnable and self._learns_on_close(rule) else None
             case Kind.ACTIVATION:
                 self.activated = True
             case Kind.TAKEN:
@@ -110,9 +133,9 @@ class RewardState:
                 self.corrected, self.retracted = None, True
         return None
 
-    def _rewarded(self, fact: Fact, rule: Rewards) -> float | None:
+    def _apply_reward(self, fact: Fact, rule: Rewards) -> float | None:
         first = not self.rewards
-        self.answered = self.answered or fact.position
+        self.first_reward = self.first_reward or fact.position
         if self.closed:
             self.late += (fact.reward or 0.0,)
         else:
@@ -120,12 +143,17 @@ class RewardState:
         learned_now = rule.aggregate == "first" and first and not self.closed and self.learnable
         return fact.reward if learned_now else None
 
-    def _waits(self, rule: Rewards) -> bool:
-        """Whether closing is what teaches: nothing was learned when a reward came."""
+    def _learns_on_close(self, rule: Rewards) -> bool:
+        """Whether nothing has been learned before the window closes."""
         return rule.aggregate != "first" or not self.rewards
 
     def effective(self, rule: Rewards, late: bool = True) -> float | None:
-        """What a rebase learns of the decision: late rewards in place unless `late` is off, corrections made."""
+        """The reward that a rebase learns, with corrections and retractions applied; None for none.
+
+        Args:
+            rule: The store's rule.
+            late: Whether late rewards count.
+        """
         if self.retracted or not self.learnable:
             return None
         if rule.aggregate != "first" and not self.closed:
@@ -138,5 +166,5 @@ class RewardState:
         if self.corrected is not None:
             return self.corrected
         if values:
-            return rule.total(values)
+            return rule.combine(values)
         return rule.default if self.closed else None

@@ -1,4 +1,4 @@
-"""For which variant of which experiment a decision was made."""
+"""The role of a decision in an experiment."""
 
 from __future__ import annotations
 
@@ -7,15 +7,25 @@ from typing import Any, NamedTuple
 
 
 class Role(NamedTuple):
-    """For which variant of which experiment a decision was made; `assigned` is the probability of meeting it."""
+    """The role of a decision in an experiment. The names of the fields are those of the log.
+
+    Attributes:
+        experiment: The name of the experiment.
+        variant: The variant for which the decision was made.
+        assigned: The probability with which a unit is assigned to this variant.
+    """
 
     experiment: str
     variant: str
     assigned: float
 
 
-def role_of(body: Mapping[str, Any]) -> Role | None:
-    """The role that the body of a decision tells."""
-    if "experiment" not in body:
+def role_from_payload(payload: Mapping[str, Any]) -> Role | None:
+    """The role in the decoded body of a decision; None outside of experiments.
+
+    >>> role_from_payload({"experiment": "ranking", "variant": "new", "assigned": 0.5})
+    Role(experiment='ranking', variant='new', assigned=0.5)
+    """
+    if "experiment" not in payload:
         return None
-    return Role(body["experiment"], body["variant"], body["assigned"])
+    return Role(payload["experiment"], payload["variant"], payload["assigned"])

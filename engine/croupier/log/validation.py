@@ -1,4 +1,4 @@
-"""The arguments of the live loop, checked before anything is logged or learned."""
+"""Checks of the arguments of the live loop, before anything is logged or learned."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Candidates = Sequence[str] | Mapping[str, Any] | Catalogue
 
 
 class CandidateSets:
-    """Checks and encodes candidates; sets without features only once."""
+    """Checks and encodes candidates; sets of ids without features are cached."""
 
     def __init__(self) -> None:
-        self._plain: FIFOCache[tuple[str, ...], EncodedActions] = FIFOCache(1024)
+        self._encoded_ids: FIFOCache[tuple[str, ...], EncodedActions] = FIFOCache(1024)
 
-    def encoded(self, actions: Candidates, exclude: Collection[str]) -> EncodedActions:
-        """The candidates that are not excluded. Raises InputError."""
+    def encode(self, actions: Candidates, exclude: Collection[str]) -> EncodedActions:
+        """Check and encode the candidates that are not excluded. Raises InputError."""
         if isinstance(actions, str) or isinstance(exclude, str):
-            raise InputError("actions and exclude are collections of ids, not one string; wrap a single id in a list")
+            raise InputError("actions or exclude is a string; give a collection of ids, a single id in a list")
         if isinstance(actions, Catalogue):
-            return actions.encoded(exclude)
+            return actions.encode(exclude)
         if not isinstance(actions, Mapping):
             return self._without_features(tuple(a for a in actions if a not in exclude) if exclude else tuple(actions))
         kept = {a: features for a, features in actions.items() if a not in exclude}
@@ -41,50 +41,54 @@ class CandidateSets:
 
     def _without_features(self, ids: tuple[str, ...]) -> EncodedActions:
         try:
-            held = self._plain.get(ids)
+            encoded = self._encoded_ids.get(ids)
         except TypeError as error:
-            raise InputError(f"actions holds what cannot be an id ({error}); name actions by strings") from error
-        if held is None:
-            held = encoding.encode_actions(ids, None)
-            self._plain.put(ids, held)
-        return held
+            raise InputError(
+                f"actions contains a value that is not an id ({error}); name actions by strings"
+            ) from error
+        if encoded is None:
+            encoded = encoding.encode_actions(ids, None)
+            self._encoded_ids.put(ids, encoded)
+        return encoded
 
 
-def with_unit_field(context: Context, unit: str | None, field: str | None) -> Context:
-    """The context with the unit in this field, if the policy needs it and the application did not set it."""
+def add_unit_field(context: Context, unit: str | None, field: str | None) -> Context:
+    """The context with the unit in the field in which the policy expects it, unless the application set that field."""
     if field is None or unit is None or not isinstance(context, Mapping) or field in context:
         return context
     return {**context, field: unit}
 
 
 def reward_value(value: Any, low: float, high: float) -> float:
-    """The reward as a float. Raises InputError for what is no finite number of the range."""
+    """The reward as a float. Raises InputError unless it is a finite number between `low` and `high`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         raise InputError(f"the reward {value!r} is a {type(value).__name__}; give a number, for example float(clicked)")
     reward = float(value)
     if not math.isfinite(reward) or not low <= reward <= high:
         raise InputError(
-            f"the reward {reward} is not between {low} and {high}: learned, it would spoil every later estimate; "
-            "declare the range of your rewards when opening a new store (reward_range)"
+            f"the reward {reward} is not between {low} and {high}: learning it would distort every later estimate; "
+            "set reward_range to the range of your rewards when you create a store"
         )
     return reward + 0.0
 
 
-def text(value: Any, what: str) -> str | None:
+def text(value: Any, argument: str) -> str | None:
     """A non-empty string without NUL, or None. Raises InputError."""
     if value is None:
         return None
     if not isinstance(value, str) or not value or "\0" in value:
-        raise InputError(f"{what} is {value!r}; give a non-empty string without NUL")
+        raise InputError(f"{argument} is {value!r}; give a non-empty string without NUL")
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise InputError(f"{what} is {value!r}, half of a surrogate pair, which is no text; leave it out") from error
+        raise InputError(
+            f"{argument} is {value!r}, which contains half of a surrogate pair; give valid Unicode"
+        ) from error
     return value
 
 
 def timestamp(at: Any, clock: Callable[[], float]) -> float:
-    """Seconds since 1970; the clock's time by default. Raises InputError."""
+    """The time `at` in seconds since 1970, by default the time of the clock. Raises InputError."""
     if at is None:
         return clock()
     if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):

@@ -119,7 +119,7 @@ class _Gatherer:
         self._noted: dict[int, tuple[int, float, float]] = {}
 
     def _learned(self, fact: Fact, decided: DecodedDecision, reward: float) -> None:
-        self.target.learn(decided, self.fold.configuration.scaled(reward))
+        self.target.learn(decided, self.fold.configuration.scale(reward))
 
     def visit(self, fact: Fact, decided: DecodedDecision) -> None:
         """Note one place, at its `as_of`."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import orjson
 
 from croupier.errors import InputError
-from croupier.log.configuration import described
+from croupier.log.configuration import describe
 from croupier.state.experiment.assignment import Split
 from croupier.state.experiment.buckets import HOLDOUT
 from croupier_policies import Policy
@@ -76,7 +76,7 @@ class Experiment:
             )
         if {HOLDOUT, "", *self.variants} & set(self.shadows):
             raise InputError(f"shadows and variants need different names: {sorted(self.shadows)}")
-        Split.of(self.shares, self.holdout)
+        Split.from_weights(self.shares, self.holdout)
 
     @property
     def champion(self) -> str:
@@ -106,6 +106,6 @@ class Experiment:
             "window": self.window,
             "planned": self.planned_units,
             "guardrails": dict(self.guardrails),
-            "policies": {name: orjson.loads(described(policy)) for name, policy in self.policies.items()},
+            "policies": {name: orjson.loads(describe(policy)) for name, policy in self.policies.items()},
             "shadows": list(self.shadows),
         }

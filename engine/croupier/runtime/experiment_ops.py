@@ -69,7 +69,7 @@ def _check(loop: Loop, experiment: Experiment) -> None:
 def _begin(loop: Loop, description: Mapping[str, Any], policies: Mapping[str, Policy]) -> None:
     running = RunningExperiment(description, loop.fold.pool)
     running.policies = dict(policies)
-    running.freeze(loop.fold.components.policy)
+    running.freeze_holdout(loop.fold.components.policy)
     loop.fold.running = running
 
 
@@ -79,7 +79,7 @@ def set_weights(loop: Loop, weights: Mapping[str, float], why: Mapping[str, Any]
         name, variants = (present := running(loop)).name, {present.champion, *present.candidates}
         if unknown := set(weights) - variants:
             raise InputError(f"the experiment {name!r} has no variants {sorted(unknown)}; it has {sorted(variants)}")
-        Split.of(weights)
+        Split.from_weights(weights)
         body = {"event": "weights", "name": name, "weights": dict(weights), **(why or {})}
         fact = loop.append(Kind.EXPERIMENT, loop.options.clock(), body=canonical_json(body))
         loop.refresh_policy_records()

@@ -8,8 +8,8 @@ from croupier.errors import Conflict
 from croupier.log.decision import Decision
 from croupier.log.encoding import decode_row, encode_row
 from croupier.runtime.request import DecisionRequest
-from croupier.state.features.proof import featured
 from croupier.state.features.state import FeatureState
+from croupier.state.features.verification import has_features
 from croupier_storage import Fact
 
 
@@ -18,8 +18,8 @@ def same_decision(fact: Fact, request: DecisionRequest, feature_state: FeatureSt
     candidates = request.candidates
     without = tuple(orjson.loads(fact.body or b"{}").get("without", ()))
     given = fact.context
-    if given is not None and featured(fact):
-        given = encode_row(feature_state.given(decode_row(given)), "context")
+    if given is not None and has_features(fact):
+        given = encode_row(feature_state.application_context(decode_row(given)), "context")
     logged = given, fact.actions, without, fact.unit
     if logged != (request.body, candidates.digest, candidates.without, request.unit):
         raise Conflict(

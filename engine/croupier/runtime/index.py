@@ -8,7 +8,7 @@ from typing import TypeAlias
 from croupier.errors import Conflict, UnknownDecision, storing
 from croupier.log.cache import FIFOCache
 from croupier.runtime.writer import Writer
-from croupier.state.decisions import REMEMBERED
+from croupier.state.decisions import CACHED_DECISIONS
 from croupier_storage import Fact, Kind, Storage
 
 #: The content that a key stands for: kind, decision, reward, unit, body.
@@ -23,8 +23,8 @@ class LogIndex:
 
     def __init__(self, storage: Storage, writer: Writer) -> None:
         self._storage, self._writer = storage, writer
-        self._positions: FIFOCache[str, int] = FIFOCache(REMEMBERED)
-        self._keyed: FIFOCache[str, Fact] = FIFOCache(REMEMBERED)
+        self._positions: FIFOCache[str, int] = FIFOCache(CACHED_DECISIONS)
+        self._keyed: FIFOCache[str, Fact] = FIFOCache(CACHED_DECISIONS)
         self._absent: set[str] = set()  # keys of the last look-up that no fact has used
         self.put = self._positions.put
 

@@ -118,7 +118,7 @@ def _at(request: DecisionRequest, place: int, candidates: EncodedActions) -> Dec
 
 def _without(candidates: EncodedActions, index: int) -> EncodedActions:
     """The candidates without one of them, unless it is the last."""
-    return candidates if len(candidates.actions) == 1 else candidates.remaining([candidates.actions.place(index)])
+    return candidates if len(candidates.actions) == 1 else candidates.excluding([candidates.actions.place(index)])
 
 
 def _marginals(loop: Loop, request: DecisionRequest, drawn: Sequence[tuple[DecisionRequest, Draw]]) -> list[Marginal]:

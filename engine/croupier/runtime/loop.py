@@ -130,7 +130,7 @@ class Loop:
         fold, running = self.fold, self.fold.running
         self._records = {"": policy_record(self.storage, fold.components.policy)}
         if running is not None:
-            for variant in running.split.held:
+            for variant in running.split.buckets:
                 policy = running.policy_for(variant, fold.components.policy)
                 self._records[variant] = policy_record(self.storage, policy)
 
@@ -280,7 +280,7 @@ class Loop:
         for position in self.windows.due(at):
             with storing():
                 state = self._record(position).reward_state
-            if not state.closed and not (rule.aggregate == "first" and state.answered):
+            if not state.closed and not (rule.aggregate == "first" and state.first_reward):
                 default = rule.default if not state.rewards and state.learnable else None
                 self._append(Fact(self.position + 1, Kind.DEFAULT.value, at, decision=position, reward=default))
                 closed += 1
@@ -347,7 +347,7 @@ class Loop:
         features: FeatureState | None = None,
     ) -> Fold:
         """A fold of what is effective there and of nearly all that followed, computed while the loop continues."""
-        new = self.fold.rebased(effective, components, effective, Log(self.storage), progress, features)
+        new = self.fold.build_rebased(effective, components, effective, Log(self.storage), progress, features)
         last = math.inf
         while CLOSE < (left := self.flush() - new.position) < last / 2:  # a busy engine may outrun any fold
             new.run(new.position + left)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from croupier.errors import ConfigurationDiffers
-from croupier.log.configuration import Configuration, canonical_json, described, digest
+from croupier.log.configuration import Configuration, canonical_json, describe, digest
 from croupier.log.reader import Log
 from croupier.log.rewards import Rewards
 from croupier.state.components import Components, ObjectPool
@@ -67,7 +67,7 @@ def components_in_force(storage: Storage) -> dict[str, Any] | None:
     settings = storage.settings()
     if "seed" not in settings:
         return None
-    Configuration.stored(settings)  # raises where they are damaged
+    Configuration.from_settings(settings)  # raises where they are damaged
     initial = {name: orjson.loads(settings[name]) for name in ("policy", "learner")}
     initial |= orjson.loads(settings.get("behaviour", b"{}"))
     descriptions: list[tuple[int, dict[str, Any]]] = [(0, initial)]
@@ -83,7 +83,7 @@ def components_in_force(storage: Storage) -> dict[str, Any] | None:
             names = ("policy", "learner", *FeatureState._fields)
             descriptions.append((fact.position, {name: body[name] for name in names if name in body}))
         elif "to" in body:
-            earlier = [described for position, described in descriptions if position <= body["to"]]
+            earlier = [describe for position, describe in descriptions if position <= body["to"]]
             descriptions.append((fact.position, earlier[-1]))
     return descriptions[-1][1]
 
@@ -94,12 +94,12 @@ def configure(storage: Storage, settings: Settings) -> Configuration:
     Without a seed the store's own is taken; a new store gets one from the system's randomness.
     """
     held = storage.settings()
-    stored = Configuration.stored(held) if "seed" in held else None
+    stored = Configuration.from_settings(held) if "seed" in held else None
     seed = settings.seed
     if seed is None:
         seed = stored.seed if stored is not None else secrets.randbits(63)
     low, high = settings.reward_range
-    policy, learner = map(described, settings.components)
+    policy, learner = map(describe, settings.components)
     behaviour = canonical_json(settings.feature_state.description())
     asked = Configuration(seed, (float(low), float(high)), policy, learner, settings.rewards, behaviour)
     if stored is not None:
@@ -112,7 +112,7 @@ def configure(storage: Storage, settings: Settings) -> Configuration:
 def policy_record(storage: Storage, policy: Policy) -> PolicyRecord:
     """The record that decisions of this policy, in this arithmetic, refer to; added if there is none."""
     records = storage.policies()
-    body = described(policy)
+    body = describe(policy)
     for record in records:
         if record.config == body and record.arithmetic == policy.arithmetic:
             return record

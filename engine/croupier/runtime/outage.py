@@ -41,7 +41,7 @@ def open_loop(storage: Storage, settings: Settings, options: LoopOptions) -> Loo
                 Kind.CONFIGURATION,
                 settings.components.fresh(),
                 progress=settings.progress,
-                features=opened.fold.feature_state.updated(settings.feature_state),
+                features=opened.fold.feature_state.updated_with(settings.feature_state),
             )
     except BaseException:
         loop.close()

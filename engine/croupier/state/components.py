@@ -1,4 +1,4 @@
-"""Policy and learner together: untaught, described, and built again from their description."""
+"""The policy and the learner of a fold, and how they are built from their descriptions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import orjson
 
 from croupier.errors import EvidenceError
-from croupier.log.configuration import Configuration, described
+from croupier.log.configuration import Configuration, describe
 from croupier_policies import Configured, Learner, Policy, PolicyError
 from croupier_policies.registry import build
 
@@ -16,54 +16,64 @@ P = TypeVar("P", bound=Configured)
 
 
 class Components(NamedTuple):
-    """What a fold teaches."""
+    """The policy that decides, and the learner that estimates rewards beside it, if any."""
 
     policy: Policy
     learner: Learner | None
 
     def fresh(self) -> Components:
-        """The same, untaught."""
+        """New objects of the same configurations that have learned nothing."""
         return Components(self.policy.fresh(), self.learner.fresh() if self.learner is not None else None)
 
     def description(self) -> dict[str, Any]:
-        """Names and configurations, as plain data."""
-        return {"policy": orjson.loads(described(self.policy)), "learner": orjson.loads(described(self.learner))}
+        """Names and configurations, as JSON data."""
+        return {"policy": orjson.loads(describe(self.policy)), "learner": orjson.loads(describe(self.learner))}
 
 
 class ObjectPool(NamedTuple):
-    """The objects at hand, used where a description is theirs; everything else is built from its description."""
+    """The policies and learners that the application passed.
+
+    An object is used wherever the log describes one with the same name and configuration; all others are built from
+    their descriptions. Every method returns objects that have learned nothing, and raises EvidenceError where an object
+    cannot be built.
+
+    Attributes:
+        policy: The store's policy.
+        learner: The store's learner.
+        others: Policies of variants and shadows.
+    """
 
     policy: Policy | None = None
     learner: Learner | None = None
-    others: tuple[Policy, ...] = ()  # of variants and shadows
+    others: tuple[Policy, ...] = ()
 
-    def policy_of(self, description: Mapping[str, Any]) -> Policy:
-        """An untaught policy of a description, as `components` makes it."""
-        at_hand = [p for p in (self.policy, *self.others) if p is not None]
-        fits = (p for p in at_hand if orjson.loads(described(p)) == description)
-        return _made(description, next(fits, None))
+    def build_policy(self, description: Mapping[str, Any]) -> Policy:
+        """The policy of a description."""
+        policies = [policy for policy in (self.policy, *self.others) if policy is not None]
+        matching = (policy for policy in policies if orjson.loads(describe(policy)) == description)
+        return _build(description, next(matching, None))
 
-    def learner_of(self, description: Mapping[str, Any] | None) -> Learner | None:
-        """An untaught learner of a description, likewise; none of none."""
-        return None if description is None else _made(description, self.learner)
+    def build_learner(self, description: Mapping[str, Any] | None) -> Learner | None:
+        """The learner of a description; None for None."""
+        return None if description is None else _build(description, self.learner)
 
     def components(self, description: Mapping[str, Any]) -> Components:
-        """Untaught policy and learner of a description. Raises EvidenceError where they cannot be built."""
-        return Components(self.policy_of(description["policy"]), self.learner_of(description["learner"]))
+        """The policy and the learner of a `Components.description()`."""
+        return Components(self.build_policy(description["policy"]), self.build_learner(description["learner"]))
 
     def initial(self, configuration: Configuration) -> Components:
-        """Those under which a store was begun."""
+        """The policy and the learner with which a store was created."""
         stored = {"policy": configuration.policy, "learner": configuration.learner}
         return self.components({name: orjson.loads(body) for name, body in stored.items()})
 
 
-def _made(description: Mapping[str, Any], given: P | None) -> P:
-    if given is not None and orjson.loads(described(given)) == description:
-        return given.fresh()
+def _build(description: Mapping[str, Any], prototype: P | None) -> P:
+    if prototype is not None and orjson.loads(describe(prototype)) == description:
+        return prototype.fresh()
     try:
         return cast(P, build(description["name"], description["config"]))
     except (PolicyError, TypeError, KeyError) as error:
         raise EvidenceError(
-            f"{description.get('name')!r} in the log cannot be built from its configuration ({error}); pass the object "
-            "itself: as the policy or the learner, or, of an experiment's variant, among the policies"
+            f"{description.get('name')!r} in the log cannot be built from its configuration ({error}): its decisions "
+            "could not be reproduced; pass the object as policy, as learner, or, for a variant or shadow, in policies"
         ) from error

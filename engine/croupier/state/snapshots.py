@@ -1,4 +1,4 @@
-"""Snapshots in and out: checked before anything is believed, and carried as files."""
+"""Restoring, exporting and importing snapshots; a snapshot is checked against its hash before it is used."""
 
 from __future__ import annotations
 
@@ -13,63 +13,72 @@ _TYPES = {"position": int, "at": float, "hash": str, "body": bytes}
 
 
 class Restorable(Protocol):
-    """What a snapshot can be restored into."""
+    """An object whose state a snapshot contains."""
 
     def restore(self, state: State, position: int) -> None:
-        """Take over a state at its position."""
+        """Restore a state at its position."""
 
 
 def restore_at(storage: Storage, position: int, into: Restorable) -> None:
-    """Restore the snapshot at a position. Raises CorruptSnapshot, and then `into` must not be used."""
+    """Restore the snapshot at a position.
+
+    Raises:
+        CorruptSnapshot: There is no intact snapshot at this position, or it has the state of another configuration.
+            `into` must not be used after it.
+        EvidenceError: A policy or learner of the snapshot cannot be built.
+    """
     snapshot = storage.snapshot(position)
     if snapshot is None:
         raise CorruptSnapshot(f"there is no snapshot at position {position}")
-    state = verified(snapshot)
+    state = check_snapshot(snapshot)
     try:
         into.restore(state, position)
     except EvidenceError:
-        raise  # a policy is missing here: that says nothing against the snapshot
+        raise  # a policy is missing in this process, which is no fault of the snapshot
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise CorruptSnapshot(f"it does not hold the state of this policy and learner: {error!r}") from error
+        raise CorruptSnapshot(f"it does not contain the state of this policy and learner: {error!r}") from error
 
 
-def verified(snapshot: Snapshot) -> State:
-    """The state of a snapshot, its hash checked. Raises CorruptSnapshot."""
+def check_snapshot(snapshot: Snapshot) -> State:
+    """The decoded state of a snapshot. Raises CorruptSnapshot unless it has the hash stored with it."""
     state = decode_state(snapshot.body)
     if hash_state(state) != snapshot.hash:
-        raise CorruptSnapshot("its state does not have the hash that was written beside it")
+        raise CorruptSnapshot("its state does not have the hash that is stored with it")
     return cast("State", state)
 
 
 def export_snapshot(storage: Storage, position: int, file: Path) -> None:
-    """Write a snapshot to a file: the same checksummed container of plain data as in a store.
+    """Write a snapshot to a file, in the same container with a checksum as in a store.
 
     Raises:
-        CorruptSnapshot: There is none at this position, or it is damaged.
+        CorruptSnapshot: There is no snapshot at this position, or it is damaged.
     """
     snapshot = storage.snapshot(position)
     if snapshot is None:
         raise CorruptSnapshot(f"there is no snapshot at position {position}")
-    verified(snapshot)
+    check_snapshot(snapshot)
     file.write_bytes(encode_state(dict(snapshot._asdict())))
 
 
 def import_snapshot(storage: Storage, file: Path) -> int:
-    """Keep the snapshot of a file in the store that it came from, or a copy of it; returns its position.
+    """Save the snapshot in a file to the store that it was exported from, or to a copy of that store.
 
-    Whether it is the state that the log gives there, `verify` tells.
+    Only `verify` checks that it is the state that the log gives at its position.
+
+    Returns:
+        The position of the snapshot.
 
     Raises:
-        CorruptSnapshot: The file is no snapshot, is damaged, or lies beyond the log.
+        CorruptSnapshot: The file is not an intact snapshot, or its position is after the end of the log.
     """
     data = decode_state(file.read_bytes())
     if not isinstance(data, dict) or {name: type(value) for name, value in data.items()} != _TYPES:
-        raise CorruptSnapshot(f"{file} holds no snapshot")
+        raise CorruptSnapshot(f"{file} does not contain a snapshot")
     snapshot = Snapshot(**data)  # type: ignore[arg-type] # its types were just compared
-    verified(snapshot)
+    check_snapshot(snapshot)
     if not 0 < snapshot.position <= storage.head():
         raise CorruptSnapshot(
-            f"{file} is a snapshot at position {snapshot.position}, beyond the log's {storage.head()}"
+            f"{file} is a snapshot at position {snapshot.position}, but the log ends at position {storage.head()}"
         )
     storage.save_snapshot(snapshot)
     return snapshot.position

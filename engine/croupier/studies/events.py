@@ -14,7 +14,7 @@ from croupier.log.configuration import Configuration
 from croupier.log.encoding import decode_row
 from croupier.log.reader import batches
 from croupier.log.rewards import Rewards, RewardState
-from croupier.log.role import role_of
+from croupier.log.role import role_from_payload
 from croupier.state.features.observation import decode
 from croupier.studies.statistics.exposure import Events, Outcomes
 from croupier.studies.timeline import Story
@@ -66,7 +66,7 @@ def outcomes(storage: Storage, rule: Rewards, after: int, upto: int) -> Iterator
     the moment its reward window closed.
     """
     for batch in batches(storage.facts(after, upto, kinds=(Kind.DECISION.value,)), BATCH):
-        told = {fact.position: RewardState.of(fact) for fact in batch}
+        told = {fact.position: RewardState.from_decision(fact) for fact in batch}
         came: dict[int, float] = {}
         for about in storage.about(*told):
             decision = about.decision or 0
@@ -87,14 +87,14 @@ def read(storage: Storage, story: Story, segment: str | None = None) -> Told:
         story: Which experiment.
         segment: A feature of the context, by whose value at the unit's first decision units are told apart.
     """
-    rule, variants = Configuration.stored(storage.settings()).rewards, story.variants
+    rule, variants = Configuration.from_settings(storage.settings()).rewards, story.variants
     columns: dict[str, list[object]] = defaultdict(list)
     labels: dict[str, int] = {}
     shadows: dict[str, list[tuple[float, ...]]] = {name: [] for name in story.said["shadows"]}
     records, policies = {record.id: record.name for record in storage.policies()}, dict[str, str]()
     for fact, reward, came in outcomes(storage, rule, story.start.position, story.upto):
         body = orjson.loads(fact.body or b"{}")
-        role = role_of(body)
+        role = role_from_payload(body)
         if role is None or role.experiment != story.name:
             continue
         for name, (p, drawn) in body.get("shadows", {}).items():

@@ -12,7 +12,7 @@ from croupier.evaluation.datasets import evaluate_dataset, from_frame
 from croupier.evaluation.intervals.base import checked_level, error_rate
 from croupier.evaluation.results import Evaluation
 from croupier.log.configuration import Configuration
-from croupier.log.reader import opened
+from croupier.log.reader import open_if_url
 from croupier.state.experiment.buckets import HOLDOUT
 from croupier.studies.events import Shadowed, observed, read
 from croupier.studies.results import Contrast, Study, arms
@@ -75,9 +75,9 @@ def study(
     True
     """
     checked_level(level)
-    with storing(), opened(store) as storage:
+    with storing(), open_if_url(store) as storage:
         told_of = story(storage, name)
-        configuration = Configuration.stored(storage.settings())
+        configuration = Configuration.from_settings(storage.settings())
         told = read(storage, told_of, segment)
         seen = {metric: observed(storage, told_of, metric) for metric in {*metrics, *told_of.said["guardrails"]}}
     events, window = told.events, float(told_of.said["window"])

@@ -97,10 +97,10 @@ def stories(storage: Storage) -> list[Story]:
         body = orjson.loads(fact.body or b"{}")
         match event := body.get("event", "promotion"):
             case "start":
-                split = Split.of(body["weights"], body["holdout"])
+                split = Split.from_weights(body["weights"], body["holdout"])
                 found.append(Story(body, fact, None, [], head, now))
             case "weights":
-                split = split.changed(body["weights"])
+                split = split.with_weights(body["weights"])
             case _:
                 found[-1] = found[-1]._replace(end=fact)
         found[-1].turns.append(Turn(fact.position, fact.at, event, split.shares, body.get("ruling")))

@@ -27,7 +27,7 @@ from croupier.evaluation import Cause, FrozenTarget, compare, evaluate
 from croupier.evaluation.passes.recorder import record_decisions
 from croupier.evaluation.passes.resolve import resolve
 from croupier.evaluation.passes.source import open_source
-from croupier.log.configuration import described
+from croupier.log.configuration import describe
 from croupier_policies import Learner
 from croupier_storage import open_storage
 
@@ -154,7 +154,7 @@ def test_a_snapshot_that_has_learned_everything_is_refused_unless_asked_for(stor
 def test_propensities_that_the_policy_does_not_explain_are_refused(store, tmp_path):
     file = Path(shutil.copy(store[0].removeprefix("sqlite:///"), tmp_path / "other.db"))
     with open_storage(f"sqlite:///{file}", create=False) as storage:
-        storage.save_settings({"policy": described(SoftmaxPolicy(epsilon=0.2))})
+        storage.save_settings({"policy": describe(SoftmaxPolicy(epsilon=0.2))})
     (target,) = evaluate(f"sqlite:///{file}", ["uniform"]).targets
     assert [refusal.cause for refusal in target.verdict.refusals] == [Cause.PROPENSITY_MISMATCH]
 

@@ -146,7 +146,7 @@ def test_a_catalogue_is_checked_and_named_by_its_content() -> None:
     assert Catalogue(["a", "b"]).actions.rows is None
     features[:] = 0.0
     assert Catalogue(ITEMS.ids, features).version != ITEMS.version
-    assert ITEMS.encoded(["i2", "unknown"]).actions.ids == ("i0", "i1", "i3", "i4", "i5")
+    assert ITEMS.encode(["i2", "unknown"]).actions.ids == ("i0", "i1", "i3", "i4", "i5")
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def _rounds(lines: list[bytes], rows: list[DsJsonLine]) -> Iterator[Round]:
         candidates = dict(zip(ids, features, strict=True)) if any(features) else ids
         try:
             decision = to_decision(
-                flatten(event["c"]), sets.encoded(candidates, ()).actions, line.action, line.propensity
+                flatten(event["c"]), sets.encode(candidates, ()).actions, line.action, line.propensity
             )
         except InputError as error:
             raise EvidenceError(f"a line has a context or candidates that no policy can be given: {error}") from error

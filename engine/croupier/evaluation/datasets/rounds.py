@@ -57,7 +57,7 @@ def from_features(
     propensity: Vector,
 ) -> Rounds:
     """Rounds from columns of features, the candidates the same in every row."""
-    known = CandidateSets().encoded(list(actions), ()).actions
+    known = CandidateSets().encode(list(actions), ()).actions
 
     def rounds() -> Iterator[Round]:
         rows = zip(*(column.tolist() for column in columns.values()), strict=True)
@@ -98,7 +98,7 @@ class _Candidates:
             found = parse_json(text, "a set of candidates")
             pairs = isinstance(found, list) and all(isinstance(each, list) and len(each) == 2 for each in found)
             try:
-                self._cache[text] = self._sets.encoded(dict(found) if pairs else found, ()).actions
+                self._cache[text] = self._sets.encode(dict(found) if pairs else found, ()).actions
             except (InputError, TypeError) as error:
                 raise EvidenceError(f"a row has invalid candidates ({error}): {text[:80]}") from error
         return self._cache[text]

@@ -15,10 +15,10 @@ from croupier.evaluation.passes.rows import BATCH, PROGRESS_INTERVAL, Counts, Pr
 from croupier.evaluation.passes.source import Source, load_reward_states
 from croupier.evaluation.passes.status import status
 from croupier.evaluation.passes.targets import Target
-from croupier.log.configuration import described
+from croupier.log.configuration import describe
 from croupier.log.reader import DecodedDecision
 from croupier.state.fold import Fold
-from croupier.state.verify import ELSEWHERE
+from croupier.state.verify import TOLERANCE
 from croupier_policies import Learner, Policy, RiverLearner, Vector
 from croupier_policies.exploration.sampling import checked
 from croupier_storage import Fact
@@ -60,7 +60,7 @@ class Recorder:
 
     def on_reward(self, fact: Fact, decision: DecodedDecision, reward: float) -> None:
         """Train the targets, and a separate reward model, on a reward that the logging policy learned."""
-        scaled = self.fold.configuration.scaled(reward)
+        scaled = self.fold.configuration.scale(reward)
         for target in self.targets:
             target.learn(decision, scaled)
         if self.separate_learner is not None:
@@ -71,7 +71,7 @@ class Recorder:
         policy = self.fold.policy_for(decision.role)
         logged = _vector(policy.probabilities(decision.context, decision.actions), decision, fact, "its own policy")
         estimates = self._estimates(decision)
-        self._counts[4] += not abs(logged[decision.drawn] - decision.propensity) <= ELSEWHERE
+        self._counts[4] += not abs(logged[decision.drawn] - decision.propensity) <= TOLERANCE
         vectors = [_vector(each.probabilities(decision, logged), decision, fact, each.label) for each in self.targets]
         table = np.array(vectors)
         self._max_probability = np.maximum(self._max_probability, table.max(axis=1) * table.shape[1])
@@ -157,7 +157,7 @@ class Recorder:
         self.statuses.update(status(reward_state, rule).value for reward_state in reward_states)
         outcomes = [reward_state.effective(rule) for reward_state in reward_states]
         at = [
-            0 if outcome is None else reward_state.answered or visited.fact.position
+            0 if outcome is None else reward_state.first_reward or visited.fact.position
             for visited, reward_state, outcome in zip(self._batch, reward_states, outcomes, strict=True)
         ]
         return np.array([outcome or 0.0 for outcome in outcomes]), np.array(at, dtype=np.int64)
@@ -179,7 +179,7 @@ def floor(policy: Policy) -> float | None:
 def _separate_learner(source: Source, fold: Fold) -> Learner | None:
     """The reward model for q̂ that the fold does not train: one other than the store's, or where the store has none."""
     present = fold.components.learner
-    if source.learner is not None and (present is None or described(source.learner) != described(present)):
+    if source.learner is not None and (present is None or describe(source.learner) != describe(present)):
         return source.learner.fresh()
     return RiverLearner.for_range(source.configuration.reward_range) if present is None else None
 

@@ -78,13 +78,13 @@ def open_source(
             raise EvidenceError(
                 f"{url} holds no decisions yet, so there is nothing to evaluate; log decisions with an engine first"
             )
-        configuration = Configuration.stored(settings)
+        configuration = Configuration.from_settings(settings)
         yield Source(Log(storage), configuration, ObjectPool(policy, learner, tuple(policies)), learner, head)
 
 
 def load_reward_states(source: Source, decisions: Sequence[Fact]) -> list[RewardState]:
     """The reward state of each decision at the head of the log."""
-    found = {fact.position: RewardState.of(fact) for fact in decisions}
+    found = {fact.position: RewardState.from_decision(fact) for fact in decisions}
     for about in source.log.storage.about(*found):
         if about.decision is not None and about.position <= source.head:
             found[about.decision].apply(about, source.configuration.rewards)

@@ -1,4 +1,4 @@
-"""Which variant a unit meets: a keyed hash, and a division of its range that changes as little as it must."""
+"""Assignment of units to variants: a keyed hash of the unit, and buckets of hash values for each variant."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier.state.experiment.buckets import HOLDOUT, RANGE, Piece, divided, give, size
+from croupier.state.experiment.buckets import HOLDOUT, RANGE, Bucket, apportion, take_from_end, total_size
 from croupier_policies.exploration.sampling import uniform
 
 
-class Assigned(NamedTuple):
-    """The variant of a unit, and the probability with which any unit meets it under the weights in force."""
+class Assignment(NamedTuple):
+    """The assignment of a unit.
+
+    Attributes:
+        variant: The variant of the unit.
+        probability: The share of the hash values that belong to this variant.
+    """
 
     variant: str
     probability: float
@@ -25,97 +30,111 @@ class Assigned(NamedTuple):
 
 @dataclass(frozen=True)
 class Split:
-    """A division of the points 0 … 2⁵³ − 1 among variants; a unit belongs to whoever holds its point.
+    """A partition of the hash values 0 … 2⁵³ - 1 among variants; a unit belongs to the variant of its hash value.
 
-    It is the fold of the weights so far: `Split.of(first).changed(second).changed(third)`. Any process that knows the
-    same weights in the same order gives every unit the same variant.
+    A split depends on the sequence of weights: `Split.from_weights(first).with_weights(second).with_weights(third)`.
+    Processes that apply the same weights in the same order assign every unit to the same variant.
 
     Attributes:
-        held: The pieces of each variant, in the order in which it got them.
+        buckets: The buckets of each variant, in the order in which it received them.
 
-    >>> split = Split.of({"old": 3, "new": 1}, holdout=0.5)
+    >>> split = Split.from_weights({"old": 3, "new": 1}, holdout=0.5)
     >>> split.shares
     {'old': 0.375, 'new': 0.125, 'hold-out': 0.5}
     >>> split.assign(7, "button", "user-17") == split.assign(7, "button", "user-17")
     True
     """
 
-    held: Mapping[str, tuple[Piece, ...]]
+    buckets: Mapping[str, tuple[Bucket, ...]]
 
     @classmethod
-    def of(cls, weights: Mapping[str, float], holdout: float = 0.0) -> Split:
-        """The first division.
+    def from_weights(cls, weights: Mapping[str, float], holdout: float = 0.0) -> Split:
+        """The first split of an experiment.
 
         Args:
-            weights: Of each variant, w ≥ 0; its share of the units is (1 − holdout)·w/Σw.
-            holdout: The share of units that no policy learns from, 0 ≤ holdout < 1.
+            weights: Of each variant, w ≥ 0; its share of the units is (1 - holdout)·w/Σw.
+            holdout: The share of units in the hold-out, 0 ≤ holdout < 1; no policy learns from them.
 
         Raises:
-            InputError: A weight is negative, infinite or NaN, all are 0, or a name is empty or reserved.
+            InputError: A weight is negative, infinite or NaN, all weights are 0, a name is empty or reserved, or the
+                hold-out is out of its range.
         """
-        held: dict[str, tuple[Piece, ...]] = {}
+        buckets: dict[str, tuple[Bucket, ...]] = {}
         start = 0
-        for name, points in divided(weights, holdout).items():
-            held[name] = ((start, start + points),) if points else ()
-            start += points
-        return cls(held)
+        for name, size in apportion(weights, holdout).items():
+            buckets[name] = ((start, start + size),) if size else ()
+            start += size
+        return cls(buckets)
 
-    def changed(self, weights: Mapping[str, float], holdout: float | None = None) -> Split:
-        """The division under other weights; a variant that is not named any more has weight 0.
+    def with_weights(self, weights: Mapping[str, float], holdout: float | None = None) -> Split:
+        """The split after a change of weights.
 
-        Whoever shrinks gives up the points it got last, and only those; whoever grows takes them. So the share of units
-        that move is ½·Σ|new share − old share|, less than which no method can move, and a change of weights leaves the
-        hold-out as it was.
+        A variant whose share decreases loses the hash values that it received last, and no others; variants whose
+        shares increase receive them. The share of units that change their variant is ½·Σ|new share - old share|, the
+        smallest possible. With the default `holdout`, the hold-out does not change.
 
         Args:
-            weights: As in `of`.
-            holdout: As in `of`; what it was by default.
+            weights: As in `from_weights`; a variant that is missing has weight 0.
+            holdout: As in `from_weights`; by default the present share.
 
         Raises:
-            InputError: As in `of`.
+            InputError: As in `from_weights`.
         """
-        kept = Fraction(size(self.held.get(HOLDOUT, ())), RANGE)
-        new = divided(weights, kept if holdout is None else holdout)
-        held = {name: list(self.held.get(name, ())) for name in [*self.held, *(n for n in new if n not in self.held)]}
-        free = [piece for name, pieces in held.items() for piece in give(pieces, size(pieces) - new.get(name, 0))]
-        for name, pieces in held.items():
-            pieces += give(free, new.get(name, 0) - size(pieces))
-        return Split({name: tuple(pieces) for name, pieces in held.items()})
+        present = Fraction(total_size(self.buckets.get(HOLDOUT, ())), RANGE)
+        sizes = apportion(weights, present if holdout is None else holdout)
+        names = [*self.buckets, *(name for name in sizes if name not in self.buckets)]
+        new = {name: list(self.buckets.get(name, ())) for name in names}
+        free = [
+            bucket
+            for name, buckets in new.items()
+            for bucket in take_from_end(buckets, total_size(buckets) - sizes.get(name, 0))
+        ]
+        for name, buckets in new.items():
+            buckets += take_from_end(free, sizes.get(name, 0) - total_size(buckets))
+        return Split({name: tuple(buckets) for name, buckets in new.items()})
 
     @cached_property
     def shares(self) -> dict[str, float]:
-        """The probability of each variant, exact to the last bit: points held / 2⁵³."""
-        return {name: size(pieces) / RANGE for name, pieces in self.held.items()}
+        """The probability of each variant: its number of hash values / 2⁵³, without rounding error."""
+        return {name: total_size(buckets) / RANGE for name, buckets in self.buckets.items()}
 
-    def assign(self, seed: int, experiment: str, unit: str) -> Assigned:
+    def assign(self, seed: int, experiment: str, unit: str) -> Assignment:
         """The variant of a unit, with its probability.
 
         Args:
-            seed: The store's.
-            experiment: Its name; the assignments of two experiments are independent.
-            unit: Who is assigned.
+            seed: The store's seed.
+            experiment: The experiment's name; assignments of different experiments are independent.
+            unit: The unit's id.
         """
-        _, owners = self._map
-        variant = owners[bisect_right(self._starts, point(seed, experiment, unit)) - 1]
-        return Assigned(variant, self.shares[variant])
+        _, variants = self._bucket_table
+        variant = variants[bisect_right(self._starts, point(seed, experiment, unit)) - 1]
+        return Assignment(variant, self.shares[variant])
 
-    def owners(self, points: NDArray[np.int64]) -> NDArray[np.str_]:
-        """The variants of many `points(seed, experiment, units)`, shape (n,)."""
-        starts, owners = self._map
-        return np.array(owners)[np.searchsorted(starts, points, side="right") - 1]
+    def variants_at(self, points: NDArray[np.int64]) -> NDArray[np.str_]:
+        """The variants of many hash values.
+
+        Args:
+            points: From `points(seed, experiment, units)`, shape (n,).
+
+        Returns:
+            The names of the variants, shape (n,).
+        """
+        starts, variants = self._bucket_table
+        return np.array(variants)[np.searchsorted(starts, points, side="right") - 1]
 
     @cached_property
-    def _map(self) -> tuple[NDArray[np.int64], list[str]]:
-        order = sorted((piece, name) for name, pieces in self.held.items() for piece in pieces)
-        return np.array([piece[0] for piece, _ in order], dtype=np.int64), [name for _, name in order]
+    def _bucket_table(self) -> tuple[NDArray[np.int64], list[str]]:
+        """The starts of all buckets in ascending order, and their variants."""
+        table = sorted((bucket, name) for name, buckets in self.buckets.items() for bucket in buckets)
+        return np.array([bucket[0] for bucket, _ in table], dtype=np.int64), [name for _, name in table]
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [int(start) for start in self._map[0]]
+        return [int(start) for start in self._bucket_table[0]]
 
 
 def point(seed: int, experiment: str, unit: str) -> int:
-    """⌊2⁵³·u⌋, u the uniform number of this unit in this experiment.
+    """The hash value ⌊2⁵³·u⌋ of a unit, where u is uniform in [0, 1) and a function of the arguments.
 
     >>> 0 <= point(7, "button", "user-17") < RANGE
     True
@@ -124,5 +143,5 @@ def point(seed: int, experiment: str, unit: str) -> int:
 
 
 def points(seed: int, experiment: str, units: Iterable[str]) -> NDArray[np.int64]:
-    """`point` of many units, shape (n,)."""
+    """The hash values of many units, shape (n,)."""
     return np.fromiter((point(seed, experiment, unit) for unit in units), dtype=np.int64)

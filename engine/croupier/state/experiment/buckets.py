@@ -1,4 +1,4 @@
-"""The points that a hash can fall on, and pieces of them that are given and taken."""
+"""Buckets of hash values, and their apportionment to variants."""
 
 from __future__ import annotations
 
@@ -7,45 +7,50 @@ from fractions import Fraction
 
 from croupier.errors import InputError
 
-RANGE = 1 << 53  # points a hash can fall on: as many as a uniform double in [0, 1) has
+RANGE = 1 << 53  # number of hash values: as many as a uniform double in [0, 1) has
 HOLDOUT = "hold-out"
 
-Piece = tuple[int, int]  # the points start ≤ point < end
+Bucket = tuple[int, int]  # the hash values start ≤ point < end
 
 
-def size(buckets: Iterable[Piece]) -> int:
-    """Points in all of them.
+def total_size(buckets: Iterable[Bucket]) -> int:
+    """The number of hash values in all buckets.
 
-    >>> size([(0, 3), (5, 6)])
+    >>> total_size([(0, 3), (5, 6)])
     4
     """
     return sum(end - start for start, end in buckets)
 
 
-def give(buckets: list[Piece], wanted: int) -> list[Piece]:
-    """Take so many points from the end of a list of pieces, last ones first; none where `wanted` is not positive.
+def take_from_end(buckets: list[Bucket], count: int) -> list[Bucket]:
+    """Remove `count` hash values from the end of a list of buckets and return them; none if `count` is not positive.
 
-    >>> give([(0, 3), (5, 6)], 2)
+    >>> take_from_end([(0, 3), (5, 6)], 2)
     [(5, 6), (2, 3)]
     """
-    given = []
-    while wanted > 0:
+    taken = []
+    while count > 0:
         start, end = buckets.pop()
-        cut = max(start, end - wanted)
-        given.append((cut, end))
+        cut = max(start, end - count)
+        taken.append((cut, end))
         if cut > start:
             buckets.append((start, cut))
-        wanted -= end - cut
-    return given
+        count -= end - cut
+    return taken
 
 
-def divided(weights: Mapping[str, float], holdout: float | Fraction) -> dict[str, int]:
-    """Points of each variant: its exact share rounded down, and what is left over to the largest remainders.
+def apportion(weights: Mapping[str, float], holdout: float | Fraction) -> dict[str, int]:
+    """The number of hash values of each variant: its exact share rounded down, the rest by largest remainder.
+
+    Args:
+        weights: Of each variant; only their ratios matter.
+        holdout: The share of the hold-out, 0 ≤ holdout < 1.
 
     Raises:
-        InputError: A weight, a name or the hold-out cannot be what was meant.
+        InputError: A weight is negative, infinite or NaN, all weights are 0, a name is empty or reserved, or the
+            hold-out is out of its range.
 
-    >>> divided({"a": 1, "b": 3}, 0.0)["a"] == RANGE // 4
+    >>> apportion({"a": 1, "b": 3}, 0.0)["a"] == RANGE // 4
     True
     """
     _check(weights, holdout)
@@ -53,17 +58,20 @@ def divided(weights: Mapping[str, float], holdout: float | Fraction) -> dict[str
     exact = {name: Fraction(weight) / total * rest * RANGE for name, weight in weights.items()}
     if holdout:
         exact[HOLDOUT] = Fraction(holdout) * RANGE
-    floors = {name: int(share) for name, share in exact.items()}
-    by_remainder = sorted(exact, key=lambda name: floors[name] - exact[name])
-    for name in by_remainder[: RANGE - sum(floors.values())]:
-        floors[name] += 1
-    return floors
+    sizes = {name: int(share) for name, share in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: sizes[name] - exact[name])
+    for name in by_remainder[: RANGE - sum(sizes.values())]:
+        sizes[name] += 1
+    return sizes
 
 
 def _check(weights: Mapping[str, float], holdout: float | Fraction) -> None:
     if any(not name or "\0" in name or name == HOLDOUT for name in weights):
-        raise InputError(f"a variant needs a name of its own, and {HOLDOUT!r} is reserved: {list(weights)}")
+        raise InputError(
+            f"the variants are {list(weights)}; give each a non-empty name without NUL other than {HOLDOUT!r}, "
+            "which is reserved"
+        )
     if not all(0 <= weight < float("inf") for weight in weights.values()) or not any(weights.values()):
-        raise InputError(f"weights are finite, not negative, and not all 0: {dict(weights)}")
+        raise InputError(f"weights is {dict(weights)}; give finite weights of at least 0, one of them positive")
     if not 0 <= holdout < 1:
-        raise InputError(f"holdout is a share of the units, 0 ≤ holdout < 1, not {holdout}")
+        raise InputError(f"holdout is {holdout}; give a share of the units, 0 ≤ holdout < 1")

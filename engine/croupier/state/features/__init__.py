@@ -1,4 +1,4 @@
-"""What units do between decisions: watched, read from older logs, and turned into features."""
+"""Observations of units, the features computed from them, and the detection of drift in prediction errors."""
 
 from croupier.state.features.drift import Drift
 from croupier.state.features.features import Features

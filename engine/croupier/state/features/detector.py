@@ -1,4 +1,4 @@
-"""One of River's drift detectors, kept as what it was fed."""
+"""A drift detector of River whose state is the sequence of its inputs."""
 
 from __future__ import annotations
 
@@ -7,45 +7,48 @@ from typing import Any
 
 from croupier.errors import InputError
 
-MEMORY = 512  # values from which a detector is made again once there are twice as many
+MEMORY = 512  # inputs that a detector restarts from, once it has stored twice as many
 
 
 class Detector:
-    """Feeds one of River's detectors, and says when the mean has moved away from 0.
+    """Passes losses to one of River's detectors, and reports when their mean has moved away from 0.
 
-    Half of a detector's state lies in River's compiled part, out of reach. So what is kept is what it was fed since it
-    last began, and another one that is fed the same is in the same state, bit for bit. That it may not grow without
-    end, it begins again from the latest values now and then.
+    Half of a detector's state is inside River's compiled code and cannot be read. The stored state is therefore the
+    sequence of inputs since the detector was last reset: a new detector with the same inputs is in the same state, bit
+    for bit. To bound the memory, a detector that has stored 2·`MEMORY` inputs is restarted from the latest `MEMORY`.
 
     Args:
         spec: "name", and River's arguments.
-        fed: What one like it was fed.
+        inputs: The inputs of a detector to reproduce.
     """
 
-    __slots__ = ("_river", "_spec", "fed")
+    __slots__ = ("_river", "_spec", "inputs")
 
-    def __init__(self, spec: Mapping[str, Any], fed: Iterable[float] = ()) -> None:
+    def __init__(self, spec: Mapping[str, Any], inputs: Iterable[float] = ()) -> None:
         self._spec = spec
-        self._begin(fed)
+        self._reset(inputs)
 
-    def _begin(self, fed: Iterable[float] = ()) -> None:
-        self.fed: list[float] = []
-        self._river = _river(self._spec)
-        for value in fed:
-            self.fed.append(value)
+    def _reset(self, inputs: Iterable[float] = ()) -> None:
+        self.inputs: list[float] = []
+        self._river = _create(self._spec)
+        for value in inputs:
+            self.inputs.append(value)
             self._river.update(value)
 
-    def note(self, value: float) -> tuple[float, float] | None:
-        """Take in a value; the means before and after a move away from 0. It begins anew after any move."""
-        self.fed.append(value)
+    def update(self, value: float) -> tuple[float, float] | None:
+        """Add a loss; returns the means before and after a change, if the mean has moved away from 0.
+
+        The detector is reset after a change in either direction.
+        """
+        self.inputs.append(value)
         self._river.update(value)
         if not self._river.drift_detected:
-            if len(self.fed) >= 2 * MEMORY:
-                self._begin(self.fed[-MEMORY:])
+            if len(self.inputs) >= 2 * MEMORY:
+                self._reset(self.inputs[-MEMORY:])
             return None
-        late = max(len(self.fed) // 4, 1)
-        before, after = _mean(self.fed[:-late]), _mean(self.fed[-late:])
-        self._begin()
+        latest = max(len(self.inputs) // 4, 1)
+        before, after = _mean(self.inputs[:-latest]), _mean(self.inputs[-latest:])
+        self._reset()
         return (before, after) if abs(after) > abs(before) else None
 
 
@@ -53,24 +56,24 @@ def _mean(values: list[float]) -> float:
     return sum(values) / max(len(values), 1)
 
 
-def _river(spec: Mapping[str, Any]) -> Any:
-    from river import drift  # takes half a second
+def _create(spec: Mapping[str, Any]) -> Any:
+    from river import drift  # the import takes half a second
 
-    kinds: Any = {"adwin": drift.ADWIN, "page-hinkley": drift.PageHinkley}  # typed in part only
-    rest = {name: value for name, value in spec.items() if name != "name"}
-    return kinds[spec["name"]](**rest)
+    classes: Any = {"adwin": drift.ADWIN, "page-hinkley": drift.PageHinkley}  # River annotates only part of it
+    arguments = {name: value for name, value in spec.items() if name != "name"}
+    return classes[spec["name"]](**arguments)
 
 
-def checked_spec(spec: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The description of a detector, or None for none. Raises InputError."""
+def check_spec(spec: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Check the description of a detector, or None for no detector. Raises InputError."""
     if spec is None:
         return None
     if not isinstance(spec, Mapping) or spec.get("name") not in ("adwin", "page-hinkley"):
-        raise InputError(f'a detector is {{"name": "adwin" or "page-hinkley"}} with its arguments, not {spec!r}')
+        raise InputError(f'the detector is {spec!r}; give {{"name": "adwin" or "page-hinkley"}} and River\'s arguments')
     if not all(type(value) in (int, float, str) for value in spec.values()):
-        raise InputError(f"the arguments of a detector are numbers, not {dict(spec)!r}")
+        raise InputError(f"the detector {dict(spec)!r} has an argument that is not a number; give numbers")
     try:
-        _river(spec)
+        _create(spec)
     except (TypeError, ValueError) as error:
-        raise InputError(f"River makes no detector of {dict(spec)!r}: {error}") from error
+        raise InputError(f"River cannot create the detector {dict(spec)!r}: {error}") from error
     return dict(spec)

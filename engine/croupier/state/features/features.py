@@ -1,4 +1,4 @@
-"""Features of units and items, kept online in the fold: x = φ(h, c)."""
+"""Features of units and items, updated with every observation: x = φ(h, c)."""
 
 from __future__ import annotations
 
@@ -20,30 +20,39 @@ KINDS = ("view", "click", "cart", "purchase", "rate")
 
 
 class Features(Configured):
-    """What a unit did, and what items are like, as named numbers: given to `Engine.open(features=…)`.
+    """Computes named features of units and items from observations: `Engine.open(features=…)`.
 
-    A unit's history h and its current session c are kept apart. For each of them and every kind of event: log(1 + n)
-    and Σ 2^(-age/half-life). For each attribute: the mean of what the items of its events were like, faded by age.
-    Changed by observations alone; what is asked about changes nothing. Time is the `at` of observations and decisions.
+    The events of a unit's current session c are kept apart from those of its history h. Each of the two gives, for
+    every kind of event with n events of ages a₁ … aₙ, the features log(1 + n) and Σᵢ 2^(-aᵢ/t) for every half-life t;
+    and for every attribute the mean over the items of the events, weighted by 2^(-aᵢ/t) with the last half-life. Names
+    begin with "h." for the history, "c." for the session and "u." for both.
+
+    Only observations change the features; reading them does not. Time is the `at` of observations and decisions, in
+    seconds since 1970. A number or vector that is not known yet is 0, and the feature "….missing" is then 1.
 
     Args:
-        kinds: Which kinds of events are counted; others only keep a session alive.
-        half_lives: Seconds, rising; attributes fade at the last.
-        windows: Seconds; events of each kind within them are counted, up to the latest 64 events.
-        session_gap: Seconds without an event that end a session.
-        last: So many of the last items are shown, as strings. A linear policy gives every item a weight of its own.
-        numbers: Attributes that are numbers: "standard" (River's running standardisation) or "min-max".
-        categories: Attributes that are strings: "one-hot" shares, or "target": the rate of `targets`, shrunk.
-        text: Attributes that are text, to the dimensions that their TF-IDF terms are hashed into.
-        vectors: Attributes that are vectors (of a picture, a sound), to their dimensions.
-        events: Attributes that describe the event alone; all others are remembered of the item.
-        targets: Kinds that count as success, for target encoding.
-        units: How many units are remembered; the least recently seen drops out.
-        items: How many items are, likewise.
-        values: How many values of each target-encoded category are told apart.
-        terms: How many terms of each text attribute keep a document frequency.
+        kinds: The kinds of events that are counted. An event of another kind only prolongs the session.
+        half_lives: Half-lives in seconds, ascending; attributes decay with the last one.
+        windows: Windows in seconds, within which the events of each kind are counted; only the latest 64 events of a
+            unit are considered.
+        session_gap: A session ends after this many seconds without an event.
+        last: The number of latest items that are given as string features. A linear policy learns a separate weight for
+            every item.
+        numbers: From the names of numeric attributes to their scaling: "standard" (River's running standardisation) or
+            "min-max".
+        categories: From the names of string attributes to their encoding: "one-hot" for the share of each value, or
+            "target" for the rate of `targets` among the observations of the value, shrunk to the overall rate.
+        text: From the names of text attributes to the dimensions that their TF-IDF terms are hashed into.
+        vectors: From the names of vector attributes, for example image embeddings, to their dimensions.
+        events: The attributes that describe the event only; all others are remembered for the item.
+        targets: The kinds of events that count as success in target encodings.
+        units: The largest number of units remembered; the least recently observed is dropped.
+        items: The largest number of items remembered; the least recently observed is dropped.
+        values: The largest number of values of a target-encoded category with an encoding of their own.
+        terms: The largest number of terms of a text attribute with a document frequency.
 
-    Where nothing is known of a number or vector yet, it is 0 and "….missing" is 1.
+    Raises:
+        InputError: An argument is out of its range, or an attribute is declared twice.
 
     >>> from croupier import Engine
     >>> with Engine.open("sqlite://", seed=7, learner=None, features=Features(numbers={"price": "min-max"})) as engine:
@@ -74,122 +83,130 @@ class Features(Configured):
         values: int = 1_000,
         terms: int = 10_000,
     ) -> None:
-        self.kinds, self.targets = settings.words(kinds, "kinds"), settings.words(targets, "targets")
+        self.kinds = settings.distinct_names(kinds, "kinds")
+        self.targets = settings.distinct_names(targets, "targets")
         self.half_lives = settings.durations(half_lives, "half_lives")
         self.windows = settings.durations(windows, "windows")
         if not self.half_lives:
-            raise InputError("half_lives is empty; give one at least: what fades needs a pace")
-        self.gap, self.last = settings.duration(session_gap, "session_gap"), settings.whole(last, "last", 0)
+            raise InputError("half_lives is empty: decayed counts need a half-life; give at least one")
+        self.session_gap = settings.duration(session_gap, "session_gap")
+        self.last = settings.integer(last, "last", 0)
         self.attributes = Attributes(
             settings.choices(numbers, settings.SCALES, "numbers"),
-            settings.choices(categories, settings.CODES, "categories"),
-            settings.sizes(text, "text"),
-            settings.sizes(vectors, "vectors"),
-            terms=settings.whole(terms, "terms"),
-            values=settings.whole(values, "values"),
+            settings.choices(categories, settings.ENCODINGS, "categories"),
+            settings.dimensions(text, "text"),
+            settings.dimensions(vectors, "vectors"),
+            max_terms=settings.integer(terms, "terms"),
+            max_values=settings.integer(values, "values"),
         )
         declared = (numbers or {}, categories or {}, text or {}, vectors or {})
-        settings.words([name for names in declared for name in names], "the attributes")
-        self.events = settings.words(events, "events")
-        self._limits = settings.whole(units, "units"), settings.whole(items, "items")
+        settings.distinct_names([name for names in declared for name in names], "the declaration of attributes")
+        self.events = settings.distinct_names(events, "events")
+        self._limits = settings.integer(units, "units"), settings.integer(items, "items")
         self._units: OrderedDict[str, Unit] = OrderedDict()
         self._items: OrderedDict[str, Item] = OrderedDict()
-        self.dropped = [0, 0]  # units and items that are no longer remembered
-        self._shown = ItemFeatures(self.kinds, self.half_lives, self.windows, self.attributes)
+        self.dropped = [0, 0]  # numbers of units and items dropped
+        self._rows = ItemFeatures(self.kinds, self.half_lives, self.windows, self.attributes)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        a = self.attributes
+        declared = self.attributes
         return {
             "kinds": list(self.kinds),
             "half_lives": list(self.half_lives),
             "windows": list(self.windows),
-            "session_gap": self.gap,
+            "session_gap": self.session_gap,
             "last": self.last,
-            "numbers": dict(a.numbers),
-            "categories": dict(a.categories),
-            "text": dict(a.text),
-            "vectors": dict(a.vectors),
+            "numbers": dict(declared.numbers),
+            "categories": dict(declared.categories),
+            "text": dict(declared.text),
+            "vectors": dict(declared.vectors),
             "events": list(self.events),
             "targets": list(self.targets),
             "units": self._limits[0],
             "items": self._limits[1],
-            "values": a.values,
-            "terms": a.terms,
+            "values": declared.max_values,
+            "terms": declared.max_terms,
         }
 
     def check(self, attributes: Mapping[str, Attribute]) -> None:
-        """Raises InputError for an attribute of an observation that is not of its declared type."""
+        """Raises InputError for an attribute of an observation that does not have its declared type."""
         self.attributes.check(attributes)
 
     def observe(self, fact: Fact) -> None:
         """Fold in an observation."""
-        seen = decode(fact.body)
-        kind = seen.kind if seen.kind in self.kinds else None
-        known = self._learn(fact, seen, kind)
-        target = None if fact.unit is None else float(seen.kind in self.targets)
-        vectors, categories = self.attributes.split(known, target)
+        observation = decode(fact.body)
+        kind = observation.kind if observation.kind in self.kinds else None
+        values = self._learn(fact, observation, kind)
+        target = None if fact.unit is None else float(observation.kind in self.targets)
+        vectors, categories = self.attributes.split(values, target)
         if fact.unit is not None:
-            unit = self._at_hand(self._units, fact.unit, Unit, 0)
-            unit.turn(fact.at, self.gap, self.half_lives).add(fact.at, kind, self.half_lives, vectors, categories)
-            unit.note(fact.at, kind if self.windows else None, seen.item, self.last)
+            unit = self._get_or_create(self._units, fact.unit, Unit, 0)
+            counts = unit.counts_for(fact.at, self.session_gap, self.half_lives)
+            counts.add(fact.at, kind, self.half_lives, vectors, categories)
+            unit.remember(fact.at, kind if self.windows else None, observation.item, self.last)
 
-    def _learn(self, fact: Fact, seen: Observation, kind: str | None) -> Mapping[str, Any]:
-        """What is known of the event: of its item, and what it says itself."""
-        given = self.attributes.fitting(seen.attributes)
-        if seen.item is None:
-            return self.attributes.learn(given, {})
-        item = self._at_hand(self._items, seen.item, Item, 1)
-        known = {**item.known, **self.attributes.learn(given, item.known)}
-        item.known = {name: value for name, value in known.items() if name not in self.events}
+    def _learn(self, fact: Fact, observation: Observation, kind: str | None) -> Mapping[str, Any]:
+        """Update the item and the statistics of attributes; returns the attributes of the event and of its item."""
+        attributes = self.attributes.valid(observation.attributes)
+        if observation.item is None:
+            return self.attributes.learn(attributes, {})
+        item = self._get_or_create(self._items, observation.item, Item, 1)
+        values = {**item.attributes, **self.attributes.learn(attributes, item.attributes)}
+        item.attributes = {name: value for name, value in values.items() if name not in self.events}
         if fact.unit is not None:
-            item.trace.add(fact.at, kind, self.half_lives, {}, ())
-        return known
+            item.activity.add(fact.at, kind, self.half_lives, {}, ())
+        return values
 
-    def _at_hand(self, held: OrderedDict[str, T], name: str, kind: type[T], which: int) -> T:
-        """What is remembered under a name, now the most recently seen; something new if nothing is."""
-        found = held.get(name)
-        if found is not None:
-            held.move_to_end(name)
-            return found
-        new = held[name] = kind()
-        if len(held) > self._limits[which]:
-            held.popitem(last=False)
+    def _get_or_create(self, entries: OrderedDict[str, T], name: str, cls: type[T], which: int) -> T:
+        """The entry of this name, a new one if there is none; it becomes the most recently observed."""
+        existing = entries.get(name)
+        if existing is not None:
+            entries.move_to_end(name)
+            return existing
+        new = entries[name] = cls()
+        if len(entries) > self._limits[which]:
+            entries.popitem(last=False)
             self.dropped[which] += 1
         return new
 
-    def discount(self, unit: str | None, keep: float) -> None:
-        """Let what fades count for `keep` of what it did, for one unit or for all."""
+    def discount(self, unit: str | None, retain: float) -> None:
+        """Multiply the decayed values of one unit, or of all where it is None, by `retain`."""
         for name in self._units if unit is None else [unit]:
-            if (found := self._units.get(name)) is not None:
-                found.discount(keep)
+            if (entry := self._units.get(name)) is not None:
+                entry.discount(retain)
 
     def unit(self, unit: str | None, at: float) -> dict[str, float | str]:
-        """φ(h, c) of a unit at a time, in seconds since 1970; of one never seen where it is None or not remembered."""
-        found = self._units.get(unit or "")
-        history, session = (found or Unit()).apart(at, self.gap, self.half_lives)
-        return self._shown.unit(found or Unit(), history, session, at)
+        """φ(h, c) of a unit at a time.
+
+        Args:
+            unit: Its id. None, or a unit that is not remembered, has the features of a new unit.
+            at: In seconds since 1970.
+        """
+        entry = self._units.get(unit or "") or Unit()
+        history, session = entry.history_and_session(at, self.session_gap, self.half_lives)
+        return self._rows.unit(entry, history, session, at)
 
     def item(self, item: str, at: float) -> dict[str, float | str]:
-        """What is known of an item at a time, likewise."""
-        return self._shown.item(self._items.get(item) or Item(), at)
+        """The features of an item at a time, in seconds since 1970; those of a new item if it is not remembered."""
+        return self._rows.item(self._items.get(item) or Item(), at)
 
     def owns(self, name: str) -> bool:
-        """Whether a feature of this name is of this kind, and not the application's."""
+        """Whether a name in a context is reserved for the features of units."""
         return name.startswith(("h.", "c.", "u."))
 
     def state(self) -> State:
-        """All that is remembered, the least recently seen first."""
+        """All units, items and statistics, the least recently observed first."""
         return {
-            "units": [list(self._units), [unit.plain() for unit in self._units.values()]],
-            "items": [list(self._items), [item.plain() for item in self._items.values()]],
+            "units": [list(self._units), [unit.to_json() for unit in self._units.values()]],
+            "items": [list(self._items), [item.to_json() for item in self._items.values()]],
             "dropped": list(self.dropped),
             "attributes": self.attributes.state(),
         }
 
     def restore(self, state: State) -> None:
-        """Take over a `state()`."""
-        self._units = OrderedDict((name, Unit.of(plain)) for name, plain in zip(*state["units"], strict=True))
-        self._items = OrderedDict((name, Item.of(plain)) for name, plain in zip(*state["items"], strict=True))
+        """Restore a `state()`."""
+        self._units = OrderedDict((name, Unit.from_json(body)) for name, body in zip(*state["units"], strict=True))
+        self._items = OrderedDict((name, Item.from_json(body)) for name, body in zip(*state["items"], strict=True))
         self.dropped = [int(count) for count in state["dropped"]]
         self.attributes.restore(state["attributes"])

@@ -1,4 +1,4 @@
-"""What a unit did, in the form the log keeps."""
+"""Observations of units, encoded for the log and decoded from it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ Attribute: TypeAlias = "float | str | list[float]"
 
 
 class Observation(NamedTuple):
-    """One piece of behaviour: its kind ("view", "purchase", …), the item it was about, and what else is known of it.
+    """One event of a unit or an item.
 
-    Attributes hold numbers, strings ("true" and "false" for booleans) and vectors, as lists.
+    Attributes:
+        kind: The kind of event, for example "view" or "purchase".
+        item: The item it concerns, or None.
+        attributes: Numbers, strings ("true" and "false" for booleans) and vectors as lists, by name.
     """
 
     kind: str
@@ -27,44 +30,46 @@ class Observation(NamedTuple):
 
 
 def encode(kind: Any, item: Any, attributes: Mapping[str, Any]) -> bytes:
-    """The bytes of an observation, everything in it checked.
+    """Check an observation and encode it as JSON.
 
     Raises:
-        InputError: No kind, a value that is neither a finite number, nor text, nor a vector of numbers, or too much.
+        InputError: The kind is missing, an attribute is not a finite number, a string or a vector of numbers, or the
+            encoded observation is too large.
 
     >>> encode("rate", "film-1", {"stars": 4})
     b'{"kind":"rate","item":"film-1","attributes":{"stars":4.0}}'
     """
-    said: dict[str, Any] = {"kind": text(kind, "kind")}
-    if said["kind"] is None:
-        raise InputError('kind is None; say what was done, for example "view"')
+    payload: dict[str, Any] = {"kind": text(kind, "kind")}
+    if payload["kind"] is None:
+        raise InputError('kind is None; name the kind of event, for example "view"')
     if item is not None:
-        said["item"] = text(item, "item")
-    if attributes and (known := _attributes(attributes)):
-        said["attributes"] = known
-    return encoding.encode_json(said, "the observation")
+        payload["item"] = text(item, "item")
+    if attributes and (checked := _attributes(attributes)):
+        payload["attributes"] = checked
+    return encoding.encode_json(payload, "the observation")
 
 
-def _attributes(given: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: value for name, value in given.items() if not isinstance(value, np.ndarray | list | tuple)}
-    known: dict[str, Any] = dict(encoding.canonical(plain, "attributes"))
-    for name, value in given.items():
-        if name not in plain:
-            known[name] = encoding.canonical(value, f"attributes[{name!r}]").tolist()  # type: ignore[union-attr] # an array
-    return known
+def _attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    scalars = {name: value for name, value in attributes.items() if not isinstance(value, np.ndarray | list | tuple)}
+    checked: dict[str, Any] = dict(encoding.canonical(scalars, "attributes"))
+    for name, value in attributes.items():
+        if name not in scalars:
+            array = encoding.canonical(value, f"attributes[{name!r}]")
+            checked[name] = array.tolist()  # type: ignore[union-attr] # a sequence becomes an array
+    return checked
 
 
 def decode(body: bytes | None) -> Observation:
-    """The observation of these bytes. Raises CorruptStore.
+    """Decode an observation. Raises CorruptStore.
 
     >>> decode(b'{"kind":"view","item":"a"}')
     Observation(kind='view', item='a', attributes={})
     """
     try:
-        said = orjson.loads(body or b"")
-        kind, item, attributes = said["kind"], said.get("item"), said.get("attributes", {})
+        payload = orjson.loads(body or b"")
+        kind, item, attributes = payload["kind"], payload.get("item"), payload.get("attributes", {})
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise CorruptStore(f"an observation in the log does not say what was done: {error}") from error
+        raise CorruptStore(f"an observation in the log has no readable kind, item and attributes: {error}") from error
     if type(kind) is not str or not isinstance(item, str | None) or type(attributes) is not dict:
-        raise CorruptStore(f"an observation in the log does not say what was done: {said!r}"[:200])
+        raise CorruptStore(f"an observation in the log has no readable kind, item and attributes: {payload!r}"[:200])
     return Observation(kind, item, attributes)

@@ -1,4 +1,4 @@
-"""What is counted, remembered and shown of units and items; checked once, and then plain data."""
+"""Checks of the settings of features and detectors. In each function, `argument` names the setting in the message."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from typing import Any
 from croupier.errors import InputError
 
 SCALES = ("standard", "min-max")
-CODES = ("one-hot", "target")
+ENCODINGS = ("one-hot", "target")
 
 
-def words(given: Sequence[str], what: str) -> tuple[str, ...]:
-    """Different non-empty strings."""
-    if isinstance(given, str) or not all(isinstance(word, str) and word for word in given):
-        raise InputError(f"{what} is {given!r}; give a list of names")
-    if len(set(given)) < len(given):
-        raise InputError(f"{what} names something twice: {list(given)}")
-    return tuple(given)
+def distinct_names(values: Sequence[str], argument: str) -> tuple[str, ...]:
+    """Non-empty strings, none of them twice. Raises InputError."""
+    if isinstance(values, str) or not all(isinstance(name, str) and name for name in values):
+        raise InputError(f"{argument} is {values!r}; give a list of names")
+    if len(set(values)) < len(values):
+        raise InputError(f"{argument} contains a name twice: {list(values)}")
+    return tuple(values)
 
 
-def durations(given: Sequence[float], what: str) -> tuple[float, ...]:
-    """Positive numbers of seconds, in rising order."""
-    held = tuple(duration(value, what) for value in given)
-    if list(held) != sorted(set(held)):
-        raise InputError(f"{what} is {list(given)}; give different durations, the shortest first")
-    return held
+def durations(values: Sequence[float], argument: str) -> tuple[float, ...]:
+    """Positive numbers of seconds in ascending order. Raises InputError."""
+    seconds = tuple(duration(value, argument) for value in values)
+    if list(seconds) != sorted(set(seconds)):
+        raise InputError(f"{argument} is {list(values)}; give different durations, the shortest first")
+    return seconds
 
 
-def duration(given: Any, what: str) -> float:
-    """A positive number of seconds."""
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < 1e12:
-        raise InputError(f"{what} is {given!r}; give seconds, more than 0")
-    return float(given)
+def duration(value: Any, argument: str) -> float:
+    """A positive number of seconds. Raises InputError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e12:
+        raise InputError(f"{argument} is {value!r}; give a positive number of seconds")
+    return float(value)
 
 
-def whole(given: Any, what: str, least: int = 1) -> int:
-    """A whole number that is not too small."""
-    if isinstance(given, bool) or not isinstance(given, int) or given < least:
-        raise InputError(f"{what} is {given!r}; give a whole number, at least {least}")
-    return given
+def integer(value: Any, argument: str, minimum: int = 1) -> int:
+    """An integer that is at least `minimum`. Raises InputError."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise InputError(f"{argument} is {value!r}; give an integer of at least {minimum}")
+    return value
 
 
-def choices(given: Mapping[str, str] | None, allowed: Sequence[str], what: str) -> dict[str, str]:
-    """A name of an attribute to one of the allowed ways of taking it."""
-    held = dict(given or {})
-    words(list(held), what)
-    for name, way in held.items():
-        if way not in allowed:
-            raise InputError(f"{what}[{name!r}] is {way!r}; choose one of {', '.join(allowed)}")
-    return held
+def choices(values: Mapping[str, str] | None, allowed: Sequence[str], argument: str) -> dict[str, str]:
+    """A mapping from attribute names to one of the allowed options each. Raises InputError."""
+    checked = dict(values or {})
+    distinct_names(list(checked), argument)
+    for name, option in checked.items():
+        if option not in allowed:
+            raise InputError(f"{argument}[{name!r}] is {option!r}; choose one of {', '.join(allowed)}")
+    return checked
 
 
-def sizes(given: Mapping[str, int] | None, what: str) -> dict[str, int]:
-    """A name of an attribute to a number of dimensions."""
-    held = dict(given or {})
-    words(list(held), what)
-    return {name: whole(size, f"{what}[{name!r}]") for name, size in held.items()}
+def dimensions(values: Mapping[str, int] | None, argument: str) -> dict[str, int]:
+    """A mapping from attribute names to numbers of dimensions. Raises InputError."""
+    checked = dict(values or {})
+    distinct_names(list(checked), argument)
+    return {name: integer(size, f"{argument}[{name!r}]") for name, size in checked.items()}

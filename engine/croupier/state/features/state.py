@@ -1,4 +1,4 @@
-"""What a fold keeps of behaviour, beside policy and learner."""
+"""The part of a fold's state that observations and drifts change: features and detectors."""
 
 from __future__ import annotations
 
@@ -18,96 +18,112 @@ from croupier_storage import Fact, Kind
 
 
 class FeatureState(NamedTuple):
-    """Features and detectors, where the store has them."""
+    """The features and the drift detectors of a store; None for what it does not have."""
 
     features: Features | None = None
     drift: Drift | None = None
 
     @classmethod
-    def of(cls, description: Mapping[str, Any]) -> Self:
-        """Untaught, from a description. Raises EvidenceError where it cannot be built."""
+    def from_description(cls, description: Mapping[str, Any]) -> Self:
+        """New features and detectors from a `description()`. Raises EvidenceError where they cannot be built."""
         try:
-            described = {k: description[k]["config"] for k in cls._fields if description.get(k) is not None}
-            features, drift = described.get("features"), described.get("drift")
-            return cls(None if features is None else Features(**features), None if drift is None else Drift(**drift))
+            configs = {k: description[k]["config"] for k in cls._fields if description.get(k) is not None}
+            features = Features(**configs["features"]) if "features" in configs else None
+            return cls(features, Drift.from_config(configs["drift"]) if "drift" in configs else None)
         except (InputError, TypeError, KeyError) as error:
-            raise EvidenceError(f"the log's features or detectors cannot be built as described ({error})") from error
+            raise EvidenceError(
+                f"the features or drift detectors of the log cannot be built from their configuration ({error})"
+            ) from error
 
     def fresh(self) -> Self:
-        """The same, untaught."""
+        """New features and detectors with the same configuration."""
         features, drift = self
         return type(self)(None if features is None else features.fresh(), None if drift is None else drift.fresh())
 
-    def updated(self, other: FeatureState) -> FeatureState:
-        """The same with whatever the other one has in its place."""
-        return self._replace(**{k: part for k, part in other._asdict().items() if part is not None})
+    def updated_with(self, other: FeatureState) -> FeatureState:
+        """This state, with the fields of `other` that are not None in place of its own."""
+        return self._replace(**{k: field for k, field in other._asdict().items() if field is not None})
 
     def description(self) -> dict[str, Any]:
-        """Names and configurations of what there is, as plain data."""
-        parts = self._asdict().items()
-        return {k: {"name": part.name, "config": part.config()} for k, part in parts if part is not None}
+        """Names and configurations, as JSON data."""
+        fields = self._asdict().items()
+        return {k: {"name": field.name, "config": field.config()} for k, field in fields if field is not None}
 
     @property
-    def required(self) -> Features:
+    def required_features(self) -> Features:
         """The features. Raises NoFeatures where there are none."""
         if self.features is None:
             raise NoFeatures("the store has no features; open it with features=Features(…)")
         return self.features
 
     def check(self, body: bytes) -> None:
-        """Raises InputError for an observation with an attribute that is not of its declared type."""
+        """Raises InputError for an encoded observation with an attribute that does not have its declared type."""
         if self.features is not None:
             self.features.check(decode(body).attributes)
 
     def context(self, row: Row, unit: str | None, at: float) -> Row:
-        """What a policy is shown: what was given, and the features of the unit beside it, in the form of the log.
+        """The context for a policy: the application's context together with the features of the unit.
+
+        Args:
+            row: The application's context in canonical form.
+            unit: The unit, or None.
+            at: In seconds since 1970.
 
         Raises:
-            InputError: An array has no names beside which features could stand; or a name is a feature's own.
+            InputError: The context is an array, so that features cannot be added by name; or it uses a reserved name.
         """
         if self.features is None:
             return row
         if isinstance(row, np.ndarray):
             raise InputError(
-                "the context is an array, and the store has features: they have names, and an array's numbers have "
-                "none; give a mapping, or None"
+                "the context is an array, but the store has features, which are added to the context by name; give a "
+                "mapping, or None"
             )
-        taken = [name for name in row if self.features.owns(name)]
-        if taken:
-            raise InputError(f"the context names {taken}: names that begin with h., c. or u. are the features' own")
+        reserved = [name for name in row if self.features.owns(name)]
+        if reserved:
+            raise InputError(
+                f"the context contains {reserved}: names that begin with h., c. or u. are reserved for features of "
+                "units, which would overwrite them; rename these fields"
+            )
         return canonical({**row, **self.features.unit(unit, at)}, "context")
 
-    def given(self, row: Row) -> Row:
-        """What was given of the row of a decision that has features in it."""
-        owned = self.features
-        return (
-            row if owned is None or isinstance(row, np.ndarray) else {k: v for k, v in row.items() if not owned.owns(k)}
-        )
+    def application_context(self, row: Row) -> Row:
+        """The fields of a logged context that the application passed."""
+        features = self.features
+        if features is None or isinstance(row, np.ndarray):
+            return row
+        return {name: value for name, value in row.items() if not features.owns(name)}
 
     def apply(self, fact: Fact, policies: Iterable[Policy]) -> None:
-        """Fold in an observation, or a drift: whoever learned what has changed forgets."""
+        """Fold in an observation or a drift; a drift discounts the features and policies that it concerns.
+
+        Raises:
+            CorruptStore: The body of the fact cannot be read.
+        """
         if fact.kind == Kind.OBSERVATION:
             if self.features is not None:
                 self.features.observe(fact)
             return
         try:
-            keep = float(orjson.loads(fact.body or b"{}")["keep"])
+            retain = float(orjson.loads(fact.body or b"{}")["keep"])  # the stored name of `Drift.retain`
         except (ValueError, KeyError, TypeError) as error:
-            raise CorruptStore(f"the drift at position {fact.position} does not say what remains: {error!r}") from error
+            raise CorruptStore(
+                f"the drift at position {fact.position} has no number under 'keep': {error!r}"
+            ) from error
         if fact.action is None and self.features is not None:
-            self.features.discount(fact.unit, keep)
+            self.features.discount(fact.unit, retain)
         for policy in policies:
             if fact.unit is None:
-                policy.discount(keep, fact.action)
+                policy.discount(retain, fact.action)
             else:
-                policy.discount_unit(keep, fact.unit)
+                policy.discount_unit(retain, fact.unit)
 
     def state(self) -> State:
-        """All of it; nothing where there is nothing."""
-        return {k: part.state() for k, part in self._asdict().items() if part is not None}
+        """The states of the fields that are not None."""
+        return {k: field.state() for k, field in self._asdict().items() if field is not None}
 
     def restore(self, state: State) -> None:
-        """Take over a `state()`."""
-        for k, part in self._asdict().items():
-            if part is not None:
-                part.restore(state[k])
+        """Restore a `state()`."""
+        for k, field in self._asdict().items():
+            if field is not None:
+                field.restore(state[k])

@@ -1,4 +1,4 @@
-"""An experiment in a live loop: who decides, who learns, and that the log alone gives the same."""
+"""An experiment in a live loop: which policies decide and learn, and that the log alone gives the same state."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def test_a_rebase_without_corrections_changes_nothing_but_the_order(url: str) ->
 
 
 def test_rewards_of_the_hold_out_reach_no_learner(tmp_path: Path) -> None:
-    """With the hold-out's rewards turned round, and without them, every state is the same to the bit."""
+    """With the rewards of the hold-out reversed, or left out, every state is the same bit for bit."""
 
-    def play(name: str, turned: Callable[[float], float | None]) -> tuple[str, int]:
+    def play(name: str, change: Callable[[float], float | None]) -> tuple[str, int]:
         with opened(f"sqlite:///{tmp_path / name}", learner=RiverLearner()) as engine:
             live(engine, range(40))
             engine.experiments.start(trial(holdout=0.4, learn_from="all", shadows={"soft": SoftmaxPolicy(epsilon=0.2)}))
@@ -102,22 +102,22 @@ def test_rewards_of_the_hold_out_reach_no_learner(tmp_path: Path) -> None:
                 out = assigned(7, unit).variant == "hold-out"
                 held += out
                 value: float | None = float(rng.random() < 0.5)
-                value = turned(value or 0.0) if out else value
+                value = change(value or 0.0) if out else value
                 if value is not None:
                     engine.reward(decision.id, value)
-            if not isinstance(turned(0.0), float):
+            if not isinstance(change(0.0), float):
                 engine.expire()
-            within = engine.state_hash()  # champion, candidate, shadow, learner, and what is held out
+            within = engine.state_hash()  # champion, candidate, shadow, learner and the hold-out
             engine.experiments.stop()
             return within + engine.state_hash(), held
 
-    (as_it_was, held), (turned, _), (none, _) = (
+    (unchanged, held), (reversed_, _), (none, _) = (
         play("a.db", lambda value: value),
         play("b.db", lambda value: 1.0 - value),
         play("c.db", lambda value: None),
     )
     assert held > 40
-    assert as_it_was == turned == none
+    assert unchanged == reversed_ == none
 
 
 def test_a_late_reward_of_the_hold_out_is_not_learned_after_the_end(url: str) -> None:
@@ -133,11 +133,11 @@ def test_a_late_reward_of_the_hold_out_is_not_learned_after_the_end(url: str) ->
         assert engine.rewards_learned == 0
 
 
-@pytest.mark.parametrize("learns", ["own", "all"])
-def test_variants_learn_from_their_own_traffic_or_from_all(url: str, learns: Any) -> None:
-    """Taught by hand from the log, policies end in the state that the engine has."""
+@pytest.mark.parametrize("learn_from", ["own", "all"])
+def test_variants_learn_from_their_own_traffic_or_from_all(url: str, learn_from: Any) -> None:
+    """Policies that learn from the log in this test end in the state of those in the engine."""
     with opened(url) as engine:
-        engine.experiments.start(trial(learn_from=learns, holdout=0.1))
+        engine.experiments.start(trial(learn_from=learn_from, holdout=0.1))
         live(engine, range(200))
         by_hand: dict[str, Policy] = {"old": SoftmaxPolicy(), "new": InverseGapPolicy()}
         met = dict.fromkeys(["old", "new", "hold-out"], 0)
@@ -147,14 +147,14 @@ def test_variants_learn_from_their_own_traffic_or_from_all(url: str, learns: Any
             assert role is not None
             met[role.variant] += 1
             for name, policy in by_hand.items():
-                if role.variant != "hold-out" and (learns == "all" or name == role.variant):
+                if role.variant != "hold-out" and (learn_from == "all" or name == role.variant):
                     policy.learn(context, actions, drawn, fact.reward or 0.0, propensity)
         states = [hash_state(policy.state()) for policy in (engine.policy, inside.running(engine).policies["new"])]
         assert states == [hash_state(policy.state()) for policy in by_hand.values()]
         assert min(met.values()) > 5
 
 
-def test_promotion_and_the_way_back(url: str) -> None:
+def test_promotion_and_rollback(url: str) -> None:
     with opened(url) as engine:
         live(engine, range(40))
         engine.experiments.start(trial())
@@ -180,7 +180,7 @@ def test_promotion_and_the_way_back(url: str) -> None:
         assert engine.policy.name == "softmax"
 
 
-def test_what_cannot_be_meant_is_refused(url: str) -> None:
+def test_invalid_calls_are_rejected(url: str) -> None:
     with opened(url) as engine:
         with pytest.raises(StateError, match="no experiment"):
             engine.experiments.set_weights({"old": 1})
@@ -218,14 +218,14 @@ def test_what_cannot_be_meant_is_refused(url: str) -> None:
         ({"shadows": {"new": UniformPolicy()}}, "shadow"),
     ],
 )
-def test_an_experiment_that_cannot_be_meant_is_refused(change: dict[str, Any], match: str) -> None:
+def test_an_invalid_experiment_is_rejected(change: dict[str, Any], match: str) -> None:
     good: dict[str, Any] = {"name": "n", "variants": {"old": None, "new": UniformPolicy()}, "window": 1.0}
     Experiment(**good)
     with pytest.raises(InputError, match=match):
         Experiment(**{**good, **change})
 
 
-def test_a_decision_says_its_variant_and_what_the_shadows_said(url: str) -> None:
+def test_a_decision_logs_its_variant_and_its_shadows(url: str) -> None:
     with opened(url) as engine:
         engine.experiments.start(trial(shadows={"soft": SoftmaxPolicy(epsilon=0.2)}))
         live(engine, range(30))

@@ -1,4 +1,4 @@
-"""Features of units and items, by themselves: what they say, and that they are a fold."""
+"""Features of units and items without an engine: their values, and that they are a fold of observations."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ ALL: dict[str, Any] = {
 }
 
 
-class Told:
-    """Features that are told what happened."""
+class ObservedFeatures:
+    """Features that are observed what happened."""
 
     def __init__(self, **settings: Any) -> None:
         self.features, self.position = Features(**settings), 0
@@ -66,77 +66,77 @@ def life(events: int, seed: int = 0) -> Iterator[Fact]:
 
 
 def test_history_and_session_are_kept_apart() -> None:
-    told = Told(session_gap=100.0, half_lives=[50.0])
-    told("u", "view", "a", 0.0)
-    told("u", "view", "b", 50.0)
-    row = told.features.unit("u", 100.0)
+    observed = ObservedFeatures(session_gap=100.0, half_lives=[50.0])
+    observed("u", "view", "a", 0.0)
+    observed("u", "view", "b", 50.0)
+    row = observed.features.unit("u", 100.0)
     assert (row["c.count.view"], row["h.count.view"], row["c.seconds"]) == (log1p(2), 0.0, log1p(50.0))
     assert row["c.rate.50.view"] == pytest.approx(0.5 + 0.25)
-    over = told.features.unit("u", 151.0)  # the session has ended, although no event has said so
+    over = observed.features.unit("u", 151.0)  # the session has ended, although no event followed it
     assert (over["c.count.view"], over["h.count.view"], over["c.events"]) == (0.0, log1p(2), 0.0)
-    told("u", "purchase", "b", 300.0)
-    row = told.features.unit("u", 300.0)
+    observed("u", "purchase", "b", 300.0)
+    row = observed.features.unit("u", 300.0)
     assert (row["c.count.purchase"], row["h.count.view"], row["h.count.purchase"]) == (log1p(1), log1p(2), 0.0)
     assert (row["u.sessions"], row["u.new"], row["h.recency"]) == (log1p(1), 0.0, log1p(250.0))
 
 
-def test_asking_changes_nothing() -> None:
-    told = Told(**ALL)
+def test_reading_features_changes_nothing() -> None:
+    observed = ObservedFeatures(**ALL)
     for fact in life(200):
-        told.features.observe(fact)
-    before = hash_state(told.features.state())
+        observed.features.observe(fact)
+    before = hash_state(observed.features.state())
     for n in range(20):
-        told.features.unit(f"u{n}", 1e9)
-        told.features.item(f"i{n}", 1e9)
-        told.features.unit(None, 0.0)
-    assert hash_state(told.features.state()) == before
+        observed.features.unit(f"u{n}", 1e9)
+        observed.features.item(f"i{n}", 1e9)
+        observed.features.unit(None, 0.0)
+    assert hash_state(observed.features.state()) == before
 
 
 def test_attributes_become_what_was_declared() -> None:
-    told = Told(**{**ALL, "items": 10})
-    told("u", "view", "a", 0.0, price=10, brand="x", image=[1, 3])
-    told("u", "view", "b", 0.0, price=20, brand="y", image=[3, 5], stars=4)
-    told("u", "view", "a", 0.0)
-    row = told.features.unit("u", 0.0)
+    observed = ObservedFeatures(**{**ALL, "items": 10})
+    observed("u", "view", "a", 0.0, price=10, brand="x", image=[1, 3])
+    observed("u", "view", "b", 0.0, price=20, brand="y", image=[3, 5], stars=4)
+    observed("u", "view", "a", 0.0)
+    row = observed.features.unit("u", 0.0)
     assert row["c.price"] == pytest.approx((40 / 3 - 15) / 5)  # mean and sd of 10 and 20
     assert (row["c.brand=x"], row["c.image.1"]) == (pytest.approx(2 / 3), pytest.approx(11 / 3))
     assert (row["c.image.missing"], row["c.title.missing"], row["c.title.0"], row["h.image.missing"]) == (0, 1, 0, 1)
     assert (row["u.last.0"], row["u.last.1"]) == ("a", "b")
-    item = told.features.item("b", 0.0)
+    item = observed.features.item("b", 0.0)
     assert (item["price"], item["brand"], item["stars.missing"], item["new"]) == (1.0, "y", 1.0, 0.0)
-    assert told.features.item("never", 0.0)["new"] == 1.0
+    assert observed.features.item("never", 0.0)["new"] == 1.0
 
 
 def test_a_target_encoding_is_the_rate_of_what_came_before() -> None:
-    told = Told(categories={"town": "target"}, targets=["purchase"], half_lives=[1.0])
+    observed = ObservedFeatures(categories={"town": "target"}, targets=["purchase"], half_lives=[1.0])
     encoded = []
     for kind in ("purchase", "view", "purchase"):
-        encoded.append(told.features.attributes.encoding("town", "x"))
-        told("u", kind, None, 0.0, town="x")
+        encoded.append(observed.features.attributes.target_encoding("town", "x"))
+        observed("u", kind, None, 0.0, town="x")
     assert encoded == [0.0, (1 + 10 * 1) / 11, (1 + 10 * 0.5) / 12]
-    assert told.features.unit("u", 0.0)["c.town"] == pytest.approx(sum(encoded) / 3)
-    told("u", "view", None, 0.0, town="")  # a value like any other
-    assert told.features.attributes.encoding("town", "") == (0 + 10 * 2 / 4) / 11
+    assert observed.features.unit("u", 0.0)["c.town"] == pytest.approx(sum(encoded) / 3)
+    observed("u", "view", None, 0.0, town="")  # a value like any other
+    assert observed.features.attributes.target_encoding("town", "") == (0 + 10 * 2 / 4) / 11
 
 
-def test_text_is_told_apart_by_its_rarer_terms() -> None:
-    told = Told(text={"title": 64}, half_lives=[1.0])
+def test_texts_differ_by_their_rarer_terms() -> None:
+    observed = ObservedFeatures(text={"title": 64}, half_lives=[1.0])
     for n in range(50):
-        told(None, "describe", f"i{n}", 0.0, title=f"lamp {'red' if n % 2 else 'blue'}")
-    rows = [told.features.item(f"i{n}", 0.0) for n in (48, 49, 47)]
+        observed(None, "describe", f"i{n}", 0.0, title=f"lamp {'red' if n % 2 else 'blue'}")
+    rows = [observed.features.item(f"i{n}", 0.0) for n in (48, 49, 47)]
     blue, red, other_red = (np.array([row[f"title.{k}"] for k in range(64)]) for row in rows)
     assert red @ other_red == pytest.approx(1.0, abs=1e-3)
     assert red @ blue < 0.5
 
 
-def test_memory_is_bounded_and_says_so() -> None:
-    told = Told(**ALL)
+def test_memory_is_bounded_and_dropped_entries_are_counted() -> None:
+    observed = ObservedFeatures(**ALL)
     for fact in life(500):
-        told.features.observe(fact)
-    state = told.features.state()
+        observed.features.observe(fact)
+    state = observed.features.state()
     assert (len(state["units"][0]), len(state["items"][0])) == (5, 7)
     assert min(state["dropped"]) > 0
-    brands = Told(categories={"brand": "one-hot"}, half_lives=[1.0])
+    brands = ObservedFeatures(categories={"brand": "one-hot"}, half_lives=[1.0])
     for n in range(1000):
         brands("u", "view", None, 0.0, brand=f"b{n}")
     assert sum(name.startswith("c.brand=") for name in brands.features.unit("u", 0.0)) <= 64
@@ -144,31 +144,33 @@ def test_memory_is_bounded_and_says_so() -> None:
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 1000), cut=st.integers(0, 150))
-def test_a_state_taken_over_goes_on_bit_for_bit(seed: int, cut: int) -> None:
+def test_restored_features_continue_bit_for_bit(seed: int, cut: int) -> None:
     facts = list(life(150, seed))
-    whole, parts = Features(**ALL), Features(**ALL)
+    whole, part = Features(**ALL), Features(**ALL)
     for fact in facts:
         whole.observe(fact)
     for fact in facts[:cut]:
-        parts.observe(fact)
-    taken = parts.fresh()
-    taken.restore(decode_state(encode_state(parts.state())))  # type: ignore[arg-type] # a dict, as it was
+        part.observe(fact)
+    restored = part.fresh()
+    restored.restore(decode_state(encode_state(part.state())))  # type: ignore[arg-type] # it decodes to a dict
     for fact in facts[cut:]:
-        taken.observe(fact)
-    assert hash_state(taken.state()) == hash_state(whole.state())
-    assert all(taken.unit(f"u{n}", 2e3) == whole.unit(f"u{n}", 2e3) for n in range(8))
+        restored.observe(fact)
+    assert hash_state(restored.state()) == hash_state(whole.state())
+    assert all(restored.unit(f"u{n}", 2e3) == whole.unit(f"u{n}", 2e3) for n in range(8))
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(order=st.permutations([0.0, 3.0, 10.0, 40.0, 41.0]))
-def test_the_order_of_arrival_makes_no_difference_but_for_rounding(order: list[float]) -> None:
-    trace = DecayedCounts()
+def test_the_order_of_arrival_matters_only_through_rounding(order: list[float]) -> None:
+    counts = DecayedCounts()
     for at in order:
-        trace.add(at, "view", [5.0, 50.0], {"x": [at]}, ["a"])
+        counts.add(at, "view", [5.0, 50.0], {"x": [at]}, ["a"])
     ages = np.array([41.0 - at for at in sorted(order)])
-    assert trace.rates("view", 41.0, [5.0, 50.0]) == pytest.approx([np.sum(0.5 ** (ages / h)) for h in (5.0, 50.0)])
-    assert trace.sums["x"] == pytest.approx([np.sum(0.5 ** (ages / 50)), np.sum(0.5 ** (ages / 50) * (41.0 - ages))])
-    assert (trace.n, trace.first, trace.last) == (5, 0.0, 41.0)
+    assert counts.rates("view", 41.0, [5.0, 50.0]) == pytest.approx([np.sum(0.5 ** (ages / h)) for h in (5.0, 50.0)])
+    assert counts.vector_sums["x"] == pytest.approx(
+        [np.sum(0.5 ** (ages / 50)), np.sum(0.5 ** (ages / 50) * (41.0 - ages))]
+    )
+    assert (counts.events, counts.first_at, counts.last_at) == (5, 0.0, 41.0)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +189,6 @@ def test_the_order_of_arrival_makes_no_difference_but_for_rounding(order: list[f
         {"numbers": {"a": "standard"}, "text": {"a": 3}},
     ],
 )
-def test_a_configuration_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_invalid_configuration_is_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         Features(**wrong)

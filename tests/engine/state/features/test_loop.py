@@ -1,4 +1,4 @@
-"""Features in the live loop: shown to the policy, logged, proved, restored, forgotten."""
+"""Features in the live loop are passed to the policy, logged, verified, restored and forgotten."""
 
 from __future__ import annotations
 
@@ -75,27 +75,29 @@ events = st.lists(
 @settings(max_examples=16, deadline=None, derandomize=True)
 @given(life=events, steps=st.lists(st.floats(-40, 60), min_size=40, max_size=40))
 def test_features_online_are_those_of_the_log_bit_for_bit(life: list[Any], steps: list[float]) -> None:
-    """Whatever happens: `verify` recomputes the features of every decision, and a fresh fold ends in the same state."""
+    """After any calls, `verify` recomputes the features of every decision, and a fresh fold has the same state."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'store.db'}"
         engine = opened(url, features=features(), ids=(ids := counted()))
-        made, at = list[str](), 1000.0
+        decisions, at = list[str](), 1000.0
         for (what, *rest), step in zip(life, steps, strict=False):
             at += step
             if what == "observe":
                 unit, kind, item, given = rest
                 engine.observe(unit, kind, item, at=at, **given)
             elif what == "choose":
-                made.append(engine.choose({"x": rest[1]}, ["a", "b"], unit=rest[0], at=at).id)
-            elif what == "reward" and made and "forget" not in [event[0] for event in life]:
-                engine.reward(made[rest[0] % len(made)], rest[1], at=at)
+                decisions.append(engine.choose({"x": rest[1]}, ["a", "b"], unit=rest[0], at=at).id)
+            elif what == "reward" and decisions and "forget" not in [event[0] for event in life]:
+                engine.reward(decisions[rest[0] % len(decisions)], rest[1], at=at)
             elif what == "reopen":
                 before = engine.state_hash()
                 engine.close()
                 engine = opened(url, ids=ids)  # the features are the store's own
                 assert engine.state_hash() == before
-            elif what in ("rebase", "snapshot"):
-                getattr(engine, what)()
+            elif what == "rebase":
+                engine.rebase()
+            elif what == "snapshot":
+                engine.snapshots.take()
             elif what == "forget":
                 engine.forget(rest[0])
         state, shown = engine.state_hash(), [engine.unit_features(unit, at=at) for unit in "uvwx"]
@@ -125,10 +127,10 @@ def test_the_context_is_what_the_policy_saw(url: str) -> None:
         assert (rows[2]["u.new"], shown["u.new"], items["c"]["new"], items["a"]["new"]) == (1.0, 0.0, 1.0, 0.0)  # type: ignore[call-overload] # mappings
         assert all(fact is not None and fact.body == b'{"features":true}' for fact in facts)
     assert verify(url).featured == 4
-    assert "4 decisions were shown" in verify(url).summary()
+    assert "features of 4 decisions" in verify(url).summary()
 
 
-def test_a_repeated_choice_is_compared_with_what_was_given(url: str) -> None:
+def test_a_repeated_choice_is_compared_with_the_applications_context(url: str) -> None:
     with opened(url, features=features()) as engine:
         first = engine.choose({"hour": 9}, ["a", "b"], unit="u", id="d", at=2.0)
         engine.observe("u", "view", "a", at=3.0)
@@ -137,7 +139,7 @@ def test_a_repeated_choice_is_compared_with_what_was_given(url: str) -> None:
             engine.choose({"hour": 8}, ["a", "b"], unit="u", id="d", at=4.0)
 
 
-def test_what_cannot_stand_beside_features_is_refused(url: str) -> None:
+def test_contexts_that_cannot_have_features_are_rejected(url: str) -> None:
     with opened(url, features=features()) as engine:
         for context in ([1.0, 2.0], {"h.count.view": 1.0}):
             with pytest.raises(InputError):
@@ -154,7 +156,7 @@ def test_what_cannot_stand_beside_features_is_refused(url: str) -> None:
             engine.unit_features("u")
 
 
-def test_other_features_are_taught_the_log_and_go_on(url: str) -> None:
+def test_new_features_replay_the_log_and_continue(url: str) -> None:
     with opened(url) as engine:
         engine.observe("u", "view", "a", at=1.0, price="dear")  # no features yet: anything goes
         engine.reward(engine.choose({"x": 1.0}, ["a", "b"], unit="u", at=2.0).id, 1.0)
@@ -209,7 +211,7 @@ def test_an_altered_observation_is_found_even_with_a_checksum_of_its_own(url: st
         connection.execute("DELETE FROM snapshots")
     connection.close()
     found = verify(url)
-    assert "decision d: it was shown 'c.price'" in (found.difference or "")
+    assert "decision d: its context has 'c.price'" in (found.difference or "")
 
 
 def test_both_stores_and_both_durabilities_end_in_one_state(tmp_path: Path, postgres_url: str) -> None:
@@ -259,21 +261,21 @@ def test_an_outage_is_served_with_features(url: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("kind", "body", "said"),
+    ("kind", "body", "message"),
     [
-        (Kind.OBSERVATION, b"[]", "does not say what was done"),
-        (Kind.OBSERVATION, b"{", "does not say what was done"),
-        (Kind.OBSERVATION, b'{"kind":3}', "does not say what was done"),
-        (Kind.OBSERVATION, b'{"kind":"view","attributes":[1]}', "does not say what was done"),
-        (Kind.OBSERVATION, b'{"kind":"view","item":{}}', "does not say what was done"),
+        (Kind.OBSERVATION, b"[]", "no readable kind, item and attributes"),
+        (Kind.OBSERVATION, b"{", "no readable kind, item and attributes"),
+        (Kind.OBSERVATION, b'{"kind":3}', "no readable kind, item and attributes"),
+        (Kind.OBSERVATION, b'{"kind":"view","attributes":[1]}', "no readable kind, item and attributes"),
+        (Kind.OBSERVATION, b'{"kind":"view","item":{}}', "no readable kind, item and attributes"),
         (Kind.OBSERVATION, b'{"kind":"view","attributes":{"image":["a","b"],"price":"x","title":3}}', "None"),
-        (Kind.DRIFT, b"{}", "does not say what remains"),
-        (Kind.DRIFT, b'{"keep":"half"}', "does not say what remains"),
+        (Kind.DRIFT, b"{}", "no number under 'keep'"),
+        (Kind.DRIFT, b'{"keep":"half"}', "no number under 'keep'"),
     ],
 )
-def test_what_nobody_could_have_logged_is_told(url: str, kind: Kind, body: bytes, said: str) -> None:
+def test_a_body_that_cannot_be_read_is_reported(url: str, kind: Kind, body: bytes, message: str) -> None:
     with opened(url, features=features()) as engine:
         engine.observe("u", "view", "a", at=0.0)
     with open_storage(url, create=False, lease=True) as storage:
         storage.append([Fact(2, kind, 1.0, unit="u", body=body)], {})
-    assert said in str(verify(url).difference)
+    assert message in str(verify(url).difference)

@@ -1,4 +1,4 @@
-"""Observations: facts like any others."""
+"""Observations are logged, compared by key, and erased with their unit."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_an_observation_is_a_fact_of_its_unit(url: str, durability: Any) -> None
     with open_storage(url, create=False, read_only=True) as storage:
         first, second, third = storage.facts(kinds=[Kind.OBSERVATION])
     assert (first.unit, first.at, second.at, third.unit) == ("u", 1.0, 5.0, None)
-    said = {"price": 2.0, "new": "true", "image": [1.0, 0.5]}
-    assert observation.decode(first.body) == ("view", "a", said)
+    attributes = {"price": 2.0, "new": "true", "image": [1.0, 0.5]}
+    assert observation.decode(first.body) == ("view", "a", attributes)
     assert observation.decode(second.body) == ("visit", None, {})
     assert verify(url).sound
 
@@ -51,7 +51,7 @@ def test_an_observation_is_a_fact_of_its_unit(url: str, durability: Any) -> None
         lambda engine: engine.observe("u", "view", "a", key=3),
     ],
 )
-def test_what_cannot_be_meant_is_refused_and_leaves_no_trace(engine: Engine, call: Any) -> None:
+def test_an_invalid_observation_is_rejected_and_changes_nothing(engine: Engine, call: Any) -> None:
     before = engine.state_hash()
     with pytest.raises(InputError):
         call(engine)
