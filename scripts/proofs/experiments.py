@@ -92,7 +92,7 @@ def assignments(process: int, units: int) -> bytes:
     """The variants of all units, as one process computes them."""
     names = np.array(["a", "b", "c", HOLDOUT])
     now = Split.from_weights({"a": 4, "b": 4}, holdout=0.1).with_weights({"a": 2, "b": 4, "c": 2})
-    found = now.owners(points(7, "proof", (f"user-{k}" for k in range(units))))
+    found = now.variants_at(points(7, "proof", (f"user-{k}" for k in range(units))))
     return bytes((found[:, None] == names).argmax(axis=1).astype(np.uint8).tobytes())
 
 
