@@ -95,7 +95,7 @@ def test_the_case_runs_and_says_what_is_missing(tmp_path: Path, capsys: pytest.C
     found = json.loads((tmp_path / "out/case-retail.json").read_text())
     said = found["ingested"]
     assert said["rows"] == said["kept"] + sum(said["rejected"].values())
-    assert said["rejected"] == {"excluded: InvoiceNo": 120, "duplicate": 9, "impossible: price": 3}
+    assert said["rejected"] == {"excluded: InvoiceNo": 120, "duplicate": 9, "out of range: price": 3}
     rates = {name: row["all"]["recall"] for name, row in found["recommenders"].items()}
     assert rates["croupier"] > rates["popularity"] > 0.0
     assert found["margins"]["popularity"]["recall"][0] > 0.0
