@@ -12,9 +12,9 @@ from rich.console import Console
 
 from croupier.cli.progress import bar
 from croupier.errors import CroupierError
-from croupier.ratings.crossval import along_time, by_folds
+from croupier.ratings.crossval import cross_validate, progressive_validate
 from croupier.ratings.dataset import ALIASES, Ratings, from_file, from_store
-from croupier.ratings.models import KINDS, chosen, missing
+from croupier.ratings.models import RATERS, missing_raters, select_raters
 from croupier.reports.ratings_text import validation_table
 
 FILES = (".csv", ".tsv", ".txt", ".inter")
@@ -23,7 +23,7 @@ FILES = (".csv", ".tsv", ".txt", ".inter")
 def crossval_command(
     source: Annotated[str, typer.Argument(help="A file of ratings (.csv, .tsv, .txt, .inter), or a store.")],
     model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", help=f"{', '.join(KINDS)}; several times; by default all.")
+        list[str] | None, typer.Option("--model", "-m", help=f"{', '.join(RATERS)}; several times; by default all.")
     ] = None,
     column: Annotated[list[str] | None, typer.Option(help=f"ROLE=NAME; ROLE: {', '.join(ALIASES)}.")] = None,
     span: Annotated[tuple[float, float] | None, typer.Option(help="For a file: what ratings can be.")] = None,
@@ -40,14 +40,16 @@ def crossval_command(
     """Cross-validate models of ratings, by folds and along time."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
     try:
-        kinds = chosen(model or [])
+        kinds = select_raters(model or [])
         ratings = _read(source, column or [], span, kind, attribute)
         with bar("folds") as progress:
-            folded = by_folds(
+            folded = cross_validate(
                 ratings, kinds, folds=folds, seed=seed, k=k, liked=liked, ranking=ranking, progress=progress
             )
         with bar("along time") as progress:
-            timed = along_time(ratings, kinds, warm=warm, stretches=folds, seed=seed, liked=liked, progress=progress)
+            timed = progressive_validate(
+                ratings, kinds, warm=warm, periods=folds, seed=seed, liked=liked, progress=progress
+            )
     except CroupierError as error:
         console.print(f"[red]{type(error).__name__}[/red]: {error}", soft_wrap=True)
         raise typer.Exit(2) from error
@@ -55,8 +57,8 @@ def crossval_command(
         typer.echo(json.dumps({"folds": folded.as_dict(), "progressive": timed.as_dict()}, indent=2))
         return
     console.print(f"{len(ratings):,} ratings, {len(set(ratings.users)):,} users, {len(set(ratings.items)):,} items")
-    for name in [] if model else missing():
-        console.print(f"{name} is left out: the package {KINDS[name].package} is not installed")
+    for name in [] if model else missing_raters():
+        console.print(f"{name} is left out: the package {RATERS[name].package} is not installed")
     console.print(validation_table(folded, f"{folds} folds: mean ± standard error over them"))
     console.print(
         validation_table(
