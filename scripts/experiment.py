@@ -23,7 +23,7 @@ from sklearn import datasets
 
 from croupier import Engine, Experiment, InverseGapPolicy, Rule, SoftmaxPolicy, reports, study, verify
 from croupier.log.ids import counted
-from croupier.studies.promotion import Action, Ruling
+from croupier.studies.promotion import Ruling, RulingAction
 
 DAY = 86_400.0
 SETS = {"digits": datasets.load_digits, "wine": datasets.load_wine, "breast-cancer": datasets.load_breast_cancer}
@@ -93,7 +93,7 @@ def play(shop: Shop, all_: list[Visit], share: float, bar: Progress) -> Ruling |
             shop.engine.experiments.start(trial(share))
         elif shop.engine.experiments.shares:
             ruling = shop.engine.experiments.advance("cautious", RULE)
-            if ruling.action is not Action.WAIT:
+            if ruling.action is not RulingAction.WAIT:
                 bar.console.print(f"  day {day:>2}  {ruling.action.value:<8} {'; '.join(ruling.reasons)}")
         elif day > ALONE and (left := left - 1) <= 0:
             break
@@ -134,7 +134,7 @@ def main(
     proof = verify(f"sqlite:///{file}")
     console.print(f"verify: {proof.summary()}")
     console.print(f"The champion now: {champion}. The page: {page}. More: croupier compare {file} --metric rate:stars")
-    raise typer.Exit(not (proof.sound and ruling is not None and ruling.action is Action.PROMOTE))
+    raise typer.Exit(not (proof.sound and ruling is not None and ruling.action is RulingAction.PROMOTE))
 
 
 def trial(share: float) -> Experiment:

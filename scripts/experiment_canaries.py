@@ -6,27 +6,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from croupier.studies.promotion import Action, Evidence, Rule
-from croupier.studies.statistics.effects import estimates
+from croupier.studies.promotion import Evidence, Rule, RulingAction
+from croupier.studies.statistics.effects import estimate_effect
 from croupier.studies.statistics.guardrails import Guardrail
-from croupier.studies.statistics.mismatch import sample_ratio
+from croupier.studies.statistics.sample_ratio import sample_ratio_test
 from croupier.studies.statistics.sequences import asymptotic_sequence
-from croupier.studies.statistics.windows import Matrix, Windows
+from croupier.studies.statistics.windows import ClosedWindows, Matrix
 from experiment_simulations import two
 
 
 class Canary(NamedTuple):
     """How a candidate fared: what became of it, on which day, and the units that met it."""
 
-    action: Action
+    action: RulingAction
     day: int
     met: int
     reasons: tuple[str, ...]
 
     @property
     def undecided(self) -> bool:
-        """Whether it went because what was planned was spent."""
-        return "what was planned is spent" in self.reasons
+        """Whether it was withdrawn because the budget was exhausted."""
+        return "experiment budget exhausted" in self.reasons
 
 
 PLANNED = 1_000
@@ -46,21 +46,22 @@ def canary(seed: int, effect: float, harm: float = 0.0, days: int = 60) -> Canar
     table = np.empty((0, 4))
     for day in range(1, days + 1):
         table = np.concatenate([table, arrivals(rng, share, effect, harm)])
-        ruling = RULE.rule(evidence(table, day == days), share)
-        if ruling.action in (Action.PROMOTE, Action.WITHDRAW):
+        ruling = RULE.evaluate(evidence(table, day == days), share)
+        if ruling.action in (RulingAction.PROMOTE, RulingAction.WITHDRAW):
             return Canary(ruling.action, day, int(table[:, 0].sum()), ruling.reasons)
         share = ruling.share
     raise AssertionError("the last look decides")
 
 
-def evidence(table: Matrix, spent: bool) -> Evidence:
+def evidence(table: Matrix, budget_exhausted: bool) -> Evidence:
     """What is known at a look."""
     variant, probability, n = table[:, 0].astype(np.int64), two(table[:, 1]), len(table)
     effect, harm = (
         asymptotic_sequence(
-            estimates(Windows(np.arange(float(n)), variant, probability, y, np.ones(n)), 1, 0), planned=PLANNED
+            estimate_effect(ClosedWindows(np.arange(float(n)), variant, probability, y, np.ones(n)), 1, 0),
+            planned_units=PLANNED,
         ).last
         for y in table[:, 2:].T
     )
-    split = sample_ratio(variant, probability)
-    return Evidence(effect, {"margin": harm}, float(split.p[-1]), int(variant.sum()), spent)
+    split = sample_ratio_test(variant, probability)
+    return Evidence(effect, {"margin": harm}, float(split.p[-1]), int(variant.sum()), budget_exhausted)

@@ -17,7 +17,7 @@ from rich.table import Table
 import experiment_simulations as sim
 from croupier.state.experiment.assignment import Split, points
 from croupier.state.experiment.buckets import HOLDOUT
-from croupier.studies.promotion import Action
+from croupier.studies.promotion import RulingAction
 from experiment_canaries import Canary, canary
 
 T = TypeVar("T")
@@ -82,14 +82,14 @@ def canaries(run: Runner[Canary], runs: int) -> Iterator[Promise]:
     bound, few = most(runs, 0.05), max(runs // 5, 1)
     for effect in (0.0, -0.05):
         found = Counter(one.action for one in run(partial(canary, effect=effect), runs))
-        wrong = found[Action.PROMOTE]
+        wrong = found[RulingAction.PROMOTE]
         text = f"canary: effect {effect:g} promoted at most {bound} times"
         yield Promise(text, f"{wrong} of {runs}", wrong <= bound)
-    good = sum(one.action is Action.PROMOTE for one in run(partial(canary, effect=0.15), few))
+    good = sum(one.action is RulingAction.PROMOTE for one in run(partial(canary, effect=0.15), few))
     yield Promise("canary: effect +.15 promoted in 95 %", f"{good} of {few}", good >= 0.95 * few)
     for name, effect, harm in (("effect -.3", -0.3, 0.0), ("a broken guardrail", 0.15, 0.6)):
         ends = run(partial(canary, effect=effect, harm=harm), few)
-        gone = [one for one in ends if one.action is Action.WITHDRAW and not one.undecided]
+        gone = [one for one in ends if one.action is RulingAction.WITHDRAW and not one.undecided]
         met = int(np.median([one.met for one in gone])) if gone else 0
         found_ = f"{len(gone)} of {few}, {met} units met it (median)"
         yield Promise(f"canary: {name} withdrawn on evidence in 95 %", found_, len(gone) >= 0.95 * few)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from croupier.studies.statistics.effects import Effect, Path, estimates
+from croupier.studies.statistics.effects import Effect, EffectEstimates, estimate_effect
 from croupier.studies.statistics.exposure import Events, closed_windows
-from croupier.studies.statistics.mismatch import sample_ratio
-from croupier.studies.statistics.planner import Prospect, units_for
-from croupier.studies.statistics.sequences import LEAST, asymptotic_sequence
-from croupier.studies.statistics.windows import Matrix, Windows
+from croupier.studies.statistics.planner import Assumptions, required_units
+from croupier.studies.statistics.sample_ratio import sample_ratio_test
+from croupier.studies.statistics.sequences import MIN_EFFECTIVE_UNITS, asymptotic_sequence
+from croupier.studies.statistics.windows import ClosedWindows, Matrix
 from croupier_policies import Vector
 
 DAYS, WINDOW, UNITS = 30.0, 7.0, 3_000
@@ -42,22 +42,24 @@ def crowd(rng: np.random.Generator, units: int = UNITS) -> Events:
     return Events(unit, variant[unit], at, reward, rewarded, two(p[unit]))
 
 
-def as_if_independent(events: Events) -> Windows:
+def as_if_independent(events: Events) -> ClosedWindows:
     """The mistake: every decision a unit of its own."""
     order = np.argsort(events.at, kind="stable")
     reward = events.reward[order]
-    return Windows(events.at[order], events.variant[order], events.probability[order], reward, np.ones_like(reward))
+    return ClosedWindows(
+        events.at[order], events.variant[order], events.probability[order], reward, np.ones_like(reward)
+    )
 
 
-def ever(path: Path, alpha: float = 0.05) -> bool:
+def ever(estimates: EffectEstimates, alpha: float = 0.05) -> bool:
     """Whether the sequence ever says that there is an effect."""
-    return bool((asymptotic_sequence(path, 1 - alpha, planned=UNITS).p <= alpha).any())
+    return bool((asymptotic_sequence(estimates, 1 - alpha, planned_units=UNITS).p <= alpha).any())
 
 
-def peeked(path: Path, alpha: float = 0.05) -> bool:
+def peeked(estimates: EffectEstimates, alpha: float = 0.05) -> bool:
     """Whether a test for one look ever says so when it is looked at every day, from fifty units of each on."""
-    ready = path.units.min(axis=1) >= 50
-    return bool((np.abs(path.value / path.error)[ready] > NORMAL.inv_cdf(1 - alpha / 2)).any())
+    ready = estimates.units.min(axis=1) >= 50
+    return bool((np.abs(estimates.value / estimates.error)[ready] > NORMAL.inv_cdf(1 - alpha / 2)).any())
 
 
 class Same(NamedTuple):
@@ -74,37 +76,39 @@ def same(seed: int) -> Same:
     """An A/A experiment with a look every day."""
     events = crowd(np.random.default_rng([1, seed]))
     windows = closed_windows(events, WINDOW, DAYS)
-    per_unit = estimates(windows, 1, 0, looks=LOOKS)
+    per_unit = estimate_effect(windows, 1, 0, looks=LOOKS)
     return Same(
         ever(per_unit),
-        ever(estimates(windows, 1, 0, Effect("decision", "ratio"), LOOKS)),
+        ever(estimate_effect(windows, 1, 0, Effect("decision", "ratio"), LOOKS)),
         peeked(per_unit),
-        ever(estimates(as_if_independent(events), 1, 0, looks=LOOKS)),
-        int((per_unit.effective.min(axis=1) >= LEAST).sum()),
+        ever(estimate_effect(as_if_independent(events), 1, 0, looks=LOOKS)),
+        int((per_unit.effective.min(axis=1) >= MIN_EFFECTIVE_UNITS).sum()),
     )
 
 
-def normal_units(rng: np.random.Generator, n: int, effect: float, correlation: float = 0.0) -> Windows:
+def normal_units(rng: np.random.Generator, n: int, effect: float, correlation: float = 0.0) -> ClosedWindows:
     """Units that earn N(effect·treated, 1), with a covariate of this correlation."""
     variant = rng.integers(0, 2, n)
     x, noise = rng.normal(size=n), rng.normal(size=n)
     y = correlation * x + np.sqrt(1 - correlation**2) * noise + effect * variant
-    return Windows(np.arange(1.0, n + 1), variant, two(np.full(n, 0.5)), y, np.ones(n), x)
+    return ClosedWindows(np.arange(1.0, n + 1), variant, two(np.full(n, 0.5)), y, np.ones(n), x)
 
 
 def stopped(seed: int, effect: float = 0.2) -> float:
     """Units until the sequence finds a true effect, in units of a fixed test's sample for 80 % power; inf after 6."""
-    fixed = units_for(effect, Prospect(sd=1.0, per_day=1, window=1, horizon=1), sequential=False)
+    fixed = required_units(effect, Assumptions(sd=1.0, per_day=1, window=1, horizon=1), sequential=False)
     windows = normal_units(np.random.default_rng([2, seed]), 6 * fixed, effect)
-    course = asymptotic_sequence(estimates(windows, 1, 0, Effect(adjusted=False), windows.closes), planned=fixed)
-    found = np.flatnonzero(course.p <= 0.05)
+    trajectory = asymptotic_sequence(
+        estimate_effect(windows, 1, 0, Effect(adjusted=False), windows.closed_at), planned_units=fixed
+    )
+    found = np.flatnonzero(trajectory.p <= 0.05)
     return (int(found[0]) + 1) / fixed if len(found) else np.inf
 
 
 def adjusted(seed: int, n: int = 2_000) -> tuple[float, float, float]:
     """With a covariate of correlation .7: the estimate without and with it, and the ratio of the variances told."""
     windows = normal_units(np.random.default_rng([3, seed]), n, 0.1, 0.7)
-    plain, cuped = (estimates(windows, 1, 0, Effect(adjusted=use)) for use in (False, True))
+    plain, cuped = (estimate_effect(windows, 1, 0, Effect(adjusted=use)) for use in (False, True))
     return float(plain.value[0]), float(cuped.value[0]), float((cuped.error[0] / plain.error[0]) ** 2)
 
 
@@ -114,10 +118,10 @@ def false_alarm(seed: int, n: int = 3_500) -> bool:
     weights = np.array([[0.1, 0.45, 0.45], [0.1, 0.7, 0.2], [0.1, 0.3, 0.6]])
     probability = weights[np.arange(n) * 3 // n]
     variant = (rng.random((n, 1)) > probability.cumsum(axis=1)[:, :2]).sum(axis=1)
-    return sample_ratio(variant, probability).alarm(0.01) is not None
+    return sample_ratio_test(variant, probability).alarm(0.01) is not None
 
 
 def true_alarm(seed: int, n: int = 3_500) -> int | None:
     """The unit at which 45/55 delivered instead of 50/50 is found; None if not by n."""
     variant = (np.random.default_rng([5, seed]).random(n) < 0.55).astype(np.int64)
-    return sample_ratio(variant, np.full((n, 2), 0.5)).alarm(0.01)
+    return sample_ratio_test(variant, np.full((n, 2), 0.5)).alarm(0.01)

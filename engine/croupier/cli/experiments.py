@@ -51,23 +51,23 @@ def plan_command(
     effect: Annotated[float | None, typer.Option(help="Also: units to find this difference with power .8.")] = None,
 ) -> None:
     """Whether an experiment is worth it, how long it takes, and what its exploring costs, before it is begun."""
-    from croupier.studies.statistics.planner import Prospect, plan, units_for
+    from croupier.studies.statistics.planner import Assumptions, plan, required_units
 
     try:
-        prospect = Prospect(sd, per_day, window, horizon, believed, doubt, share, cost)
+        assumptions = Assumptions(sd, per_day, window, horizon, believed, doubt, share, cost)
     except InputError as error:
         typer.echo(f"InputError: {error}", err=True)
         raise typer.Exit(1) from error
-    found = plan(prospect)
+    found = plan(assumptions)
     table = Table("what", "expected reward, against doing nothing", title=f"Best: {found.choice}", title_justify="left")
     table.add_row("do nothing", "0")
-    table.add_row("switch now, without evidence", f"{found.switch_now:,.4g}")
-    table.add_row(f"experiment: {found.units:,} units, {found.days:,.0f} days", f"{found.experiment:,.4g}")
-    table.add_row("  of which it pays for exploring", f"{0.0 - found.exploring:,.4g}")
+    table.add_row("switch now, without evidence", f"{found.switch_value:,.4g}")
+    table.add_row(f"experiment: {found.units:,} units, {found.days:,.0f} days", f"{found.experiment_value:,.4g}")
+    table.add_row("  of which it pays for exploring", f"{0.0 - found.exploration_cost:,.4g}")
     Console().print(table)
     if effect is not None:
         looks = ", ".join(
-            f"{units_for(effect, prospect, sequential=sequential):,} {said}"
+            f"{required_units(effect, assumptions, sequential=sequential):,} {said}"
             for sequential, said in ((True, "looking as often as you like"), (False, "with one look at the end"))
         )
         typer.echo(f"units to find a difference of {effect:g} with power .8: {looks}")

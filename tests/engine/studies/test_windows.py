@@ -1,4 +1,4 @@
-"""Closed windows: what counts, what does not, and that nothing later changes them."""
+"""Closed windows: what counts, what does not, and that later events do not change them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import experiment_simulations as sim
 from croupier.errors import InputError
 from croupier.studies.statistics.exposure import Events, closed_windows
-from croupier.studies.statistics.windows import Windows
+from croupier.studies.statistics.windows import ClosedWindows
 
 HALF = np.full((5, 2), 0.5)
 EVENTS = Events(
@@ -18,22 +18,22 @@ EVENTS = Events(
     variant=np.array([0, 1, 0, 1, 0]),
     at=np.array([3.0, 0.0, 4.0, 12.0, 50.0]),
     reward=np.array([1.0, 2.0, 4.0, 8.0, 16.0]),
-    rewarded=np.array([13.5, 1.0, 9.9, 12.0, 51.0]),
+    rewarded_at=np.array([13.5, 1.0, 9.9, 12.0, 51.0]),
     probability=HALF,
     covariate=np.array([5.0, 6.0, 7.0, 8.0, 9.0]),
     segment=np.array([2, 3, 3, 3, 2]),
 )
 
 
-def test_a_unit_is_its_first_variant_and_its_window() -> None:
+def test_a_unit_belongs_to_its_first_variant() -> None:
     found = closed_windows(EVENTS, window=10.0, until=100.0)
-    assert found.closes.tolist() == [10.0, 13.0]
+    assert found.closed_at.tolist() == [10.0, 13.0]
     assert found.variant.tolist() == [1, 0]
     assert found.rewards.tolist() == [6.0, 0.0]  # v's reward came half a second late
     assert found.decisions.tolist() == [2.0, 1.0]
     assert found.covariate is not None
     assert found.covariate.tolist() == [6.0, 5.0]
-    assert found.moved == 1
+    assert found.reassigned == 1
 
 
 def test_open_windows_are_left_out() -> None:
@@ -50,25 +50,25 @@ def test_a_later_look_only_appends() -> None:
 
 
 def test_order_of_rows_does_not_matter() -> None:
-    shuffled = EVENTS.only(np.array([4, 2, 0, 3, 1]))
+    shuffled = EVENTS.select(np.array([4, 2, 0, 3, 1]))
     assert closed_windows(shuffled, 10.0, 99.0).rewards.tolist() == [6.0, 0.0]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"closes": np.array([2.0, 1.0])}, "order"),
+        ({"closed_at": np.array([2.0, 1.0])}, "order"),
         ({"rewards": np.array([np.nan, 1.0])}, "not finite"),
-        ({"rewards": np.zeros(3)}, "needs the 2 rows"),
+        ({"rewards": np.zeros(3)}, "must have 2 rows"),
         ({"probability": np.array([[1.0, 0.0], [0.5, 0.5]]), "variant": np.array([1, 1])}, "probability 0"),
     ],
 )
-def test_rows_that_cannot_be(change: dict[str, np.ndarray], message: str) -> None:
-    fine = Windows(np.array([1.0, 2.0]), np.array([0, 1]), HALF[:2], np.ones(2), np.ones(2))
+def test_invalid_rows(change: dict[str, np.ndarray], message: str) -> None:
+    fine = ClosedWindows(np.array([1.0, 2.0]), np.array([0, 1]), HALF[:2], np.ones(2), np.ones(2))
     with pytest.raises(InputError, match=message):
         replace(fine, **change)
 
 
-def test_a_window_has_a_length() -> None:
+def test_a_window_must_have_a_positive_length() -> None:
     with pytest.raises(InputError, match="positive"):
         closed_windows(EVENTS, 0.0, 1.0)
