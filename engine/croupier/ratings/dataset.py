@@ -56,7 +56,11 @@ class Ratings:
 
 
 def build_ratings(
-    users: list[str], items: list[str], values: list[float], at: list[float], span: tuple[float, float] | None = None
+    users: list[str],
+    items: list[str],
+    values: list[float],
+    at: list[float],
+    rating_range: tuple[float, float] | None = None,
 ) -> Ratings:
     """Validated ratings in order of time; rows of equal time keep their order.
 
@@ -65,10 +69,10 @@ def build_ratings(
         items: What was rated.
         values: The rating.
         at: Time of the rating, in seconds.
-        span: The smallest and the largest possible rating; by default those that occur.
+        rating_range: The smallest and the largest possible rating; by default those that occur.
 
     Raises:
-        InputError: There are no ratings, a value or time is not finite, or values are outside the span or all equal.
+        InputError: There are no ratings, a value or time is not finite, or values are out of range or all equal.
 
     >>> build_ratings(["u2", "u1"], ["x", "y"], [1.0, 5.0], [9.0, 3.0]).users.tolist()
     ['u1', 'u2']
@@ -76,7 +80,7 @@ def build_ratings(
     value_array, at_array = np.asarray(values, dtype=np.float64), np.asarray(at, dtype=np.float64)
     if not len(value_array) or not np.isfinite(value_array).all() or not np.isfinite(at_array).all():
         raise InputError("there are no ratings, or a value or time is not finite; leave those rows out")
-    low, high = (float(value_array.min()), float(value_array.max())) if span is None else span
+    low, high = (float(value_array.min()), float(value_array.max())) if rating_range is None else rating_range
     if not low < high or value_array.min() < low or value_array.max() > high:
         raise InputError(
             f"ratings must lie between {low} and {high} and not all be equal, or they cannot be scaled to 0…1; give "
@@ -87,14 +91,16 @@ def build_ratings(
     return Ratings(user_array[order], item_array[order], value_array[order], at_array[order], low, high)
 
 
-def from_file(path: Path, columns: Mapping[str, str] | None = None, span: tuple[float, float] | None = None) -> Ratings:
+def from_file(
+    path: Path, columns: Mapping[str, str] | None = None, rating_range: tuple[float, float] | None = None
+) -> Ratings:
     """The ratings in a file of comma- or tab-separated values with a header line.
 
     Args:
         path: The file; it is tab-separated if its first line contains a tab.
         columns: Column of each role (user, item, value, at); by default found by common names, ignoring a `:type`
             suffix. Without a column of times, rows are taken to be in order of time.
-        span: See `build_ratings`.
+        rating_range: See `build_ratings`.
 
     Raises:
         InputError: A column is missing, or a value is not a number.
@@ -110,7 +116,7 @@ def from_file(path: Path, columns: Mapping[str, str] | None = None, span: tuple[
                 found[role].append(row[name])
     numbers = {role: _numbers(found[role], role) for role in ("value", "at") if role in found}
     at = numbers.get("at", [float(k) for k in range(len(found["user"]))])
-    return build_ratings(found["user"], found["item"], numbers["value"], at, span)
+    return build_ratings(found["user"], found["item"], numbers["value"], at, rating_range)
 
 
 def _match_columns(present: list[str], columns: Mapping[str, str]) -> dict[str, str]:

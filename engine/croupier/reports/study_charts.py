@@ -57,7 +57,7 @@ def legend(names: Sequence[str]) -> str:
 
 def colour_class(k: int, name: str) -> str:
     """The CSS class of a variant's colour; the hold-out is grey."""
-    return "held" if name == HOLDOUT else f"c{k % COLOURS}"
+    return "holdout" if name == HOLDOUT else f"c{k % COLOURS}"
 
 
 def effect_chart(trajectory: Trajectory, time: TimeAxis, margin: float | None = None) -> str:

@@ -1,9 +1,10 @@
 """The style sheet of a study's page, added to that of every report."""
 
 STYLE = """
-.c0{--of:#1f6feb}.c1{--of:#c2571a}.c2{--of:#1a7f5a}.c3{--of:#8250df}.c4{--of:#b5367a}.c5{--of:#7d6608}.held{--of:#77818e}
+.c0{--of:#1f6feb}.c1{--of:#c2571a}.c2{--of:#1a7f5a}.c3{--of:#8250df}.c4{--of:#b5367a}.c5{--of:#7d6608}
+.holdout{--of:#77818e}
 @media(prefers-color-scheme:dark){.c0{--of:#6ea8fe}.c1{--of:#f0995e}.c2{--of:#57c98a}.c3{--of:#b794f6}.c4{--of:#f08cc0}
-.c5{--of:#d9c04a}.held{--of:#8d97a5}}
+.c5{--of:#d9c04a}.holdout{--of:#8d97a5}}
 .key{white-space:nowrap}.key::before{content:"";display:inline-block;width:.7em;height:.7em;border-radius:50%;
 background:var(--of);margin-right:.4em}
 .keys{display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.85rem;color:var(--soft)}

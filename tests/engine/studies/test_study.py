@@ -37,7 +37,7 @@ DAY = 86_400.0
 
 
 def run_experiment(url: str, units: int) -> None:
-    """One unit a minute: "b" earns .7, "a" .3; the weights change halfway; a shadow always says "b"."""
+    """One unit a minute: "b" earns .7, "a" .3; the weights change halfway; a shadow always chooses "b"."""
     now, rng = 0.0, np.random.default_rng(3)
     with Engine.open(url, policy=UniformPolicy(), seed=7, learner=None, ids=counted(), clock=lambda: now) as engine:
         experiment = Experiment(
@@ -174,7 +174,7 @@ def test_a_fixed_horizon_test_before_its_time_is_refused(log: Path) -> None:
 
 def test_shadows_agree_and_are_evaluated_offline(found: Study) -> None:
     along = agreement(found.shadows["always & b"])
-    assert 0.5 < along.share.mean() < 0.9  # whoever decides says "b" half of the time, or always
+    assert 0.5 < along.share.mean() < 0.9  # the deciding policy chooses "b" half of the time, or always
     assert found.offline is not None
     assert found.offline["column:shadow 0"].estimates["snips"].value == pytest.approx(0.7, abs=0.05)
 

@@ -110,8 +110,8 @@ def fixed_horizon(estimates: EffectEstimates, level: float = 0.95) -> Trajectory
     """
     if len(estimates.at) != 1:
         raise InputError(
-            f"a fixed-horizon test is valid at a single look, and there are {len(estimates.at)}: its error rate would be "
-            "far above 1 − level. Use asymptotic_sequence"
+            f"a fixed-horizon test is valid at a single look, and there are {len(estimates.at)}: its error rate would "
+            "be far above 1 − level. Use asymptotic_sequence"
         )
     normal = NormalDist()
     width = np.full(1, normal.inv_cdf((1 + checked_level(level)) / 2))
