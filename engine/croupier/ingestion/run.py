@@ -169,7 +169,7 @@ def _rejected_rows(file: Path | None) -> Iterator[Callable[[str, Row, RowRejecte
     if file is None:
         yield lambda name, row, rejection: None
         return
-    partial = file.with_name(file.name + ".partial")
+    partial = file.with_name(file.name + ".part")
     with partial.open("wb") as opened:
         yield lambda name, row, rejection: _write_rejected(opened, name, row, rejection)
     os.replace(partial, file)
