@@ -11,7 +11,7 @@ from croupier.runtime import experiment_ops
 from croupier.runtime.experiment import Experiment
 from croupier.runtime.loop import Loop
 from croupier.state.experiment.buckets import HOLDOUT
-from croupier.studies.promotion import Action, Evidence, Rule, Ruling
+from croupier.studies.promotion import Evidence, Rule, Ruling, RulingAction
 from croupier.studies.statistics.guardrails import Guardrail
 from croupier.studies.study import study
 
@@ -76,11 +76,11 @@ class Experiments:
         ruling = self._ruling(loop, variant, rule, budget_exhausted, level)
         reason = _payload(ruling)
         match ruling.action:
-            case Action.PROMOTE:
+            case RulingAction.PROMOTE:
                 experiment_ops.promote(loop, variant, reason)
-            case Action.GROW:
+            case RulingAction.GROW:
                 experiment_ops.set_weights(loop, _with_share(loop, variant, ruling.share), reason)
-            case Action.WITHDRAW:
+            case RulingAction.WITHDRAW:
                 others = _with_share(loop, variant, 0.0)
                 if sum(share > 0 for share in others.values()) > 1:
                     experiment_ops.set_weights(loop, others, reason)
@@ -101,7 +101,7 @@ class Experiments:
         """
         loop = self._ready()
         ruling = self._ruling(loop, variant, rule, False, level)
-        if ruling.action is not Action.PROMOTE:
+        if ruling.action is not RulingAction.PROMOTE:
             raise EvidenceError(
                 f"{variant!r} is not promoted: {'; '.join(ruling.reasons)}. The ruling is {ruling.action.value!r}; "
                 "let the experiment run on, or stop it"
@@ -139,7 +139,7 @@ class Experiments:
         declared = [Guardrail(name, margin) for name, margin in running.description["guardrails"].items()]
         evidence = Evidence(
             contrast.difference.last,
-            {name: course.last for name, course in contrast.guardrails.items()},
+            {name: trajectory.last for name, trajectory in contrast.guardrails.items()},
             found.mismatch_p,
             int(contrast.difference.units[-1, 1]),
             budget_exhausted,
@@ -147,7 +147,7 @@ class Experiments:
         asked = rule or Rule()
         whole = replace(asked, guardrails=(*asked.guardrails, *declared))
         shares = running.split.shares
-        return whole.rule(evidence, shares[variant] / (1 - shares.get(HOLDOUT, 0.0)))
+        return whole.evaluate(evidence, shares[variant] / (1 - shares.get(HOLDOUT, 0.0)))
 
 
 def _payload(ruling: Ruling) -> dict[str, Any]:

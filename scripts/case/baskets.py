@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from rich.progress import Progress
 
 from croupier import Engine
-from croupier.ingestion import Ingested, ingest
+from croupier.ingestion import IngestionCounts, ingest
 from croupier.state.features.observation import Observation, decode
 from croupier_storage import Kind, open_storage
 
@@ -69,7 +69,7 @@ class Stream:
     attributes: dict[str, None] = field(default_factory=dict)
 
 
-def read(files: Sequence[Path], mapping: dict[str, Any], progress: Progress) -> tuple[Stream, Ingested]:
+def read(files: Sequence[Path], mapping: dict[str, Any], progress: Progress) -> tuple[Stream, IngestionCounts]:
     """Ingest files into a temporary store and read it back."""
     task = progress.add_task("ingest")
     with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,7 @@ from sklearn import datasets
 from bench.output import console
 from croupier import Engine, Experiment, InverseGapPolicy, Rule, SoftmaxPolicy, reports, study, verify
 from croupier.log.ids import counted
-from croupier.studies.promotion import Action, Ruling
+from croupier.studies.promotion import Ruling, RulingAction
 
 DAY = 86_400.0
 SETS = {"digits": datasets.load_digits, "wine": datasets.load_wine, "breast-cancer": datasets.load_breast_cancer}
@@ -93,7 +93,7 @@ def play(classifier: Classifier, stream: list[Visit], share: float, bar: Progres
             classifier.engine.experiments.start(experiment(share))
         elif classifier.engine.experiments.shares:
             ruling = classifier.engine.experiments.advance("cautious", RULE)
-            if ruling.action is not Action.WAIT:
+            if ruling.action is not RulingAction.WAIT:
                 bar.console.print(f"  day {day:>2}  {ruling.action.value:<8} {'; '.join(ruling.reasons)}")
         elif day > BEFORE and (left := left - 1) <= 0:
             break
@@ -134,7 +134,7 @@ def main(
     verification = verify(f"sqlite:///{file}")
     screen.print(f"verify: {verification.summary()}")
     screen.print(f"Champion: {champion}. Report: {page}. Next: croupier compare {file} --metric rate:stars")
-    raise typer.Exit(not (verification.sound and ruling is not None and ruling.action is Action.PROMOTE))
+    raise typer.Exit(not (verification.sound and ruling is not None and ruling.action is RulingAction.PROMOTE))
 
 
 def experiment(share: float) -> Experiment:

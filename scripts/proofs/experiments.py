@@ -15,7 +15,7 @@ import typer
 from bench.output import console, table
 from croupier.state.experiment.assignment import Split, points
 from croupier.state.experiment.buckets import HOLDOUT
-from croupier.studies.promotion import Action
+from croupier.studies.promotion import RulingAction
 from support import experiments as sim
 from support.bounds import largest_count
 from support.canaries import Canary, canary
@@ -75,14 +75,14 @@ def canaries(run: Runner[Canary], runs: int) -> Iterator[Check]:
     bound, few = largest_count(runs, 0.05), max(runs // 5, 1)
     for effect in (0.0, -0.05):
         found = Counter(one.action for one in run(partial(canary, effect=effect), runs))
-        wrong = found[Action.PROMOTE]
+        wrong = found[RulingAction.PROMOTE]
         text = f"canary: effect {effect:g} promoted at most {bound} times"
         yield Check(text, f"{wrong} of {runs}", wrong <= bound)
-    good = sum(one.action is Action.PROMOTE for one in run(partial(canary, effect=0.15), few))
+    good = sum(one.action is RulingAction.PROMOTE for one in run(partial(canary, effect=0.15), few))
     yield Check("canary: effect +.15 promoted in 95 %", f"{good} of {few}", good >= 0.95 * few)
     for name, effect, harm in (("effect -.3", -0.3, 0.0), ("a broken guardrail", 0.15, 0.6)):
         ends = run(partial(canary, effect=effect, harm=harm), few)
-        withdrawn = [one for one in ends if one.action is Action.WITHDRAW and not one.undecided]
+        withdrawn = [one for one in ends if one.action is RulingAction.WITHDRAW and not one.undecided]
         assigned = int(np.median([one.assigned for one in withdrawn])) if withdrawn else 0
         found_ = f"{len(withdrawn)} of {few}, {assigned} units assigned to it (median)"
         yield Check(f"canary: {name} withdrawn on evidence in 95 %", found_, len(withdrawn) >= 0.95 * few)

@@ -21,6 +21,6 @@ def test_a_candidate_is_promoted_on_evidence(tmp_path: Path, capsys: pytest.Capt
     assert "is better than" in text
     assert "sound" in text
     found = study(f"sqlite:///{tmp_path / 'experiment.db'}")
-    assert found.story.promoted == "cautious"
-    assert found.doubted is None
+    assert found.timeline.promoted == "cautious"
+    assert found.mismatch_at is None
     assert (tmp_path / "experiment.html").read_text(encoding="utf-8").startswith("<!doctype html>")

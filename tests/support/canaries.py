@@ -6,19 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from croupier.studies.promotion import Action, Evidence, Rule
-from croupier.studies.statistics.effects import estimates
+from croupier.studies.promotion import Evidence, Rule, RulingAction
+from croupier.studies.statistics.effects import estimate_effect
 from croupier.studies.statistics.guardrails import Guardrail
-from croupier.studies.statistics.mismatch import sample_ratio
+from croupier.studies.statistics.sample_ratio import sample_ratio_test
 from croupier.studies.statistics.sequences import asymptotic_sequence
-from croupier.studies.statistics.windows import Matrix, Windows
+from croupier.studies.statistics.windows import ClosedWindows, Matrix
 from support.experiments import two_variants
 
 
 class Canary(NamedTuple):
     """What became of a candidate: the last action, its day, the units assigned to the candidate, and the reasons."""
 
-    action: Action
+    action: RulingAction
     day: int
     assigned: int
     reasons: tuple[str, ...]
@@ -26,7 +26,7 @@ class Canary(NamedTuple):
     @property
     def undecided(self) -> bool:
         """Whether it was withdrawn because the budget of the experiment was exhausted."""
-        return "what was planned is spent" in self.reasons
+        return "experiment budget exhausted" in self.reasons
 
 
 PLANNED = 1_000
@@ -46,8 +46,8 @@ def canary(seed: int, effect: float, harm: float = 0.0, days: int = 60) -> Canar
     table = np.empty((0, 4))
     for day in range(1, days + 1):
         table = np.concatenate([table, arrivals(rng, share, effect, harm)])
-        ruling = RULE.rule(evidence(table, day == days), share)
-        if ruling.action in (Action.PROMOTE, Action.WITHDRAW):
+        ruling = RULE.evaluate(evidence(table, day == days), share)
+        if ruling.action in (RulingAction.PROMOTE, RulingAction.WITHDRAW):
             return Canary(ruling.action, day, int(table[:, 0].sum()), ruling.reasons)
         share = ruling.share
     raise AssertionError("the rule did not decide on the last day")
@@ -58,9 +58,10 @@ def evidence(table: Matrix, exhausted: bool) -> Evidence:
     variant, probability, n = table[:, 0].astype(np.int64), two_variants(table[:, 1]), len(table)
     effect, harm = (
         asymptotic_sequence(
-            estimates(Windows(np.arange(float(n)), variant, probability, y, np.ones(n)), 1, 0), planned=PLANNED
+            estimate_effect(ClosedWindows(np.arange(float(n)), variant, probability, y, np.ones(n)), 1, 0),
+            planned_units=PLANNED,
         ).last
         for y in table[:, 2:].T
     )
-    split = sample_ratio(variant, probability)
+    split = sample_ratio_test(variant, probability)
     return Evidence(effect, {"margin": harm}, float(split.p[-1]), int(variant.sum()), exhausted)

@@ -202,17 +202,17 @@ def studied(url: str, name: str) -> dict[str, Any]:
             "of": [one.treatment, one.control],
             "effects": {name: course(getattr(one, name)) for name in names},
             "metrics": {name: course(it) for name, it in one.metrics.items()},
-            "corrected": dict(one.corrected),
+            "corrected": dict(one.corrected_p),
             "guardrails": {name: course(it) for name, it in one.guardrails.items()},
             "segments": {name: course(it) for name, it in one.segments.items()},
         }
         for one in found.contrasts
     ]
     return {
-        "arms": [list(arm) for arm in found.arms],
+        "arms": [list(arm) for arm in found.variants],
         "contrasts": contrasts,
-        "split": [found.mismatch_p, found.doubted, found.mismatch.observed, found.mismatch.expected],
-        "split_over_time": digest([tuple(found.came.tolist())]),
+        "split": [found.mismatch_p, found.mismatch_at, found.sample_ratio.observed, found.sample_ratio.expected],
+        "split_over_time": digest([tuple(found.assigned_at.tolist())]),
         "shadows": {name: [np.mean(said.agrees), np.sum(said.probability)] for name, said in found.shadows.items()},
         "offline": None if found.offline is None else estimates(found.offline),
     }

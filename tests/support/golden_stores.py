@@ -225,7 +225,7 @@ def play_experiment(engine: Engine, clock: Clock) -> None:
     engine.snapshots.take()
     live(50, 400, "w")
     clock.tick(60.0)
-    engine.experiments.promote("new", Rule(least=-5.0, tolerance=5.0))
+    engine.experiments.promote("new", Rule(min_effect=-5.0, tolerance=5.0))
     live(15, 20, "u")
     engine.experiments.roll_back()
     live(15, 20, "u")

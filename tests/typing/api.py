@@ -28,7 +28,7 @@ from croupier import (
     truncated_svd,
     verify,
 )
-from croupier.ingestion import Ingested, ingest
+from croupier.ingestion import IngestionCounts, ingest
 
 
 def loop() -> None:
@@ -74,7 +74,7 @@ def behaviour() -> None:
         assert_type(engine.observe("u", "view", "a", at=0.0, key="k", price=3, new=True, image=np.zeros(2)), int)
         engine.choose(None, engine.item_features(["a", "b"]), unit="u")
         assert_type(engine.unit_features("u"), dict[str, float | str])
-        assert_type(ingest(engine, ["a.csv"], {"unit": "u", "kind": "k", "at": "t"}), Ingested)
+        assert_type(ingest(engine, ["a.csv"], {"unit": "u", "kind": "k", "at": "t"}), IngestionCounts)
 
 
 def proof() -> None:

@@ -58,17 +58,17 @@ def plan_command(
     as_json: AsJson = False,
 ) -> None:
     """Compute before an experiment whether it is worth running, how long it takes, and what it costs."""
-    from croupier.studies.statistics.planner import Prospect, plan, units_for
+    from croupier.studies.statistics.planner import Assumptions, plan, required_units
 
-    prospect = Prospect(sd, per_day, window, horizon, believed, doubt, share, cost)
-    found = plan(prospect)
+    assumptions = Assumptions(sd, per_day, window, horizon, believed, doubt, share, cost)
+    found = plan(assumptions)
     if effect == 0.0:
         raise InputError("--effect 0 cannot be detected with any number of units; give the difference to detect")
     needed = None
     if effect is not None:
         needed = {
-            "sequential": units_for(effect, prospect, sequential=True),
-            "fixed_sample": units_for(effect, prospect, sequential=False),
+            "sequential": required_units(effect, assumptions, sequential=True),
+            "fixed_sample": required_units(effect, assumptions, sequential=False),
         }
     if as_json:
         print_json({**found._asdict(), "units_to_detect": needed})
@@ -76,9 +76,9 @@ def plan_command(
     table = Table("choice", "expected reward relative to doing nothing", title=f"Best: {found.choice}")
     table.title_justify = "left"
     table.add_row("do nothing", "0")
-    table.add_row("switch now, without evidence", f"{found.switch_now:,.4g}")
-    table.add_row(f"experiment: {found.units:,} units, {found.days:,.0f} days", f"{found.experiment:,.4g}")
-    table.add_row("  of which the cost of exploring", f"{0.0 - found.exploring:,.4g}")
+    table.add_row("switch now, without evidence", f"{found.switch_value:,.4g}")
+    table.add_row(f"experiment: {found.units:,} units, {found.days:,.0f} days", f"{found.experiment_value:,.4g}")
+    table.add_row("  of which the cost of exploring", f"{0.0 - found.exploration_cost:,.4g}")
     print_renderable(table)
     if needed is not None:
         print_line(

@@ -13,9 +13,9 @@ from croupier.cli.progress import bar
 from croupier.cli.stores import existing_file, is_file, store_url
 from croupier.cli.terminal import print_json, print_line, print_renderable
 from croupier.errors import InputError
-from croupier.ratings.crossval import along_time, by_folds
+from croupier.ratings.crossval import cross_validate, progressive_validate
 from croupier.ratings.dataset import ALIASES, Ratings, from_file, from_store
-from croupier.ratings.models import KINDS, chosen, missing
+from croupier.ratings.models import RATERS, missing_raters, select_raters
 from croupier.reports.ratings_text import validation_table
 
 FILES = (".csv", ".tsv", ".txt", ".inter")
@@ -41,7 +41,7 @@ def crossval_command(
     ],
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", "-m", help=f"Model: {', '.join(KINDS)}; all by default. Repeatable."),
+        typer.Option("--model", "-m", help=f"Model: {', '.join(RATERS)}; all by default. Repeatable."),
     ] = None,
     column: Annotated[
         list[str] | None,
@@ -71,18 +71,22 @@ def crossval_command(
     file = is_file(source, FILES)
     present = {ON_FILE if file else ON_STORE, *([WITH_KIND] if kind is not None else []), *([WITH_RANKING] * ranking)}
     refuse_inapplicable(context, CROSSVAL_OPTIONS, present)
-    kinds = chosen(model or [])
+    kinds = select_raters(model or [])
     ratings = _from_file(source, column or [], reward_range) if file else _from_store(source, kind, attribute)
     with bar("folds") as progress:
-        folded = by_folds(ratings, kinds, folds=folds, seed=seed, k=k, liked=liked, ranking=ranking, progress=progress)
+        folded = cross_validate(
+            ratings, kinds, folds=folds, seed=seed, k=k, liked=liked, ranking=ranking, progress=progress
+        )
     with bar("in order of time") as progress:
-        timed = along_time(ratings, kinds, warm=warm, stretches=folds, seed=seed, liked=liked, progress=progress)
+        timed = progressive_validate(
+            ratings, kinds, warm=warm, periods=folds, seed=seed, liked=liked, progress=progress
+        )
     if as_json:
         print_json({"folds": folded.as_dict(), "progressive": timed.as_dict()})
         return
     print_line(f"{len(ratings):,} ratings, {len(set(ratings.users)):,} users, {len(set(ratings.items)):,} items")
-    for name in [] if model else missing():
-        print_line(f"{name} is omitted: the package {KINDS[name].package} is not installed")
+    for name in [] if model else missing_raters():
+        print_line(f"{name} is omitted: the package {RATERS[name].package} is not installed")
     print_renderable(validation_table(folded, f"{folds} folds: mean ± standard error over folds"))
     print_renderable(
         validation_table(

@@ -1,6 +1,6 @@
-"""Logs of behaviour from elsewhere, read into a store by a declared mapping."""
+"""Ingestion of event logs from files into a store, as observations, by a declared mapping of columns."""
 
 from croupier.ingestion.mapping import Field, Mapping, Robots
-from croupier.ingestion.run import Ingested, ingest
+from croupier.ingestion.run import IngestionCounts, ingest
 
-__all__ = ["Field", "Ingested", "Mapping", "Robots", "ingest"]
+__all__ = ["Field", "IngestionCounts", "Mapping", "Robots", "ingest"]

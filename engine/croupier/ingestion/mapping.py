@@ -1,4 +1,4 @@
-"""Which column of a file says what, and what becomes of values that are missing, impossible or unknown."""
+"""The mapping of a file's columns to observations, and the handling of missing, out-of-range and unknown values."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ TYPES = ("string", "number", "time")
 
 @dataclass(frozen=True)
 class Field:
-    """Where one value comes from.
+    """The source of one value of an observation.
 
     Attributes:
-        column: Of the file. None where `value` is the same for all rows.
-        value: The same for all rows.
-        values: From what the file says to what the log shall say; anything else is rejected.
-        missing: What becomes of a row that lacks it: "reject"; "leave" it out; "constant"; or, for a unit, "guest": a
-            unit of its own for each value of the column `by`, an order or a session.
-        constant: The value where it is missing.
-        by: See `missing`.
+        column: Column of the file; None if `value` is given.
+        value: A constant for all rows.
+        values: Translation of the column's values; rows with other values are rejected.
+        missing: Treatment of a missing value: "reject" the row; "leave" the value out; use the "constant"; or, for a
+            unit, "guest": one unit per value of the column `by`, such as an order or a session.
+        constant: The value used with `missing="constant"`.
+        by: The column used with `missing="guest"`.
         type: "string", "number" or "time".
-        least: Of a number; less is impossible, and rejects the row.
-        most: Likewise.
-        time: How times are written: "seconds" or "milliseconds" since 1970, "iso", or a format of `datetime.strptime`.
-        zone: Of times that do not name their own.
+        least: The smallest valid number or time; rows with a smaller one are rejected.
+        most: The largest valid number or time; rows with a larger one are rejected.
+        time: Format of times: "seconds" or "milliseconds" since 1970, "iso", or a format of `datetime.strptime`.
+        zone: Time zone of times that do not name one.
+
+    Raises:
+        InputError: Options contradict each other, or one is unknown.
     """
 
     column: str | None = None
@@ -51,62 +54,65 @@ class Field:
 
     def __post_init__(self) -> None:
         if (self.column is None) == (self.value is None):
-            raise InputError(f"a field of the mapping needs a column, or a value that is the same for all rows: {self}")
+            raise InputError(f"a field of the mapping needs either a column or a constant value: {self}")
         _one_of(self.missing, MISSING, "missing")
         _one_of(self.type, TYPES, "type")
         if (self.missing == "guest") != (self.by is not None) or (self.missing == "constant") != (
             self.constant is not None
         ):
-            raise InputError(f'missing="guest" goes with `by`, and missing="constant" with `constant`: {self}')
+            raise InputError(f'missing="guest" requires `by`, and missing="constant" requires `constant`: {self}')
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise InputError(f"there is no time zone {self.zone!r}") from error
+            raise InputError(f"unknown time zone {self.zone!r}") from error
 
     @classmethod
-    def of(cls, given: Any, **defaults: Any) -> Self:
-        """A field, from the name of a column or from its attributes."""
-        if isinstance(given, cls):
-            return given
-        said = {"column": given} if isinstance(given, str) else given
-        return _made(cls, {**defaults, **said} if isinstance(said, AnyMapping) else said)
+    def of(cls, value: Any, **defaults: Any) -> Self:
+        """A field from the name of a column, or from a mapping of its attributes. Raises InputError."""
+        if isinstance(value, cls):
+            return value
+        arguments = {"column": value} if isinstance(value, str) else value
+        return _build(cls, {**defaults, **arguments} if isinstance(arguments, AnyMapping) else arguments)
 
     @property
     def columns(self) -> set[str]:
-        """The columns that it reads."""
+        """The columns that the field reads."""
         return {column for column in (self.column, self.by) if column is not None}
 
 
 @dataclass(frozen=True)
 class Robots:
-    """A unit with more than `events` in a stretch [n·seconds, (n+1)·seconds) is no person; its rows are rejected."""
+    """A rate limit: a unit with more than `events` in an interval [n·seconds, (n+1)·seconds) is taken for a robot."""
 
     events: int
     seconds: float
 
     def __post_init__(self) -> None:
         if not (isinstance(self.events, int) and self.events > 0 and self.seconds > 0):
-            raise InputError(f"a rate of robots needs a whole number of events and of seconds, both positive: {self}")
+            raise InputError(f"robots: events must be a positive integer and seconds a positive number: {self}")
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """How the rows of a file become observations.
+    """The mapping of a file's rows to observations.
 
     Attributes:
-        unit: Who.
-        kind: Did what.
-        item: To what; None where no column says it.
-        at: When.
-        attributes: By name, what else is known; left out where it is missing, unless the field says otherwise.
-        key: The column that names a row for good; by default a row is known by all that it says.
-        exclude: From a column to a regular expression: rows in which it is found are rejected.
-        duplicates: "reject" rows that say exactly what an earlier one said, or "keep" them as events of their own.
-        robots: The rate beyond which a unit is none; None for no such rule.
-        each: For JSON lines: the list of which each element is a row, beside what its line says.
-        absent: What in a column means that nothing is there.
-        delimiter: Of CSV.
-        encoding: Of CSV.
+        unit: Source of the unit.
+        kind: Source of the kind of event.
+        item: Source of the item; None if events have no item.
+        at: Source of the time of the event.
+        attributes: Sources of attributes, by name; a missing attribute is left out by default.
+        key: Column with a unique key of the row; by default a hash of the row's content.
+        exclude: Regular expression by column; rows that match one are rejected.
+        duplicates: "reject" rows whose content equals that of an earlier row, or "keep" them as separate events.
+        robots: Rate limit above which all rows of a unit are rejected; None for no limit.
+        each: For JSON lines: name of a list whose elements are rows, each with the other values of its line.
+        absent: Values that count as missing.
+        delimiter: Delimiter of CSV files.
+        encoding: Encoding of CSV files.
+
+    Raises:
+        InputError: An option is unknown, an attribute's name is reserved, or a pattern is not a regular expression.
 
     >>> Mapping.of({"unit": "session", "kind": {"value": "view"}, "item": "sku", "at": {"column": "ts"}}).item.column
     'sku'
@@ -130,39 +136,37 @@ class Mapping:
         _one_of(self.duplicates, ("reject", "keep"), "duplicates")
         for name in ("kind", "at"):
             if getattr(self, name).missing not in ("reject", "constant"):
-                raise InputError(
-                    f"an observation has a {name}: where it is missing, reject the row, or give a constant"
-                )
+                raise InputError(f'every observation needs a {name}: use missing="reject" or missing="constant"')
         if taken := sorted({"self", "unit", "kind", "item", "key", "at"} & set(self.attributes)):
-            raise InputError(f"attributes cannot be called {taken}; these are an observation's own: give other names")
+            raise InputError(f"attributes cannot be named {taken}, which are fields of every observation; rename them")
         for column, pattern in self.exclude.items():
             try:
                 re.compile(pattern)
             except (re.error, TypeError) as error:
-                raise InputError(f"exclude[{column!r}] is no regular expression: {error}") from error
+                raise InputError(f"exclude[{column!r}] is not a regular expression: {error}") from error
 
     @classmethod
-    def of(cls, given: Any) -> Self:
-        """A mapping from plain data, as a file of JSON holds it. Raises InputError."""
-        if isinstance(given, cls):
-            return given
-        if not isinstance(given, AnyMapping) or not {"unit", "kind", "at"} <= set(given):
-            raise InputError("a mapping says at least where unit, kind and at come from")
-        said = dict(given)
+    def of(cls, value: Any) -> Self:
+        """A mapping from plain data, as read from JSON. Raises InputError."""
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, AnyMapping) or not {"unit", "kind", "at"} <= set(value):
+            raise InputError("a mapping needs at least unit, kind and at")
+        arguments = dict(value)
         for name in ("unit", "kind"):
-            said[name] = Field.of(said[name])
-        said["at"] = Field.of(said["at"], type="time")
-        said["item"] = Field.of(said["item"]) if said.get("item") is not None else None
-        attributes = said.get("attributes", {}).items()
-        said["attributes"] = {name: Field.of(value, missing="leave") for name, value in attributes}
-        if said.get("robots") is not None:
-            said["robots"] = _made(Robots, said["robots"])
-        said["absent"] = tuple(said.get("absent", ("",)))
-        return _made(cls, said)
+            arguments[name] = Field.of(arguments[name])
+        arguments["at"] = Field.of(arguments["at"], type="time")
+        arguments["item"] = Field.of(arguments["item"]) if arguments.get("item") is not None else None
+        attributes = arguments.get("attributes", {}).items()
+        arguments["attributes"] = {name: Field.of(source, missing="leave") for name, source in attributes}
+        if arguments.get("robots") is not None:
+            arguments["robots"] = _build(Robots, arguments["robots"])
+        arguments["absent"] = tuple(arguments.get("absent", ("",)))
+        return _build(cls, arguments)
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """The mapping in a file of JSON. Raises InputError."""
+        """The mapping in a JSON file. Raises InputError."""
         try:
             return cls.of(orjson.loads(file.read_bytes()))
         except (OSError, orjson.JSONDecodeError) as error:
@@ -170,21 +174,25 @@ class Mapping:
 
     @property
     def columns(self) -> set[str]:
-        """Every column that it reads."""
-        named = [self.unit, self.kind, self.at, *([self.item] if self.item else []), *self.attributes.values()]
-        return {c for one in named for c in one.columns} | set(self.exclude) | ({self.key} if self.key else set())
+        """Every column that the mapping reads."""
+        sources = [self.unit, self.kind, self.at, *([self.item] if self.item else []), *self.attributes.values()]
+        return (
+            {c for source in sources for c in source.columns} | set(self.exclude) | ({self.key} if self.key else set())
+        )
 
 
-def _made(kind: type[T], given: Any) -> T:
-    known = {one.name for one in fields(kind)}  # type: ignore[arg-type] # a dataclass
-    if not isinstance(given, AnyMapping) or not set(given) <= known:
-        raise InputError(f"{given!r} is no {kind.__name__.lower()} of a mapping; it may have {sorted(known)}")
+def _build(kind: type[T], value: Any) -> T:
+    known = {each.name for each in fields(kind)}  # type: ignore[arg-type] # a dataclass
+    if not isinstance(value, AnyMapping) or not set(value) <= known:
+        raise InputError(
+            f"invalid {kind.__name__.lower()} {value!r}: it must be an object with keys of {sorted(known)}"
+        )
     try:
-        return kind(**given)
+        return kind(**value)
     except TypeError as error:
-        raise InputError(f"{given!r} is no {kind.__name__.lower()} of a mapping: {error}") from error
+        raise InputError(f"invalid {kind.__name__.lower()} {value!r}: {error}") from error
 
 
-def _one_of(given: str, allowed: tuple[str, ...], what: str) -> None:
-    if given not in allowed:
-        raise InputError(f"{what} is {given!r}; choose one of {', '.join(allowed)}")
+def _one_of(value: str, allowed: tuple[str, ...], what: str) -> None:
+    if value not in allowed:
+        raise InputError(f"{what} is {value!r}; choose one of {', '.join(allowed)}")

@@ -1,4 +1,4 @@
-"""Rows out of files: CSV, JSON lines, Parquet. A row that cannot be read is a row all the same."""
+"""Readers of rows: CSV, JSON lines, Parquet. A row that cannot be parsed is yielded with the reason."""
 
 from __future__ import annotations
 
@@ -14,38 +14,44 @@ from croupier.ingestion.mapping import Mapping
 
 
 class Row(NamedTuple):
-    """One row: its number in the file from 1, what it says by column, or why it cannot be read."""
+    """A row of a file.
+
+    Attributes:
+        number: Number of the row, from 1.
+        values: Its values by column.
+        unreadable: Why it cannot be parsed; None if it can.
+    """
 
     number: int
-    said: dict[str, Any]
+    values: dict[str, Any]
     unreadable: str | None = None
 
 
-Read = Callable[[int], None]  # told how many bytes have been read, or will have been
+BytesRead = Callable[[int], None]  # called with the number of bytes read
 
 
-def rows(file: Path, mapping: Mapping, read: Read) -> Iterator[Row]:
-    """The rows of a file, by its suffix: .csv, .jsonl (also .ndjson and .json), .parquet.
+def rows(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
+    """The rows of a file, read according to its suffix: .csv, .jsonl (also .ndjson and .json), .parquet.
 
     Raises:
-        InputError: Another suffix, a file that cannot be opened, or a column of the mapping that a table lacks.
+        InputError: The suffix is another one, the file cannot be opened, or a table lacks a column of the mapping.
     """
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
-        raise InputError(f"{file.name} is none of {', '.join(_READERS)}; rename or convert it")
+        raise InputError(f"unsupported suffix of {file.name}; rename or convert it to one of {', '.join(_READERS)}")
     try:
         yield from reader(file, mapping, read)
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error}") from error
 
 
-def _lines(opened: BinaryIO, read: Read) -> Iterator[bytes]:
+def _lines(opened: BinaryIO, read: BytesRead) -> Iterator[bytes]:
     for line in opened:
         read(len(line))
         yield line
 
 
-def _csv(file: Path, mapping: Mapping, read: Read) -> Iterator[Row]:
+def _csv(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
     with file.open("rb") as opened:
         text = (line.decode(mapping.encoding, "surrogateescape") for line in _lines(opened, read))
         table = csv.reader(text, delimiter=mapping.delimiter, strict=True)
@@ -55,7 +61,7 @@ def _csv(file: Path, mapping: Mapping, read: Read) -> Iterator[Row]:
 
 
 def _cells(table: Any) -> Iterator[list[str] | str]:
-    """Rows of cells; where one cannot be told apart into cells, why."""
+    """The cells of every row, or an error message for a row that cannot be parsed."""
     while True:
         try:
             cells = next(table)
@@ -76,39 +82,39 @@ def _csv_row(number: int, cells: list[str] | str, header: list[str]) -> Row:
     return Row(number, dict(zip(header, cells, strict=True)))
 
 
-def _json(file: Path, mapping: Mapping, read: Read) -> Iterator[Row]:
+def _json(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
     number = 0
     with file.open("rb") as opened:
         for line in _lines(opened, read):
             if line.strip():
-                for said in _told(line, mapping.each):
+                for row in _parse_line(line, mapping.each):
                     number += 1
-                    yield said._replace(number=number)
+                    yield row._replace(number=number)
 
 
-def _told(line: bytes, each: str | None) -> Iterator[Row]:
+def _parse_line(line: bytes, each: str | None) -> Iterator[Row]:
     try:
-        said = orjson.loads(line)
+        content = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         yield Row(0, {"line": line.decode("utf-8", "backslashreplace")}, str(error))
         return
     if each is None:
-        yield _object(said, {})
+        yield _object(content, {})
         return
-    whole = said if isinstance(said, dict) else {}
-    elements = whole.get(each)
+    record = content if isinstance(content, dict) else {}
+    elements = record.get(each)
     if not isinstance(elements, list):
-        yield Row(0, {"line": said}, f"no list {each!r}")
+        yield Row(0, {"line": content}, f"{each!r} is not a list")
         return
-    shared = {name: value for name, value in whole.items() if name != each}
+    shared = {name: value for name, value in record.items() if name != each}
     yield from (_object(element, shared) for element in elements)
 
 
-def _object(said: Any, shared: dict[str, Any]) -> Row:
-    return Row(0, {**shared, **said}) if isinstance(said, dict) else Row(0, {"line": said}, "no object")
+def _object(content: Any, shared: dict[str, Any]) -> Row:
+    return Row(0, {**shared, **content}) if isinstance(content, dict) else Row(0, {"line": content}, "not an object")
 
 
-def _parquet(file: Path, mapping: Mapping, read: Read) -> Iterator[Row]:
+def _parquet(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
     from croupier.evaluation.datasets.tables import arrow
 
     number, size, parquet = 0, file.stat().st_size, arrow("pyarrow.parquet")
@@ -116,16 +122,16 @@ def _parquet(file: Path, mapping: Mapping, read: Read) -> Iterator[Row]:
         with parquet.ParquetFile(file) as table:
             _check_columns(file, table.schema_arrow.names, mapping)
             for batch in table.iter_batches():
-                for said in batch.to_pylist():
+                for values in batch.to_pylist():
                     number += 1
-                    yield Row(number, {name: _plain(value) for name, value in said.items()})
+                    yield Row(number, {name: _json_value(value) for name, value in values.items()})
                 read(size * batch.num_rows // max(table.metadata.num_rows, 1))
     except arrow("pyarrow").ArrowException as error:
         raise InputError(f"{file} cannot be read: {error}") from error
 
 
-def _plain(value: Any) -> Any:
-    """Times and the like as text, the rest as it is."""
+def _json_value(value: Any) -> Any:
+    """Times and other values that JSON lacks as text, all others unchanged."""
     if value is None or isinstance(value, bool | int | float | str | list | dict):
         return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
@@ -133,12 +139,12 @@ def _plain(value: Any) -> Any:
 
 def _check_columns(file: Path, header: list[str], mapping: Mapping) -> None:
     if len(set(header)) < len(header):
-        raise InputError(f"{file.name} has two columns of one name: {header}")
-    if lacking := sorted(mapping.columns - set(header)):
-        raise InputError(f"{file.name} has no columns {lacking}, of which the mapping speaks; it has {header}")
+        raise InputError(f"{file.name} has two columns of the same name: {header}")
+    if missing := sorted(mapping.columns - set(header)):
+        raise InputError(f"{file.name} lacks the columns {missing} of the mapping; it has {header}")
 
 
-_READERS: dict[str, Callable[[Path, Mapping, Read], Iterator[Row]]] = {
+_READERS: dict[str, Callable[[Path, Mapping, BytesRead], Iterator[Row]]] = {
     ".csv": _csv,
     ".jsonl": _json,
     ".ndjson": _json,

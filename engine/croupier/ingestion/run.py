@@ -1,4 +1,4 @@
-"""Files into a store: every row kept or rejected for a reason, any number of times with the same end."""
+"""Ingestion of files into a store: every row is kept, or rejected for one reason; it may be repeated."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ import orjson
 from croupier.engine import Engine
 from croupier.errors import Conflict, InputError
 from croupier.ingestion.mapping import Mapping, Robots
-from croupier.ingestion.reading import Read, Row, rows
-from croupier.ingestion.rows import Behaved, Converter, Rejected
+from croupier.ingestion.reading import BytesRead, Row, rows
+from croupier.ingestion.rows import Converter, ObservationRow, RowRejected
 from croupier.log.reader import batches
 
 Progress = Callable[[int, int], None]
-BATCH = 500  # rows whose keys are looked up at once
+BATCH = 500  # rows whose keys are looked up in one query
 
 
 @dataclass
-class Ingested:
-    """What became of the rows. `rows == kept + sum(rejected.values())`, always.
+class IngestionCounts:
+    """Counts of rows; `rows == kept + sum(rejected.values())` always holds.
 
     Attributes:
-        rows: Read.
-        kept: Of them, are in the log.
-        added: Of those, were not there before.
-        rejected: The others, by reason.
+        rows: Rows read.
+        kept: Rows that are in the log.
+        added: Rows of those that were not in the log before.
+        rejected: Rows rejected, by reason.
     """
 
     rows: int = 0
@@ -40,7 +40,7 @@ class Ingested:
     rejected: Counter[str] = field(default_factory=Counter)
 
     def summary(self) -> str:
-        """The finding in a few lines."""
+        """The counts in a few lines of text."""
         lines = [f"{self.rows} rows: {self.kept} kept ({self.added} new), {self.rejected.total()} rejected"]
         return "\n".join(lines + [f"  {count:>9} {reason}" for reason, count in self.rejected.most_common()])
 
@@ -52,117 +52,139 @@ def ingest(
     *,
     rejected: Path | None = None,
     progress: Progress | None = None,
-) -> Ingested:
-    """Read files of behaviour into a store, as observations in the order of the files.
+) -> IngestionCounts:
+    """Ingest event logs into a store, as observations in the order of the files.
 
-    A row is known by a key made from what it says, so what is in the store already is passed over: run it again to
-    take up where it was killed, or for nothing at all. Which rows are rejected follows from the files and the mapping
-    alone; the table of them is written anew each time, and put in its place when it is whole.
+    A row is identified by a key that by default is a hash of its content, and rows already in the store are skipped: a
+    run that was interrupted is resumed by repeating it. Which rows are rejected depends only on the files and the
+    mapping; their file is rewritten in every run, and replaced when it is complete.
+
+    One hash per row is held in memory, and with a rate limit for robots one count per unit and interval.
 
     Args:
-        engine: Of the store.
-        files: CSV, JSON lines or Parquet.
+        engine: Engine of the store.
+        files: CSV, JSON lines or Parquet files.
         mapping: A `Mapping`, or the plain data of one.
-        rejected: A file of JSON lines for the rejected rows: file, row, reason, what the row says.
-        progress: Called with (bytes read, bytes to read) now and then.
+        rejected: A JSON lines file for the rejected rows: file, row, reason, detail, values.
+        progress: Called periodically with (bytes read, bytes in total).
+
+    Returns:
+        The counts of rows read, kept, added and rejected.
 
     Raises:
-        InputError: A file or the mapping cannot be what was meant; what was read before stays.
-
-    One hash per row is held in memory, and with a rule for robots one count per unit and stretch of time.
+        InputError: Invalid file or mapping; rows ingested before the error stay in the log.
     """
-    made, paths = Mapping.of(mapping), [Path(file) for file in files]
+    parsed, paths = Mapping.of(mapping), [Path(file) for file in files]
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
-        raise InputError(f"two files have one name, by which their rows would be told apart: {sorted(names)}")
-    if absent := [str(path) for path in paths if not path.is_file()]:
-        raise InputError(f"there are no files {absent}")
-    passes = 1 if made.robots is None else 2
-    count = _Count(sum(path.stat().st_size for path in paths) * passes, progress)
-    robots = set[str]() if made.robots is None else _robots(paths, made, made.robots, count.read)
-    result = Ingested()
-    with _aside(rejected) as table:
-        for batch in batches(_converted(paths, made, count.read), BATCH):
-            there = engine.used_keys([said.key for _, _, said in batch if isinstance(said, Behaved)])
-            for path, row, said in batch:
+        raise InputError(
+            f"two files have the same name, so keys of their rows could collide; rename one of {sorted(names)}"
+        )
+    if missing := [str(path) for path in paths if not path.is_file()]:
+        raise InputError(f"files not found: {missing}")
+    passes = 1 if parsed.robots is None else 2
+    counter = _ByteCounter(sum(path.stat().st_size for path in paths) * passes, progress)
+    robots = set[str]() if parsed.robots is None else _robots(paths, parsed, parsed.robots, counter.read)
+    result = IngestionCounts()
+    with _rejected_rows(rejected) as write_rejected:
+        for batch in batches(_converted(paths, parsed, counter.read), BATCH):
+            known = engine.used_keys(
+                [observation.key for _, _, observation in batch if isinstance(observation, ObservationRow)]
+            )
+            for path, row, observation in batch:
                 result.rows += 1
                 try:
-                    key = _kept(engine, said, robots)
-                except Rejected as rejection:
+                    key = _store(engine, observation, robots)
+                except RowRejected as rejection:
                     result.rejected[rejection.reason] += 1
-                    table(path.name, row, rejection)
+                    write_rejected(path.name, row, rejection)
                 else:
                     result.kept += 1
-                    result.added += key not in there
-                    there.add(key)
+                    result.added += key not in known
+                    known.add(key)
     engine.flush()
     return result
 
 
-def _converted(paths: Sequence[Path], mapping: Mapping, read: Read) -> Iterator[tuple[Path, Row, Behaved | Rejected]]:
-    """Every row of every file with what it says, or why it is rejected."""
+def _converted(
+    paths: Sequence[Path], mapping: Mapping, read: BytesRead
+) -> Iterator[tuple[Path, Row, ObservationRow | RowRejected]]:
+    """Every row of every file with its observation, or its rejection."""
     converter = Converter(mapping)
     for path in paths:
         for row in rows(path, mapping, read):
             try:
                 yield path, row, converter.convert(row, path.name)
-            except Rejected as rejection:
+            except RowRejected as rejection:
                 yield path, row, rejection
 
 
-def _robots(paths: Sequence[Path], mapping: Mapping, rate: Robots, read: Read) -> set[str]:
-    """The units that are faster than people."""
+def _robots(paths: Sequence[Path], mapping: Mapping, rate: Robots, read: BytesRead) -> set[str]:
+    """The units that exceed the rate limit in some interval."""
     counts: Counter[tuple[str, int]] = Counter()
-    for _, _, said in _converted(paths, mapping, read):
-        if isinstance(said, Behaved) and said.unit is not None:
-            counts[said.unit, int(said.at // rate.seconds)] += 1
+    for _, _, observation in _converted(paths, mapping, read):
+        if isinstance(observation, ObservationRow) and observation.unit is not None:
+            counts[observation.unit, int(observation.at // rate.seconds)] += 1
     return {unit for (unit, _), count in counts.items() if count > rate.events}
 
 
-def _kept(engine: Engine, said: Behaved | Rejected, robots: set[str]) -> str:
-    """Put an observation into the log, if it is not there; its key. Raises Rejected if it has no place there."""
-    if isinstance(said, Rejected):
-        raise said
-    if said.unit in robots:
-        raise Rejected("robot")
+def _store(engine: Engine, observation: ObservationRow | RowRejected, robots: set[str]) -> str:
+    """Append an observation to the log unless it is there already; returns its key. Raises RowRejected."""
+    if isinstance(observation, RowRejected):
+        raise observation
+    if observation.unit in robots:
+        raise RowRejected("robot")
     try:
-        engine.observe(said.unit, said.kind, said.item, key=said.key, at=said.at, **said.attributes)
+        engine.observe(
+            observation.unit,
+            observation.kind,
+            observation.item,
+            key=observation.key,
+            at=observation.at,
+            **observation.attributes,
+        )
     except Conflict as error:
-        raise Rejected("another row's key", str(error)) from error
+        raise RowRejected("key conflict", str(error)) from error
     except InputError as error:
-        raise Rejected("refused", str(error)) from error
-    return said.key
+        raise RowRejected("invalid observation", str(error)) from error
+    return observation.key
 
 
-class _Count:
-    """Bytes read so far, told from time to time."""
+class _ByteCounter:
+    """Counts the bytes read, and reports them periodically."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
-        self.done, self.total, self.told, self.progress = 0, total, 0, progress
+        self.done, self.total, self.reported, self.progress = 0, total, 0, progress
 
     def read(self, size: int) -> None:
         self.done += size
-        if self.progress is not None and (self.done - self.told > 1 << 16 or self.done == self.total):
-            self.told = self.done
+        if self.progress is not None and (self.done - self.reported > 1 << 16 or self.done == self.total):
+            self.reported = self.done
             self.progress(self.done, self.total)
 
 
 @contextmanager
-def _aside(file: Path | None) -> Iterator[Callable[[str, Row, Rejected], None]]:
-    """A table of rejected rows, in its place only when it is whole."""
+def _rejected_rows(file: Path | None) -> Iterator[Callable[[str, Row, RowRejected], None]]:
+    """A writer of rejected rows, whose file replaces an older one only when it is complete."""
     if file is None:
         yield lambda name, row, rejection: None
         return
-    part = file.with_name(file.name + ".part")
-    with part.open("wb") as opened:
-        yield lambda name, row, rejection: _write(opened, name, row, rejection)
-    os.replace(part, file)
+    partial = file.with_name(file.name + ".part")
+    with partial.open("wb") as opened:
+        yield lambda name, row, rejection: _write_rejected(opened, name, row, rejection)
+    os.replace(partial, file)
 
 
-def _write(opened: IO[bytes], name: str, row: Row, rejection: Rejected) -> None:
-    said = {"file": name, "row": row.number, "reason": rejection.reason, "why": rejection.why, "said": row.said}
+def _write_rejected(opened: IO[bytes], name: str, row: Row, rejection: RowRejected) -> None:
+    record = {
+        "file": name,
+        "row": row.number,
+        "reason": rejection.reason,
+        "detail": rejection.detail,
+        "values": row.values,
+    }
     try:
-        line = orjson.dumps(said)
-    except (orjson.JSONEncodeError, TypeError):  # bytes that are no text, kept as escapes
-        line = orjson.dumps({**said, "said": ascii(row.said)})
+        line = orjson.dumps(record)
+    except (orjson.JSONEncodeError, TypeError):  # bytes that are not valid text are kept as escapes
+        line = orjson.dumps({**record, "values": ascii(row.values)})
     opened.write(line + b"\n")

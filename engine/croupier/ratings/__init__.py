@@ -1,4 +1,4 @@
-"""Recommending: ordered lists from catalogues of thousands of items, and what they earned at each place."""
+"""Recommendation: catalogues and ordered lists, cross-validation of rating models, and evaluation of lists by place."""
 
 from croupier.log.catalogue import Catalogue
 from croupier.runtime.lists import Recommendation

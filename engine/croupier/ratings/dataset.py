@@ -1,4 +1,4 @@
-"""Ratings: who gave what to which item, and when; from a file, or from a store."""
+"""Ratings of items by users, read from a file or from a store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,16 @@ ALIASES = {
 
 @dataclass(frozen=True, eq=False)
 class Ratings:
-    """Columns of equal length, (n,), and the least and the greatest value there can be."""
+    """Ratings as columns of shape (n,), in order of time.
+
+    Attributes:
+        users: Who rated.
+        items: What was rated.
+        values: The rating.
+        at: Time of the rating, in seconds.
+        low: The smallest possible rating.
+        high: The largest possible rating.
+    """
 
     users: NDArray[np.object_]
     items: NDArray[np.object_]
@@ -34,88 +43,97 @@ class Ratings:
     high: float
 
     def take(self, rows: NDArray[np.int64]) -> Ratings:
-        """Some of the rows."""
+        """These rows, in this order."""
         columns = {name: getattr(self, name)[rows] for name in ("users", "items", "values", "at")}
         return replace(self, **columns)
 
     def scaled(self) -> Vector:
-        """The values between 0 and 1."""
+        """The values scaled to 0…1."""
         return np.asarray((self.values - self.low) / (self.high - self.low))
 
     def __len__(self) -> int:
         return len(self.values)
 
 
-def ratings(
-    users: list[str], items: list[str], values: list[float], at: list[float], span: tuple[float, float] | None = None
+def build_ratings(
+    users: list[str],
+    items: list[str],
+    values: list[float],
+    at: list[float],
+    rating_range: tuple[float, float] | None = None,
 ) -> Ratings:
-    """Checked columns as ratings, in order of time; what is equal in time stays as it came.
+    """Validated ratings in order of time; rows of equal time keep their order.
 
     Args:
-        users: Who.
-        items: What.
-        values: How much it was liked.
-        at: When, in seconds.
-        span: The least and the greatest value there can be; by default those that occur.
+        users: Who rated.
+        items: What was rated.
+        values: The rating.
+        at: Time of the rating, in seconds.
+        rating_range: The smallest and the largest possible rating; by default those that occur.
 
     Raises:
-        InputError: Nothing, values or times that are not finite, values outside of the span, or all of them equal.
+        InputError: There are no ratings, a value or time is not finite, or values are out of range or all equal.
 
-    >>> ratings(["u2", "u1"], ["x", "y"], [1.0, 5.0], [9.0, 3.0]).users.tolist()
+    >>> build_ratings(["u2", "u1"], ["x", "y"], [1.0, 5.0], [9.0, 3.0]).users.tolist()
     ['u1', 'u2']
     """
-    worth, when = np.asarray(values, dtype=np.float64), np.asarray(at, dtype=np.float64)
-    if not len(worth) or not np.isfinite(worth).all() or not np.isfinite(when).all():
-        raise InputError("there are no ratings, or some have values or times that are not finite; leave those rows out")
-    low, high = (float(worth.min()), float(worth.max())) if span is None else span
-    if not low < high or worth.min() < low or worth.max() > high:
-        raise InputError(f"the ratings do not vary within {low} to {high}: say what they can be")
-    order = np.argsort(when, kind="stable")
-    who, what = np.array(users, dtype=object), np.array(items, dtype=object)
-    return Ratings(who[order], what[order], worth[order], when[order], low, high)
+    value_array, at_array = np.asarray(values, dtype=np.float64), np.asarray(at, dtype=np.float64)
+    if not len(value_array) or not np.isfinite(value_array).all() or not np.isfinite(at_array).all():
+        raise InputError("there are no ratings, or a value or time is not finite; leave those rows out")
+    low, high = (float(value_array.min()), float(value_array.max())) if rating_range is None else rating_range
+    if not low < high or value_array.min() < low or value_array.max() > high:
+        raise InputError(
+            f"ratings must lie between {low} and {high} and not all be equal, or they cannot be scaled to 0…1; give "
+            "the range of possible ratings"
+        )
+    order = np.argsort(at_array, kind="stable")
+    user_array, item_array = np.array(users, dtype=object), np.array(items, dtype=object)
+    return Ratings(user_array[order], item_array[order], value_array[order], at_array[order], low, high)
 
 
-def from_file(path: Path, columns: Mapping[str, str] | None = None, span: tuple[float, float] | None = None) -> Ratings:
-    """The ratings of a file of comma- or tab-separated values with a line of names.
+def from_file(
+    path: Path, columns: Mapping[str, str] | None = None, rating_range: tuple[float, float] | None = None
+) -> Ratings:
+    """The ratings in a file of comma- or tab-separated values with a header line.
 
     Args:
-        path: The file; tabs are told from commas by its first line.
-        columns: By role (user, item, value, at), the column; by default found by usual names, of which a `:type` at
-            the end is not part. Without times the order of the file is that of time.
-        span: See `ratings`.
+        path: The file; it is tab-separated if its first line contains a tab.
+        columns: Column of each role (user, item, value, at); by default found by common names, ignoring a `:type`
+            suffix. Without a column of times, rows are taken to be in order of time.
+        rating_range: See `build_ratings`.
 
     Raises:
-        InputError: A column is not there, or a value is no number.
+        InputError: A column is missing, or a value is not a number.
     """
     with path.open(newline="") as file:
         first = file.readline()
         file.seek(0)
         rows = csv.DictReader(file, delimiter="\t" if "\t" in first else ",")
-        names = _assigned(list(rows.fieldnames or ()), columns or {})
+        names = _match_columns(list(rows.fieldnames or ()), columns or {})
         found: dict[str, list[str]] = {role: [] for role in names}
         for row in rows:
             for role, name in names.items():
                 found[role].append(row[name])
     numbers = {role: _numbers(found[role], role) for role in ("value", "at") if role in found}
     at = numbers.get("at", [float(k) for k in range(len(found["user"]))])
-    return ratings(found["user"], found["item"], numbers["value"], at, span)
+    return build_ratings(found["user"], found["item"], numbers["value"], at, rating_range)
 
 
-def _assigned(present: list[str], given: Mapping[str, str]) -> dict[str, str]:
-    """By role, the column."""
-    if unknown := set(given) - set(ALIASES):
-        raise InputError(f"no column can be the {sorted(unknown)[0]!r}; there are {', '.join(ALIASES)}")
-    plain = {name.partition(":")[0].lower(): name for name in present}
+def _match_columns(present: list[str], columns: Mapping[str, str]) -> dict[str, str]:
+    """The column of each role."""
+    if unknown := set(columns) - set(ALIASES):
+        raise InputError(f"unknown role {sorted(unknown)[0]!r}; use {', '.join(ALIASES)}")
+    by_name = {name.partition(":")[0].lower(): name for name in present}
     found = {}
-    for role, usual in ALIASES.items():
-        name = next((plain[alias] for alias in usual if alias in plain), None)
-        if role in given:
-            name = given[role] if given[role] in present else None
+    for role, aliases in ALIASES.items():
+        name = next((by_name[alias] for alias in aliases if alias in by_name), None)
+        if role in columns:
+            name = columns[role] if columns[role] in present else None
         if name is not None:
             found[role] = name
-        elif role in given or role != "at":
-            wanted = given.get(role) or " or ".join(usual)
-            raise InputError(f"no column {wanted} for the {role}; there are {', '.join(present)}: name it, {role}=NAME")
+        elif role in columns or role != "at":
+            expected = columns.get(role) or " or ".join(aliases)
+            raise InputError(f"no column {expected} for the {role} in {', '.join(present)}; name it with {role}=NAME")
     return found
 
 
@@ -123,42 +141,42 @@ def _numbers(texts: list[str], role: str) -> list[float]:
     try:
         return [float(text) for text in texts]
     except (TypeError, ValueError) as error:
-        raise InputError(f"a {role} in the file is no number: {error}") from error
+        raise InputError(f"a {role} in the file is not a number: {error}") from error
 
 
 def from_store(
     url: str, kind: str | None = None, attribute: str = "stars", progress: Callable[[int, int], None] | None = None
 ) -> Ratings:
-    """The ratings of a store: what every decision with a unit earned first, or its observations of a kind.
+    """The ratings in a store: the first reward of every decision with a unit, or its observations of a kind.
 
     Args:
-        url: The store; it is read only.
-        kind: Of observations, for example "rate"; by default rewards are taken.
-        attribute: Of those observations, the number that is the rating.
-        progress: Called with (position, head) now and then.
+        url: URL of the store, which is opened read-only.
+        kind: A kind of observation, for example "rate"; by default rewards are read.
+        attribute: The attribute of those observations that holds the rating.
+        progress: Called periodically with (position, head).
 
     Raises:
-        InputError: There are none.
+        InputError: There are no ratings.
         StoreError: The store cannot be read.
     """
     from croupier.state.features.observation import decode
 
     kinds = [Kind.DECISION.value, Kind.REWARD.value] if kind is None else [Kind.OBSERVATION.value]
-    shown: dict[int, tuple[str, str]] = {}
+    pending: dict[int, tuple[str, str]] = {}
     rows: list[tuple[str, str, float, float]] = []
     with storing(), open_storage(url, create=False, read_only=True) as storage:
         head = storage.head()
         for fact in storage.facts(kinds=kinds):
             if fact.kind == Kind.DECISION and fact.unit is not None and fact.action is not None:
-                shown[fact.position] = fact.unit, fact.action
-            elif fact.kind == Kind.REWARD and (pair := shown.pop(fact.decision or 0, None)) is not None:
+                pending[fact.position] = fact.unit, fact.action
+            elif fact.kind == Kind.REWARD and (pair := pending.pop(fact.decision or 0, None)) is not None:
                 rows.append((*pair, fact.reward or 0.0, fact.at))
             elif fact.kind == Kind.OBSERVATION and fact.unit is not None:
-                said = decode(fact.body)
-                value = said.attributes.get(attribute)
-                if said.kind == kind and said.item is not None and isinstance(value, float):
-                    rows.append((fact.unit, said.item, value, fact.at))
+                observation = decode(fact.body)
+                value = observation.attributes.get(attribute)
+                if observation.kind == kind and observation.item is not None and isinstance(value, float):
+                    rows.append((fact.unit, observation.item, value, fact.at))
             if progress is not None and fact.position % 4096 == 0:
                 progress(fact.position, head)
     users, items, values, at = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return ratings(list(users), list(items), list(values), list(at))
+    return build_ratings(list(users), list(items), list(values), list(at))

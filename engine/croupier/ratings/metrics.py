@@ -1,4 +1,4 @@
-"""How good estimates of ratings and rankings of items are: pure functions of arrays."""
+"""Metrics of rating prediction and of ranking, as pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Flags = NDArray[np.bool_]
 
 
 def rmse(estimates: Vector, values: Vector) -> float:
-    """√(mean (r̂ - r)²).
+    """Root mean squared error, √(mean (r̂ - r)²).
 
     >>> rmse(np.array([1.0, 3.0]), np.array([1.0, 1.0])) ** 2
     2.0000000000000004
@@ -20,7 +20,7 @@ def rmse(estimates: Vector, values: Vector) -> float:
 
 
 def mae(estimates: Vector, values: Vector) -> float:
-    """mean |r̂ - r|.
+    """Mean absolute error, mean |r̂ - r|.
 
     >>> mae(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     1.0
@@ -29,7 +29,7 @@ def mae(estimates: Vector, values: Vector) -> float:
 
 
 def auc(estimates: Vector, liked: Flags) -> float:
-    """P(r̂ of a liked row > r̂ of another), equal ones counting half; NaN where there are not both.
+    """P(r̂ of a liked row > r̂ of a row not liked), ties counting half; NaN unless both kinds of rows occur.
 
     >>> auc(np.array([0.1, 0.5, 0.5, 0.9]), np.array([False, True, False, True]))
     0.875
@@ -37,34 +37,36 @@ def auc(estimates: Vector, liked: Flags) -> float:
     positive, negative = int(liked.sum()), int((~liked).sum())
     if not positive or not negative:
         return float("nan")
-    _, places, counts = np.unique(estimates, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[places]  # of equal ones, their mean
+    _, index, counts = np.unique(estimates, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[index]  # ties get their mean rank
     return float((ranks[liked].sum() - positive * (positive + 1) / 2.0) / (positive * negative))
 
 
 def ndcg(scores: Vector, liked: Flags, k: int) -> float:
-    """Σ_{places s ≤ k} liked/log₂(s + 1), over what the best order gives; NaN where nothing is liked.
+    """NDCG@k: Σ_{places s ≤ k} liked/log₂(s + 1), divided by its maximum over all orders; NaN if nothing is liked.
 
-    Items of equal score come in the order given. (Järvelin & Kekäläinen 2002.)
+    Items of equal score keep the order in which they are given.
+
+    Source: Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002.
 
     >>> round(ndcg(np.array([0.9, 0.8, 0.1]), np.array([False, True, True]), 2), 4)
     0.3869
     """
-    worth = 1.0 / np.log2(np.arange(2, k + 2))
-    best = worth[: min(k, int(liked.sum()))].sum()
-    shown = liked[_first(scores, k)]
-    return float((worth[: len(shown)] * shown).sum() / best) if best else float("nan")
+    discounts = 1.0 / np.log2(np.arange(2, k + 2))
+    ideal = discounts[: min(k, int(liked.sum()))].sum()
+    hits = liked[_top(scores, k)]
+    return float((discounts[: len(hits)] * hits).sum() / ideal) if ideal else float("nan")
 
 
 def recall(scores: Vector, liked: Flags, k: int) -> float:
-    """The share of the liked items that are among the first k; NaN where nothing is liked.
+    """Recall@k: the share of the liked items among the first k; NaN if nothing is liked.
 
     >>> recall(np.array([0.9, 0.8, 0.1]), np.array([False, True, True]), 2)
     0.5
     """
     total = int(liked.sum())
-    return float(liked[_first(scores, k)].sum() / total) if total else float("nan")
+    return float(liked[_top(scores, k)].sum() / total) if total else float("nan")
 
 
-def _first(scores: Vector, k: int) -> NDArray[np.int64]:
+def _top(scores: Vector, k: int) -> NDArray[np.int64]:
     return np.argsort(-scores, kind="stable")[:k]

@@ -1,4 +1,4 @@
-"""Models of ratings for cross-validation: ours, and peers where they are installed."""
+"""Rating models for cross-validation: Croupier's own, and those of other libraries if they are installed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from croupier_policies import FactorLearner, Vector, truncated_svd
 
 
 class Rater(ABC):
-    """A model of ratings. `fit` is called once at most, and before anything is learned one by one.
+    """A rating model. `fit` is called at most once, and before any call of `learn`.
 
     Attributes:
-        name: What it is called in tables.
-        package: Of whoever made it; it must be installed.
-        rates: Whether its estimates are ratings; if not, they only rank.
+        name: Its name in tables and on the command line.
+        package: The package that provides it, which must be installed.
+        rates: Whether its estimates are ratings; otherwise they only rank.
     """
 
     name: ClassVar[str]
@@ -30,15 +30,15 @@ class Rater(ABC):
 
     @abstractmethod
     def __init__(self, low: float, high: float, seed: int) -> None:
-        """Untaught, for ratings from `low` to `high`."""
+        """An untrained model for ratings from `low` to `high`."""
 
     @abstractmethod
     def fit(self, train: Ratings) -> None:
-        """Learn a history as a whole, as often as the model likes."""
+        """Fit the model to all of the ratings."""
 
     @abstractmethod
     def estimate(self, users: Sequence[str], items: Sequence[str]) -> Vector:
-        """Estimated ratings of pairs, in their own units, within their range."""
+        """Estimated ratings of pairs of a user and an item, shape (n,)."""
 
 
 class OnlineRater(Rater):
@@ -46,11 +46,11 @@ class OnlineRater(Rater):
 
     @abstractmethod
     def learn(self, user: str, item: str, value: float) -> float:
-        """Estimate one rating, then learn it; the estimate."""
+        """Learn one rating; returns the estimate made before."""
 
 
 class Factors(OnlineRater):
-    """`FactorLearner`, started from the truncated decomposition of the history it is fitted to, then twenty passes."""
+    """`FactorLearner`, initialized with a truncated SVD of the training set, then trained for twenty epochs."""
 
     name = "factors"
     rank: ClassVar[int] = 16
@@ -61,7 +61,7 @@ class Factors(OnlineRater):
         self.model = FactorLearner(rank=self.rank, seed=seed)
 
     def fit(self, train: Ratings) -> None:
-        """Decompose, then learn it again and again."""
+        """Truncated SVD, then stochastic gradient descent."""
         users, items, values = train.users.tolist(), train.items.tolist(), train.scaled()
         rank = min(self.rank, len(set(users)) - 1, len(set(items)) - 1)
         if rank > 0:
@@ -69,24 +69,24 @@ class Factors(OnlineRater):
         self.model.fit(users, items, values, self.epochs, self.seed)
 
     def estimate(self, users: Sequence[str], items: Sequence[str]) -> Vector:
-        """In units of ratings."""
-        return self.low + (self.high - self.low) * self.model.expectations(users, items)
+        """Estimates in units of ratings."""
+        return self.low + (self.high - self.low) * self.model.predict_pairs(users, items)
 
     def learn(self, user: str, item: str, value: float) -> float:
-        """One step."""
+        """One gradient step."""
         span = self.high - self.low
-        return self.low + span * self.model.rate(user, item, (value - self.low) / span)
+        return self.low + span * self.model.learn_pair(user, item, (value - self.low) / span)
 
 
-class Biases(Factors):
-    """The same without factors: the mean, and what every user and item deviate from it."""
+class BiasFactors(Factors):
+    """`Factors` of rank 0: the mean, and a bias of every user and item."""
 
     name = "biases"
     rank = 0
 
 
-class Mean(OnlineRater):
-    """The mean of all ratings; the yardstick."""
+class GlobalMean(OnlineRater):
+    """The mean of all ratings, as a baseline."""
 
     name = "mean"
 
@@ -94,22 +94,22 @@ class Mean(OnlineRater):
         self.mean, self.count = (low + high) / 2.0, 0
 
     def fit(self, train: Ratings) -> None:
-        """Average."""
+        """The mean of the training set."""
         self.mean, self.count = float(train.values.mean()), len(train)
 
     def estimate(self, users: Sequence[str], items: Sequence[str]) -> Vector:
-        """The mean, for all."""
+        """The mean, for every pair."""
         return np.full(len(users), self.mean)
 
     def learn(self, user: str, item: str, value: float) -> float:
-        """A running mean."""
+        """Update the running mean."""
         before, self.count = self.mean, self.count + 1
         self.mean += (value - self.mean) / self.count
         return before
 
 
 class Popularity(OnlineRater):
-    """How often an item was rated: ranks all users alike."""
+    """The number of ratings of an item: the same ranking for every user."""
 
     name = "popularity"
     rates = False
@@ -118,22 +118,22 @@ class Popularity(OnlineRater):
         self.counts: Counter[str] = Counter()
 
     def fit(self, train: Ratings) -> None:
-        """Count."""
+        """Count the ratings of each item."""
         self.counts.update(train.items.tolist())
 
     def estimate(self, users: Sequence[str], items: Sequence[str]) -> Vector:
-        """Counts."""
+        """The counts of the items."""
         return np.array([self.counts[item] for item in items], dtype=np.float64)
 
     def learn(self, user: str, item: str, value: float) -> float:
-        """Count one more."""
+        """Count one rating."""
         before = self.counts[item]
         self.counts[item] += 1
         return float(before)
 
 
-class Likes(Rater):
-    """The truncated decomposition of who liked what, as it stands: ranks, and estimates no ratings."""
+class LikesSVD(Rater):
+    """A truncated SVD of the binary matrix of liked items (PureSVD): it ranks, and does not estimate ratings."""
 
     name = "likes"
     rates = False
@@ -143,7 +143,7 @@ class Likes(Rater):
         self.model = FactorLearner(rank=0)
 
     def fit(self, train: Ratings) -> None:
-        """Decompose the likes."""
+        """Truncated SVD of the liked items."""
         liked = train.take(np.flatnonzero(train.values >= self.least))
         users, items = liked.users.tolist(), liked.items.tolist()
         rank = min(32, len(set(users)) - 1, len(set(items)) - 1)
@@ -151,12 +151,12 @@ class Likes(Rater):
             self.model = FactorLearner(start=truncated_svd(users, items, np.ones(len(liked)), rank, centred=False))
 
     def estimate(self, users: Sequence[str], items: Sequence[str]) -> Vector:
-        """u_i·v_j, between 0 and 1."""
-        return self.model.expectations(users, items)
+        """u_i·v_j, clipped to 0…1."""
+        return self.model.predict_pairs(users, items)
 
 
 class RiverFactors(OnlineRater):
-    """River's `reco.BiasedMF` with its own defaults; a history is learned in one pass, as a stream is."""
+    """River's `reco.BiasedMF` with its default settings; it is fitted in one pass."""
 
     name = "river BiasedMF"
     package = "river"
@@ -168,24 +168,24 @@ class RiverFactors(OnlineRater):
         self.low, self.high = low, high
 
     def fit(self, train: Ratings) -> None:
-        """One pass."""
+        """One pass over the training set."""
         for user, item, value in zip(train.users, train.items, train.values.tolist(), strict=True):
             self.model.learn_one(user, item, value)
 
     def estimate(self, users: Sequence[str], items: Sequence[str]) -> Vector:
-        """Cut to the range."""
+        """Estimates clipped to the range of ratings."""
         found = [self.model.predict_one(user, item) for user, item in zip(users, items, strict=True)]
         return np.clip(np.array(found, dtype=np.float64), self.low, self.high)
 
     def learn(self, user: str, item: str, value: float) -> float:
-        """One step."""
+        """One gradient step."""
         before = float(np.clip(self.model.predict_one(user, item), self.low, self.high))
         self.model.learn_one(user, item, value)
         return before
 
 
 class SurpriseSVD(Rater):
-    """scikit-surprise's `SVD` with its own defaults; it learns histories as a whole only."""
+    """scikit-surprise's `SVD` with its default settings; it does not learn one rating at a time."""
 
     name = "surprise SVD"
     package = "surprise"
@@ -198,40 +198,40 @@ class SurpriseSVD(Rater):
         self.low, self.high = low, high
 
     def fit(self, train: Ratings) -> None:
-        """Its own twenty epochs."""
+        """Twenty epochs, its default."""
         reader = self._surprise.Reader(rating_scale=(self.low, self.high))
         rows = zip(train.users, train.items, train.values.tolist(), [None] * len(train), strict=True)
         data = self._surprise.Dataset(reader)
         self.model.fit(data.construct_trainset(list(rows)))
 
     def estimate(self, users: Sequence[str], items: Sequence[str]) -> Vector:
-        """Pair by pair; it cuts to the range itself."""
+        """Predictions pair by pair, which it clips to the range of ratings."""
         found = [self.model.predict(user, item).est for user, item in zip(users, items, strict=True)]
         return np.array(found, dtype=np.float64)
 
 
-KINDS: dict[str, type[Rater]] = {
-    kind.name: kind for kind in (Factors, Biases, Mean, Likes, Popularity, RiverFactors, SurpriseSVD)
+RATERS: dict[str, type[Rater]] = {
+    rater.name: rater for rater in (Factors, BiasFactors, GlobalMean, LikesSVD, Popularity, RiverFactors, SurpriseSVD)
 }
 
 
-def chosen(names: Sequence[str]) -> list[type[Rater]]:
-    """The models of these names; of all whose package is installed, where none are given.
+def select_raters(names: Sequence[str]) -> list[type[Rater]]:
+    """The models of these names; by default all whose package is installed.
 
     Raises:
-        InputError: There is no such model, or its package is not installed.
+        InputError: Unknown model, or its package is not installed.
 
-    >>> [kind.name for kind in chosen(["factors", "mean"])]
+    >>> [rater.name for rater in select_raters(["factors", "mean"])]
     ['factors', 'mean']
     """
     for name in names:
-        if name not in KINDS:
-            raise InputError(f"{name!r} is no model of ratings; there are {', '.join(KINDS)}")
-        if name in missing():
-            raise InputError(f"{name!r} needs the package {KINDS[name].package!r}, which is not installed")
-    return [KINDS[name] for name in names or KINDS if name not in missing()]
+        if name not in RATERS:
+            raise InputError(f"unknown rating model {name!r}; use one of {', '.join(RATERS)}")
+        if name in missing_raters():
+            raise InputError(f"{name!r} needs the package {RATERS[name].package!r}, which is not installed")
+    return [RATERS[name] for name in names or RATERS if name not in missing_raters()]
 
 
-def missing() -> list[str]:
+def missing_raters() -> list[str]:
     """The models whose package is not installed."""
-    return [name for name, kind in KINDS.items() if find_spec(kind.package) is None]
+    return [name for name, rater in RATERS.items() if find_spec(rater.package) is None]

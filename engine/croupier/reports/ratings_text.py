@@ -1,4 +1,4 @@
-"""Cross-validations as tables."""
+"""Validations of rating models as tables."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from croupier.ratings.crossval import Validation
 DIGITS = 4
 
 
-def validation_table(found: Validation, title: str = "") -> Table:
-    """A row for each model, a column for each metric."""
-    names = list(dict.fromkeys(name for its in found.measured.values() for name in its))
-    shown = Table("model", title=title, title_justify="left")
+def validation_table(validation: Validation, title: str = "") -> Table:
+    """Mean ± standard error of every metric, a row for each model."""
+    names = list(dict.fromkeys(name for scores in validation.scores.values() for name in scores))
+    table = Table("model", title=title, title_justify="left")
     for name in names:
-        shown.add_column(name, justify="right")
-    for model in found.measured:
-        shown.add_row(model, *(_cell(found, model, name) for name in names))
-    return shown
+        table.add_column(name, justify="right")
+    for model in validation.scores:
+        table.add_row(model, *(_cell(validation, model, name) for name in names))
+    return table
 
 
-def _cell(found: Validation, model: str, name: str) -> str:
-    if name not in found.measured[model]:
-        return ""  # it ranks, and rates nothing
-    return f"{found.mean(model, name):.{DIGITS}f} ± {found.error(model, name):.{DIGITS}f}"
+def _cell(validation: Validation, model: str, name: str) -> str:
+    if name not in validation.scores[model]:
+        return ""  # it only ranks
+    return f"{validation.mean(model, name):.{DIGITS}f} ± {validation.error(model, name):.{DIGITS}f}"

@@ -1,4 +1,4 @@
-"""What an analysis says in words, and the lines of its tables."""
+"""The findings of a study in words, and the rows of its tables."""
 
 from __future__ import annotations
 
@@ -7,141 +7,150 @@ from typing import NamedTuple
 
 from croupier.state.experiment.buckets import HOLDOUT
 from croupier.studies.results import Contrast, Study
-from croupier.studies.statistics.guardrails import Guardrail, State
-from croupier.studies.statistics.sequences import LEAST, Course
-from croupier.studies.timeline import Story
+from croupier.studies.statistics.guardrails import Guardrail, GuardrailState
+from croupier.studies.statistics.sequences import MIN_EFFECTIVE_UNITS, Trajectory
+from croupier.studies.timeline import Timeline
 
-FROZEN = "the frozen champion of the hold-out"
-STEPS = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"))
+FROZEN_CHAMPION = "the hold-out (frozen champion)"
+DURATION_UNITS = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"))
 
 
-class Line(NamedTuple):
-    """A row of a contrast: what is measured, its course, the p-value to go by, what else there is to say."""
+class MeasureRow(NamedTuple):
+    """A row of a contrast's table.
+
+    Attributes:
+        measure: What is estimated.
+        trajectory: The estimates over time.
+        p: The p-value to report; None for none.
+        note: A remark.
+    """
 
     measure: str
-    course: Course
+    trajectory: Trajectory
     p: float | None = None
     note: str = ""
 
     @property
-    def broken(self) -> bool:
-        """Whether it tells of harm that is not put up with."""
-        return self.note.startswith(State.BROKEN)
+    def violated(self) -> bool:
+        """Whether it is a violated guardrail."""
+        return self.note.startswith(GuardrailState.VIOLATED)
 
 
-def lines(contrast: Contrast, story: Story) -> list[Line]:
-    """Rewards first, then guardrails, further metrics and segments."""
+def measure_rows(contrast: Contrast, timeline: Timeline) -> list[MeasureRow]:
+    """Rewards first, then guardrails and further metrics."""
     found = [
-        Line(measure, course, float(course.p[-1]))
-        for measure, course in (
+        MeasureRow(measure, trajectory, float(trajectory.p[-1]))
+        for measure, trajectory in (
             ("reward per unit, difference", contrast.difference),
             ("reward per unit, ratio", contrast.ratio),
             ("reward per decision, difference", contrast.per_decision),
             ("reward per decision, ratio", contrast.per_decision_ratio),
         )
     ]
-    if (fixed := contrast.fixed) is not None:
-        found.append(Line("the same per unit, at one look set beforehand", fixed, float(fixed.p[-1]), "fixed horizon"))
-    for name, course in contrast.guardrails.items():
-        guard = Guardrail(name, float(story.said["guardrails"][name]))
-        found.append(Line(f"guardrail {name}", course, None, f"{guard.state(course.last)}, margin {guard.margin:g}"))
+    if (fixed := contrast.fixed_horizon) is not None:
+        found.append(MeasureRow("reward per unit, difference", fixed, float(fixed.p[-1]), "fixed-horizon test"))
+    for name, trajectory in contrast.guardrails.items():
+        guard = Guardrail(name, float(timeline.description["guardrails"][name]))
+        note = f"{guard.state(trajectory.last)}, margin {guard.margin:g}"
+        found.append(MeasureRow(f"guardrail {name}", trajectory, None, note))
     found += [
-        Line(f"{name} per unit", course, contrast.corrected[name], "p corrected (Holm)")
-        for name, course in contrast.metrics.items()
+        MeasureRow(f"{name} per unit", trajectory, contrast.corrected_p[name], "p corrected (Holm)")
+        for name, trajectory in contrast.metrics.items()
     ]
     return found
 
 
-def finding(contrast: Contrast, what: str = "a unit's reward") -> str:
-    """What the difference per unit says by now."""
-    course, (new, old) = contrast.difference, (quoted(name) for name in (contrast.treatment, contrast.control))
-    if not course.told:
-        return f"Too early to say whether {new} is better than {old}: {early(course, new, old)}."
-    low, high = course.last[:2]
+def finding(contrast: Contrast) -> str:
+    """The conclusion about the difference of reward per unit, as a sentence."""
+    trajectory = contrast.difference
+    new, old = (quote(name) for name in (contrast.treatment, contrast.control))
+    if not trajectory.enough_data:
+        return f"Insufficient data to compare {new} with {old}: {data_shortage(trajectory, new, old)}."
+    low, high = trajectory.last[:2]
     if low > 0:
-        return f"{new} is better than {old}: by at least {low:.3g} of {what}, at any look."
+        return f"{new} is better than {old} by at least {low:.3g} in reward per unit (anytime-valid)."
     if high < 0:
-        return f"{new} is worse than {old}: by at least {-high:.3g} of {what}, at any look."
-    return f"No difference between {new} and {old} is shown yet: it lies between {low:+.3g} and {high:+.3g} of {what}."
+        return f"{new} is worse than {old} by at least {-high:.3g} in reward per unit (anytime-valid)."
+    return f"Inconclusive: the difference of {new} and {old} in reward per unit is between {low:+.3g} and {high:+.3g}."
 
 
-def early(course: Course, new: str, old: str) -> str:
-    """How far the evidence is from the least that says anything."""
-    control, treatment = course.effective[-1] if len(course.effective) else (0.0, 0.0)
+def data_shortage(trajectory: Trajectory, new: str, old: str) -> str:
+    """The effective sample sizes of treatment and control, and the least that is required."""
+    control, treatment = trajectory.effective[-1] if len(trajectory.effective) else (0.0, 0.0)
     return (
-        f"{new} has {treatment:,.0f} effective units and {old} {control:,.0f}, and nothing is said before each has "
-        f"{LEAST}"
+        f"the effective sample size is {treatment:,.0f} units for {new} and {control:,.0f} for {old}; at least "
+        f"{MIN_EFFECTIVE_UNITS} each are required"
     )
 
 
-def badge(contrast: Contrast) -> str:
-    """The same in a word."""
-    course = contrast.difference
-    if not course.told:
-        return "too early"
-    return "better" if course.low[-1] > 0 else "worse" if course.high[-1] < 0 else "not shown"
+def conclusion(contrast: Contrast) -> str:
+    """The conclusion as "better", "worse", "inconclusive" or "insufficient data"."""
+    trajectory = contrast.difference
+    if not trajectory.enough_data:
+        return "insufficient data"
+    return "better" if trajectory.low[-1] > 0 else "worse" if trajectory.high[-1] < 0 else "inconclusive"
 
 
-def quoted(variant: str) -> str:
-    """A variant within a sentence; the hold-out as what it is."""
-    return FROZEN if variant == HOLDOUT else f"“{variant}”"
+def quote(variant: str) -> str:
+    """A variant's name within a sentence; the hold-out is described instead."""
+    return FROZEN_CHAMPION if variant == HOLDOUT else f"“{variant}”"
 
 
-def named(contrast: Contrast) -> tuple[str, str]:
-    """Treatment and control, likewise, for a title."""
-    return contrast.treatment, FROZEN if contrast.control == HOLDOUT else contrast.control
+def contrast_names(contrast: Contrast) -> tuple[str, str]:
+    """Treatment and control within a title; the hold-out is described instead."""
+    return contrast.treatment, FROZEN_CHAMPION if contrast.control == HOLDOUT else contrast.control
 
 
-def split_said(study: Study) -> str:
-    """Whether units met the variants as was meant."""
-    if study.doubted is None:
-        return f"Units meet the variants as was meant (p = {p_value(study.mismatch_p)}, always valid)."
-    since = elapsed(study.doubted - study.story.start.at)
+def sample_ratio_text(study: Study) -> str:
+    """The result of the test for sample-ratio mismatch, as a sentence."""
+    if study.mismatch_at is None:
+        return f"No sample-ratio mismatch detected (p = {format_p(study.mismatch_p)}, anytime-valid)."
+    since = format_duration(study.mismatch_at - study.timeline.start.at)
     return (
-        f"Units do not meet the variants as was meant (p = {p_value(study.mismatch_p)}, in doubt since {since} after "
-        "the start). Believe no difference here until you know why: units went missing, or were counted twice."
+        f"Sample-ratio mismatch detected (p = {format_p(study.mismatch_p)}, first detected {since} after the start). "
+        "Do not trust the differences until the cause is known: units may have been lost or counted twice."
     )
 
 
-def ended(story: Story) -> str:
-    """How it stands with the experiment, and the ruling behind it."""
-    ruling = story.turns[-1].ruling
-    why = f": {'; '.join(ruling['reasons'])}" if ruling else ""
-    if story.end is None:
-        return f"Running. The last ruling: {ruling['action']}{why}." if ruling else "Running."
-    if story.promoted is not None:
-        return f"Ended: {quoted(story.promoted)} was promoted to champion{why}."
-    return f"Ended: {'withdrawn' if ruling else 'stopped'}{why}."
+def status_text(timeline: Timeline) -> str:
+    """Whether the experiment runs or how it ended, with the last ruling."""
+    ruling = timeline.entries[-1].ruling
+    reasons = f": {'; '.join(ruling['reasons'])}" if ruling else ""
+    if timeline.end is None:
+        return f"Running. Last ruling: {ruling['action']}{reasons}." if ruling else "Running."
+    if timeline.promoted is not None:
+        return f"Ended: {quote(timeline.promoted)} was promoted to champion{reasons}."
+    return f"Ended: {'withdrawn' if ruling else 'stopped'}{reasons}."
 
 
-def elapsed(seconds: float) -> str:
-    """A length of time in a fitting unit.
+def format_duration(seconds: float) -> str:
+    """A duration in a suitable unit.
 
-    >>> elapsed(5.0), elapsed(5400), elapsed(3 * 86_400)
+    >>> format_duration(5.0), format_duration(5400), format_duration(3 * 86_400)
     ('5 seconds', '1.5 hours', '3 days')
     """
-    size, unit = unit_of(seconds)
+    size, unit = duration_unit(seconds)
     return f"{seconds / size:.3g} {unit}"
 
 
-def unit_of(seconds: float) -> tuple[float, str]:
-    """The unit for times up to this: its seconds, and its name."""
-    return next((step for step in STEPS if seconds >= step[0] * 1.5), (1.0, "seconds"))
+def duration_unit(seconds: float) -> tuple[float, str]:
+    """The unit for durations up to this one: its length in seconds, and its name."""
+    return next((unit for unit in DURATION_UNITS if seconds >= unit[0] * 1.5), (1.0, "seconds"))
 
 
-def when(at: float) -> str:
-    """A moment in UTC.
+def format_time(at: float) -> str:
+    """A time in UTC.
 
-    >>> when(86_400.0)
+    >>> format_time(86_400.0)
     '1970-01-02 00:00 UTC'
     """
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def p_value(p: float) -> str:
+def format_p(p: float) -> str:
     """A p-value as it is printed.
 
-    >>> p_value(0.04), p_value(1e-9)
+    >>> format_p(0.04), format_p(1e-9)
     ('0.04', '< 0.0001')
     """
     return "< 0.0001" if p < 0.0001 else f"{p:.2g}"

@@ -1,143 +1,182 @@
-"""An experiment as one self-contained page: no script, no font, no request."""
+"""A study as one self-contained page: no script, no font, no request."""
 
 from __future__ import annotations
 
 import math
 from html import escape
 
+from croupier.evaluation.results import Estimate
 from croupier.reports import study_charts as charts
-from croupier.reports import study_split_charts as split_charts
 from croupier.reports.evaluation_charts import interval_chart
 from croupier.reports.evaluation_html import between, document, facts, number
 from croupier.reports.html_parts import figure, pill, row, table
 from croupier.reports.study_findings import (
-    Line,
-    badge,
-    elapsed,
-    ended,
+    MeasureRow,
+    conclusion,
+    contrast_names,
     finding,
-    lines,
-    named,
-    p_value,
-    split_said,
-    when,
+    format_duration,
+    format_p,
+    format_time,
+    measure_rows,
+    sample_ratio_text,
+    status_text,
 )
-from croupier.reports.study_shadows_html import shadows_section
 from croupier.reports.study_style import STYLE
-from croupier.reports.study_text import promises
+from croupier.reports.study_text import guarantees
 from croupier.state.experiment.buckets import HOLDOUT
-from croupier.studies.results import Arm, Contrast, Study
+from croupier.studies.agreement import ShadowSummary, logged_estimate, summarize_shadows
+from croupier.studies.results import Contrast, Study, VariantSummary
+
+INSUFFICIENT = '<span class="insufficient">insufficient data</span>'
+SHADOWS_NOTE = (
+    "Evaluated and logged at every decision, never shown. The reward per decision is an off-policy estimate (SNIPS) "
+    "with a fixed-sample confidence interval."
+)
 
 
 def study_page(study: Study) -> str:
-    """The page. A number without enough behind it is not on it: in its place stands what is missing."""
-    time = charts.clock(study)
-    contrasts = (_contrast(one, study, time) for one in study.contrasts)
-    shadows = shadows_section(study, time) if study.shadows else ""
-    parts = [_head(study), _arms(study), *contrasts, _split(study, time), shadows, _turns(study), _promises(study)]
-    return document(f"Experiment {study.story.name}", "".join(parts), STYLE)
+    """The page of a study. Where data are insufficient it shows no number, but what is required."""
+    time = charts.time_axis(study)
+    sections = [_head(study), _variants(study), *(_contrast(one, study, time) for one in study.contrasts)]
+    sections += [_sample_ratio(study, time), _shadows(study, time) if study.shadows else ""]
+    sections += [_timeline(study), _guarantees(study)]
+    return document(f"Experiment {study.timeline.name}", "".join(sections), STYLE)
 
 
 def _head(study: Study) -> str:
-    story = study.story
-    told = [
-        ("ended" if story.end else "running", f"begun {when(story.start.at)}"),
-        (f"{sum(arm.met for arm in study.arms):,}", "units met a variant"),
-        (f"{len(study.windows):,}", f"windows closed, of {elapsed(float(story.said['window']))} each"),
-        (_split_word(study), "the split of units"),
+    timeline = study.timeline
+    window = format_duration(float(timeline.description["window"]))
+    counts = [
+        ("ended" if timeline.end else "running", f"started {format_time(timeline.start.at)}"),
+        (f"{sum(variant.units for variant in study.variants):,}", "units assigned"),
+        (f"{len(study.windows):,}", f"closed windows of {window}"),
+        (_sample_ratio_word(study), "sample ratio"),
     ]
-    doubt = f'<p class="doubt">{escape(split_said(study))}</p>' if study.doubted is not None else ""
-    said = "".join(f"<li>{escape(finding(one))}</li>" for one in study.contrasts)
-    body = f'{doubt}<ul class="said">{said}</ul><p>{escape(ended(story))}</p>'
-    return f"<h1>Experiment {escape(story.name)}</h1>{facts(told)}<section><h2>What it says</h2>{body}</section>"
+    alarm = f'<p class="mismatch">{escape(sample_ratio_text(study))}</p>' if study.mismatch_at is not None else ""
+    findings = "".join(f"<li>{escape(finding(one))}</li>" for one in study.contrasts)
+    body = f'{alarm}<ul class="findings">{findings}</ul><p>{escape(status_text(timeline))}</p>'
+    return f"<h1>Experiment {escape(timeline.name)}</h1>{facts(counts)}<section><h2>Findings</h2>{body}</section>"
 
 
-def _split_word(study: Study) -> str:
-    return "as meant" if study.doubted is None else "in doubt"
+def _sample_ratio_word(study: Study) -> str:
+    return "no mismatch" if study.mismatch_at is None else "mismatch"
 
 
-def _arms(study: Study) -> str:
-    rows = (_arm(arm, charts.tint(k, arm.variant)) for k, arm in enumerate(study.arms))
+def _variants(study: Study) -> str:
+    rows = (_variant(one, charts.colour_class(k, one.variant)) for k, one in enumerate(study.variants))
     heads = ["variant", "share", "units", "closed", "decisions", "per unit", "per decision"]
     return f"<section><h2>Variants</h2>{table(heads, rows)}</section>"
 
 
-def _arm(arm: Arm, tint: str) -> str:
-    means = [number(value) if math.isfinite(value) else "none yet" for value in (arm.reward, arm.per_decision)]
+def _variant(variant: VariantSummary, colour: str) -> str:
+    rewards = variant.reward_per_unit, variant.reward_per_decision
+    means = [number(value) if math.isfinite(value) else "none yet" for value in rewards]
     cells = {
-        "share": f"{arm.share:.1%}",
-        "units": f"{arm.met:,}",
-        "closed": f"{arm.closed:,}",
-        "decisions": f"{arm.decisions:,}",
+        "share": f"{variant.share:.1%}",
+        "units": f"{variant.units:,}",
+        "closed": f"{variant.closed_windows:,}",
+        "decisions": f"{variant.decisions:,}",
         "per unit": f"<b>{means[0]}</b>",
         "per decision": means[1],
     }
-    policy = f"<small>{escape(arm.policy)}</small>" if arm.policy else ""
-    return row(f'<span class="key {tint}">{escape(arm.variant)}</span>{policy}', cells)
+    policy = f"<small>{escape(variant.policy)}</small>" if variant.policy else ""
+    return row(f'<span class="key {colour}">{escape(variant.variant)}</span>{policy}', cells)
 
 
-def _contrast(contrast: Contrast, study: Study, time: charts.Clock) -> str:
-    new, old = named(contrast)
-    title = f"{escape(new)} <i>against</i> {escape(old)} {pill(badge(contrast))}"
-    note = '<p class="small">What all learning since the start brings.</p>' if contrast.control == HOLDOUT else ""
-    drawn = figure("Difference of reward per unit, in its sequence", charts.effect(contrast.difference, time))
-    for name, course in contrast.guardrails.items():
-        margin = float(study.story.said["guardrails"][name])
-        drawn += figure(f"Guardrail {name}; the line is the harm put up with", charts.effect(course, time, margin))
-    rows = (_line(line) for line in lines(contrast, study.story))
+def _contrast(contrast: Contrast, study: Study, time: charts.TimeAxis) -> str:
+    new, old = contrast_names(contrast)
+    title = f"{escape(new)} <i>against</i> {escape(old)} {pill(conclusion(contrast))}"
+    note = ""
+    if contrast.control == HOLDOUT:
+        note = '<p class="small">The effect of all learning since the start of the experiment.</p>'
+    difference = charts.effect_chart(contrast.difference, time)
+    figures = figure("Difference of reward per unit with its confidence sequence", difference)
+    for name, trajectory in contrast.guardrails.items():
+        margin = float(study.timeline.description["guardrails"][name])
+        caption = f"Guardrail {name}; the red line is the margin"
+        figures += figure(caption, charts.effect_chart(trajectory, time, margin))
+    rows = (_measure(one) for one in measure_rows(contrast, study.timeline))
     return (
         f"<section><h2>{title}</h2><p>{escape(finding(contrast))}</p>{note}"
-        f'<div class="charts">{drawn}</div>{table(["measure", "estimate, at any look", "p", ""], rows)}'
+        f'<div class="charts">{figures}</div>{table(["measure", "estimate and interval", "p", ""], rows)}'
         f"{_segments(contrast)}</section>"
     )
 
 
-def _line(line: Line) -> str:
-    course = line.course
-    estimate, p = '<span class="early">too early</span>', "–"
-    if course.told:
-        estimate = f"<b>{number(course.value[-1])}</b><small>{between(course.last)}</small>"
-        p = "–" if line.p is None else p_value(line.p)
-    cells = {"estimate": estimate, "p": escape(p), "note": escape(line.note)}
-    return row(escape(line.measure), cells, "broken" if line.broken else "")
+def _measure(measure: MeasureRow) -> str:
+    trajectory = measure.trajectory
+    estimate, p = INSUFFICIENT, "–"
+    if trajectory.enough_data:
+        estimate = f"<b>{number(trajectory.value[-1])}</b><small>{between(trajectory.last)}</small>"
+        p = "–" if measure.p is None else format_p(measure.p)
+    cells = {"estimate": estimate, "p": escape(p), "note": escape(measure.note)}
+    return row(escape(measure.measure), cells, "violated" if measure.violated else "")
 
 
 def _segments(contrast: Contrast) -> str:
     if not contrast.segments:
         return ""
-    shown = [(label, float(c.value[-1]), [c.last]) for label, c in contrast.segments.items() if c.told]
-    early = ", ".join(escape(label) for label, course in contrast.segments.items() if not course.told)
-    caption = "Difference per unit; all intervals hold together. The dashed line is no difference"
-    drawn = figure(caption, interval_chart(shown, 0.0), "ranges") if shown else ""
-    more = f'<p class="small">Too early to say of {early}.</p>' if early else ""
-    return f"<h3>By segment</h3>{drawn}{more}"
+    shown = [(label, float(c.value[-1]), [c.last]) for label, c in contrast.segments.items() if c.enough_data]
+    insufficient = ", ".join(escape(label) for label, c in contrast.segments.items() if not c.enough_data)
+    caption = "Difference per unit with simultaneous intervals; the dashed line is no difference"
+    chart = figure(caption, interval_chart(shown, 0.0), "ranges") if shown else ""
+    note = f'<p class="small">Insufficient data for {insufficient}.</p>' if insufficient else ""
+    return f"<h3>By segment</h3>{chart}{note}"
 
 
-def _split(study: Study, time: charts.Clock) -> str:
-    names = study.story.variants
+def _sample_ratio(study: Study, time: charts.TimeAxis) -> str:
+    names, test = study.timeline.variants, study.sample_ratio
     counts = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{observed:,.0f} <i>of {expected:,.1f} expected</i></dd></div>"
-        for name, observed, expected in zip(names, study.mismatch.observed, study.mismatch.expected, strict=True)
+        for name, observed, expected in zip(names, test.observed, test.expected, strict=True)
     )
-    drawn = (
-        figure("Weights in force", split_charts.weights(study, time))
-        + figure("Units met so far; dashed: as was meant", split_charts.met(study, time))
-        + figure("p of the split; an alarm above the red line", split_charts.mismatch(study, time))
+    figures = (
+        figure("Weights in force", charts.weights_chart(study, time))
+        + figure("Share of units assigned so far; dashed: expected", charts.assignments_chart(study, time))
+        + figure("p-value of the sample-ratio test; alarm above the red line", charts.sample_ratio_chart(study, time))
     )
-    shown = f'<div class="charts">{drawn}<dl class="counts">{counts}</dl></div>'
-    title = f"<h2>Split of units {pill(_split_word(study))}</h2><p>{escape(split_said(study))}</p>"
-    return f'<section>{title}<p class="keys">{charts.legend(names)}</p>{shown}</section>'
+    body = f'<div class="charts">{figures}<dl class="counts">{counts}</dl></div>'
+    title = f"<h2>Sample ratio {pill(_sample_ratio_word(study))}</h2><p>{escape(sample_ratio_text(study))}</p>"
+    return f'<section>{title}<p class="keys">{charts.legend(names)}</p>{body}</section>'
 
 
-def _turns(study: Study) -> str:
-    story, shown = study.story, []
-    for turn in story.turns:
-        shares = ", ".join(f"{escape(name)} {turn.shares.get(name, 0.0):.0%}" for name in story.variants)
-        why = f"<small>{escape('; '.join(turn.ruling['reasons']))}</small>" if turn.ruling else ""
-        shown.append(f"<li><b>{elapsed(turn.at - story.start.at)}</b> {turn.event}: {shares}{why}</li>")
-    return f'<section><h2>Its course</h2><ol class="turns">{"".join(shown)}</ol></section>'
+def _shadows(study: Study, time: charts.TimeAxis) -> str:
+    rows = [_shadow(shadow, charts.colour_class(k, shadow.name)) for k, shadow in enumerate(summarize_shadows(study))]
+    rows.append(row("logged decisions", {"reward": _estimate(logged_estimate(study))}, "", 3))
+    chart = figure("Share of decisions at which a shadow agrees", charts.agreement_chart(study, time), "ranges")
+    heads = ["shadow", "decisions", "agreement, first fifth", "last fifth", "estimated reward"]
+    return f'<section><h2>Shadows</h2><p class="small">{SHADOWS_NOTE}</p>{chart}{table(heads, rows)}</section>'
 
 
-def _promises(study: Study) -> str:
-    listed = "".join(f"<li>{escape(line)}</li>" for line in promises(study))
-    return f'<footer><ul class="small">{listed}</ul></footer>'
+def _shadow(shadow: ShadowSummary, colour: str) -> str:
+    cells = {
+        "decisions": f"{shadow.decisions:,}",
+        "first fifth": f"{shadow.first:.1%}",
+        "last fifth": f"{shadow.last:.1%}",
+        "reward": _estimate(shadow.offline),
+    }
+    return row(f'<span class="key {colour}">{escape(shadow.name)}</span>', cells)
+
+
+def _estimate(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "no reward yet"
+    if not estimate.verdict.enough:
+        return '<span class="refused">refused</span>'
+    return f"<b>{number(estimate.value)}</b><small>{between(estimate.interval)}</small>"
+
+
+def _timeline(study: Study) -> str:
+    timeline, items = study.timeline, []
+    for entry in timeline.entries:
+        shares = ", ".join(f"{escape(name)} {entry.shares.get(name, 0.0):.0%}" for name in timeline.variants)
+        reasons = f"<small>{escape('; '.join(entry.ruling['reasons']))}</small>" if entry.ruling else ""
+        since = format_duration(entry.at - timeline.start.at)
+        items.append(f"<li><b>{since}</b> {entry.event}: {shares}{reasons}</li>")
+    return f'<section><h2>Timeline</h2><ol class="timeline">{"".join(items)}</ol></section>'
+
+
+def _guarantees(study: Study) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in guarantees(study))
+    return f'<footer><ul class="small">{items}</ul></footer>'

@@ -1,4 +1,4 @@
-"""Policies against each other: who meets which, what the difference is, and which becomes the champion."""
+"""Experiments: assignment of units to policies, estimation of the difference, and promotion of the better policy."""
 
 from croupier.runtime.experiment import Experiment
 from croupier.state.experiment.assignment import Assignment, Split

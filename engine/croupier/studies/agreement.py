@@ -1,4 +1,4 @@
-"""How far shadows agree with what was shown, over time, and what they would have earned."""
+"""Agreement of shadows with the logged actions over time, and off-policy estimates of what they would have earned."""
 
 from __future__ import annotations
 
@@ -7,37 +7,42 @@ from typing import NamedTuple
 import numpy as np
 
 from croupier.evaluation.results import Estimate, Evaluation
-from croupier.studies.events import Shadowed
+from croupier.studies.events import ShadowDecisions
 from croupier.studies.results import Study
 from croupier_policies import Vector
 
-BLOCKS, LEAST = 40, 25  # at most so many points of a curve, each of at least so many decisions
+MAX_BLOCKS, MIN_BLOCK_SIZE = 40, 25  # points of an agreement curve, and decisions averaged in each
 
 
 class Agreement(NamedTuple):
-    """The share of decisions at which a shadow drew what was shown.
+    """The share of decisions at which a shadow would have drawn the logged action, in blocks of equal size.
 
     Attributes:
-        at: Time of the last decision of each block, shape (blocks,).
-        share: Within the block, shape (blocks,).
+        at: Time of the last decision of each block, in seconds, shape (blocks,).
+        share: Share of agreeing decisions within the block, shape (blocks,).
     """
 
     at: Vector
     share: Vector
 
 
-def agreement(said: Shadowed) -> Agreement:
-    """In blocks of equal numbers of decisions."""
-    blocks = int(np.clip(len(said.at) // LEAST, 1, BLOCKS))
-    parts = np.array_split(np.arange(len(said.at)), blocks) if len(said.at) else []
-    at = np.array([said.at[part[-1]] for part in parts])
-    return Agreement(at, np.array([said.agrees[part].mean() for part in parts]))
+def agreement(decisions: ShadowDecisions) -> Agreement:
+    """The agreement of a shadow over time, in blocks of equal numbers of decisions."""
+    count = int(np.clip(len(decisions.at) // MIN_BLOCK_SIZE, 1, MAX_BLOCKS))
+    blocks = np.array_split(np.arange(len(decisions.at)), count) if len(decisions.at) else []
+    at = np.array([decisions.at[block[-1]] for block in blocks])
+    return Agreement(at, np.array([decisions.agrees[block].mean() for block in blocks]))
 
 
-class Shadow(NamedTuple):
-    """A shadow in a table: agreement at its first and last decisions (a fifth each), and what it would have earned.
+class ShadowSummary(NamedTuple):
+    """A shadow's row of a table.
 
-    `offline` is None where no decision has a reward.
+    Attributes:
+        name: The shadow.
+        decisions: Number of decisions at which it was evaluated.
+        first: Agreement over the first fifth of them.
+        last: Agreement over the last fifth of them.
+        offline: Off-policy estimate of its reward per decision; None if no decision has a reward.
     """
 
     name: str
@@ -47,19 +52,19 @@ class Shadow(NamedTuple):
     offline: Estimate | None
 
 
-def shadows(study: Study) -> list[Shadow]:
-    """Every shadow that was asked at all."""
+def summarize_shadows(study: Study) -> list[ShadowSummary]:
+    """A row for every shadow that was evaluated at least once."""
     found = []
-    for k, (name, said) in enumerate(study.shadows.items()):
-        if n := len(said.at):
+    for k, (name, decisions) in enumerate(study.shadows.items()):
+        if n := len(decisions.at):
             fifth = max(n // 5, 1)
-            first, last = float(said.agrees[:fifth].mean()), float(said.agrees[-fifth:].mean())
-            found.append(Shadow(name, n, first, last, _estimate(study.offline, k)))
+            first, last = float(decisions.agrees[:fifth].mean()), float(decisions.agrees[-fifth:].mean())
+            found.append(ShadowSummary(name, n, first, last, _estimate(study.offline, k)))
     return found
 
 
-def earned(study: Study) -> Estimate | None:
-    """What was earned on the same decisions by whoever decided."""
+def logged_estimate(study: Study) -> Estimate | None:
+    """The estimate for the logging policies on the same decisions; None if no decision has a reward."""
     return None if study.offline is None else study.offline["logged"].estimates["snips"]
 
 

@@ -1,4 +1,4 @@
-"""Whether a candidate becomes the champion: one rule, for canaries that grow, are promoted, or are withdrawn."""
+"""The promotion rule: when a candidate's share is raised, when it is promoted, and when it is withdrawn."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from croupier.errors import InputError
 from croupier.evaluation.intervals.base import Interval
-from croupier.studies.statistics.guardrails import Guardrail, State
+from croupier.studies.statistics.guardrails import Guardrail, GuardrailState
 
-SAME = 1e-9  # shares are points of a hash's range, and a step is met by the nearest of them
+SHARE_PRECISION = 1e-9  # a share is met by the nearest point of the hash's range, not exactly
 
 
-class Action(StrEnum):
-    """What is to be done with a candidate."""
+class RulingAction(StrEnum):
+    """What to do with a candidate. The log stores the values."""
 
     PROMOTE = "promote"
     GROW = "grow"
@@ -24,45 +24,48 @@ class Action(StrEnum):
 
 
 class Evidence(NamedTuple):
-    """What is known at a look. Every interval has to be of a confidence sequence: the rule is asked again and again.
+    """The evidence at a look. Intervals must come from confidence sequences, since the rule is evaluated repeatedly.
 
     Attributes:
-        effect: Of the candidate against the champion.
+        effect: Effect of the candidate against the champion.
         guardrails: Effects on the guardrail metrics, by name.
-        mismatch: The always-valid p-value of the split.
+        mismatch_p: Anytime-valid p-value of the sample-ratio test.
         units: Closed windows of the candidate.
         budget_exhausted: Whether the planned time or number of units has been used up.
     """
 
     effect: Interval
     guardrails: dict[str, Interval]
-    mismatch: float
+    mismatch_p: float
     units: int
     budget_exhausted: bool = False
 
 
 class Ruling(NamedTuple):
-    """What is to be done, the candidate's share from now on, and the evidence in words."""
+    """What to do with a candidate, its share from now on, and the reasons in words."""
 
-    action: Action
+    action: RulingAction
     share: float
     reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """When a candidate grows, wins or goes.
+    """When a candidate's share grows, and when it is promoted or withdrawn.
 
     Attributes:
-        shares: The candidate's share of the units outside the hold-out, step by step, rising.
-        least: What its effect must exceed to be promoted.
-        tolerance: The harm that has to be ruled out, in units of the effect, before its share grows, > 0.
-        guardrails: Metrics it must not harm.
-        alpha: At which p-value of the split the experiment is not to be believed.
+        shares: The candidate's shares of the units outside the hold-out, step by step, increasing.
+        min_effect: The effect that the confidence sequence's lower bound must exceed for promotion.
+        tolerance: The harm that must be ruled out before the share grows, > 0, in units of the effect.
+        guardrails: Metrics that the candidate must not harm.
+        alpha: Significance level of the sample-ratio test; a mismatch invalidates the experiment.
+
+    Raises:
+        InputError: Shares do not increase between 0 and 1, or tolerance is not positive.
     """
 
     shares: tuple[float, ...] = (0.05, 0.2, 0.5)
-    least: float = 0.0
+    min_effect: float = 0.0
     tolerance: float = 0.05
     guardrails: Sequence[Guardrail] = ()
     alpha: float = 0.01
@@ -70,55 +73,62 @@ class Rule:
     def __post_init__(self) -> None:
         rising = all(low < high for low, high in zip((0.0, *self.shares), (*self.shares, 1.0), strict=True))
         if not self.shares or not rising or not self.tolerance > 0:
-            raise InputError(f"shares rise between 0 and 1, and tolerance is positive: {self}")
+            raise InputError(f"shares must increase between 0 and 1, and tolerance must be positive: {self}")
 
-    def rule(self, evidence: Evidence, share: float) -> Ruling:
+    def evaluate(self, evidence: Evidence, share: float) -> Ruling:
         """The ruling at a look.
 
-        Promoted: effect.low > least, and every guardrail is kept. Withdrawn: effect.high < least, a guardrail is
-        broken, the split is wrong, or the experiment budget is exhausted without a decision. Grows: effect.low >
-        −tolerance and no guardrail is broken. With sequences at level 1 − α, a candidate whose effect is at most
-        `least` is ever promoted with probability at most α; one with a larger effect is withdrawn for it with the same.
+        Promote: effect.low > min_effect, and every guardrail is kept. Withdraw: effect.high < min_effect, a guardrail
+        is violated, a sample-ratio mismatch is detected, or the budget is exhausted without a decision. Grow:
+        effect.low > −tolerance and no guardrail is violated. With sequences at level 1 − α, a candidate whose effect is
+        at most `min_effect` is ever promoted with probability at most α, and one whose effect is above `min_effect` is
+        ever withdrawn for its effect with probability at most α.
 
         Args:
-            evidence: At this look.
-            share: The candidate's share now, likewise.
+            evidence: The evidence at this look.
+            share: The candidate's current share of the units outside the hold-out.
 
         Raises:
-            InputError: A guardrail of the rule is missing in the evidence.
+            InputError: The evidence lacks a guardrail of the rule.
         """
         states = self._states(evidence)
-        against = self._against(evidence, states)
-        if against:
-            return Ruling(Action.WITHDRAW, 0.0, against)
-        low, open_ = evidence.effect.low, [name for name, state in states.items() if state is State.OPEN]
-        if low > self.least and not open_:
-            return Ruling(Action.PROMOTE, 1.0, (f"effect at least {low:.4g}, above {self.least:.4g}", *_kept(states)))
+        objections = self._objections(evidence, states)
+        if objections:
+            return Ruling(RulingAction.WITHDRAW, 0.0, objections)
+        low = evidence.effect.low
+        inconclusive = [name for name, state in states.items() if state is GuardrailState.INCONCLUSIVE]
+        if low > self.min_effect and not inconclusive:
+            reasons = f"effect at least {low:.4g}, above {self.min_effect:.4g}", *_kept(states)
+            return Ruling(RulingAction.PROMOTE, 1.0, reasons)
         if evidence.budget_exhausted:
-            return Ruling(Action.WITHDRAW, 0.0, ("experiment budget exhausted", *self._missing(low, open_)))
-        larger = [step for step in self.shares if step > share + SAME]
+            reasons = "experiment budget exhausted", *self._missing(low, inconclusive)
+            return Ruling(RulingAction.WITHDRAW, 0.0, reasons)
+        larger = [step for step in self.shares if step > share + SHARE_PRECISION]
         if low > -self.tolerance and larger:
-            return Ruling(Action.GROW, larger[0], (f"harm beyond {self.tolerance:.4g} is ruled out",))
-        return Ruling(Action.WAIT, share, self._missing(low, open_))
+            return Ruling(RulingAction.GROW, larger[0], (f"harm of more than {self.tolerance:.4g} is ruled out",))
+        return Ruling(RulingAction.WAIT, share, self._missing(low, inconclusive))
 
-    def _states(self, evidence: Evidence) -> dict[str, State]:
+    def _states(self, evidence: Evidence) -> dict[str, GuardrailState]:
         missing = [guard.name for guard in self.guardrails if guard.name not in evidence.guardrails]
         if missing:
-            raise InputError(f"the evidence says nothing of the guardrails {missing}")
+            raise InputError(
+                f"the evidence has no interval for the guardrails {missing}, so harm to them would go unseen; add them"
+            )
         return {guard.name: guard.state(evidence.guardrails[guard.name]) for guard in self.guardrails}
 
-    def _against(self, evidence: Evidence, states: dict[str, State]) -> tuple[str, ...]:
-        found = [f"guardrail {name} is broken" for name, state in states.items() if state is State.BROKEN]
-        if evidence.effect.high < self.least:
-            found.append(f"effect at most {evidence.effect.high:.4g}, below {self.least:.4g}")
-        if evidence.mismatch <= self.alpha:
-            found.append(f"units did not meet the variants as was meant (p = {evidence.mismatch:.2g})")
+    def _objections(self, evidence: Evidence, states: dict[str, GuardrailState]) -> tuple[str, ...]:
+        found = [f"guardrail {name} is violated" for name, state in states.items() if state is GuardrailState.VIOLATED]
+        if evidence.effect.high < self.min_effect:
+            found.append(f"effect at most {evidence.effect.high:.4g}, below {self.min_effect:.4g}")
+        if evidence.mismatch_p <= self.alpha:
+            found.append(f"sample-ratio mismatch detected (p = {evidence.mismatch_p:.2g})")
         return tuple(found)
 
-    def _missing(self, low: float, open_: list[str]) -> tuple[str, ...]:
-        short = (f"effect may be {low:.4g}, which is not above {self.least:.4g}",) if low <= self.least else ()
-        return (*short, *(f"guardrail {name} is open" for name in open_))
+    def _missing(self, low: float, inconclusive: list[str]) -> tuple[str, ...]:
+        below = low <= self.min_effect
+        found = (f"effect may be {low:.4g}, which is not above {self.min_effect:.4g}",) if below else ()
+        return (*found, *(f"guardrail {name} is inconclusive" for name in inconclusive))
 
 
-def _kept(states: dict[str, State]) -> tuple[str, ...]:
+def _kept(states: dict[str, GuardrailState]) -> tuple[str, ...]:
     return tuple(f"guardrail {name} is kept" for name in states)

@@ -1,4 +1,4 @@
-"""What the analysis of an experiment gives back."""
+"""The result of analysing an experiment; `croupier.reports` renders it."""
 
 from __future__ import annotations
 
@@ -9,123 +9,126 @@ from typing import NamedTuple
 import numpy as np
 
 from croupier.evaluation.results import Evaluation
-from croupier.studies.events import Shadowed
+from croupier.studies.events import ShadowDecisions
 from croupier.studies.statistics.exposure import Events
-from croupier.studies.statistics.mismatch import Mismatch
-from croupier.studies.statistics.sequences import Course
-from croupier.studies.statistics.windows import Windows
-from croupier.studies.timeline import Story
+from croupier.studies.statistics.sample_ratio import SampleRatioTest
+from croupier.studies.statistics.sequences import Trajectory
+from croupier.studies.statistics.windows import ClosedWindows
+from croupier.studies.timeline import Timeline
 from croupier_policies import Vector
 
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """One variant against another, over time; rewards and metrics are of closed windows.
+    """The effects of one variant against another over time, estimated from closed windows.
 
     Attributes:
         treatment: The variant.
-        control: What it is compared with.
-        difference: Of the mean reward of a unit.
-        ratio: Of the same.
+        control: The variant it is compared with.
+        difference: Difference of the mean reward per unit.
+        ratio: Ratio of the mean reward per unit.
         per_decision: Difference of the reward per decision.
-        per_decision_ratio: Ratio of the same.
-        metrics: Difference of each further metric, per unit; their last p-values are in `corrected`.
-        corrected: P-values of the metrics at the last look, by Holm's correction for their number.
+        per_decision_ratio: Ratio of the reward per decision.
+        metrics: Difference of each further metric, per unit.
+        corrected_p: P-value of each metric at the last look, with Holm's correction for their number.
         guardrails: Difference of each guardrail's metric, per unit.
-        segments: Difference in each segment; the intervals of all hold together.
-        fixed: Difference at the one look that was asked for; None where none was.
+        segments: Difference in each segment; the intervals of all segments hold simultaneously.
+        fixed_horizon: Difference at the pre-specified time, with a fixed-horizon test; None if none was requested.
     """
 
     treatment: str
     control: str
-    difference: Course
-    ratio: Course
-    per_decision: Course
-    per_decision_ratio: Course
-    metrics: Mapping[str, Course] = field(default_factory=dict)
-    corrected: Mapping[str, float] = field(default_factory=dict)
-    guardrails: Mapping[str, Course] = field(default_factory=dict)
-    segments: Mapping[str, Course] = field(default_factory=dict)
-    fixed: Course | None = None
+    difference: Trajectory
+    ratio: Trajectory
+    per_decision: Trajectory
+    per_decision_ratio: Trajectory
+    metrics: Mapping[str, Trajectory] = field(default_factory=dict)
+    corrected_p: Mapping[str, float] = field(default_factory=dict)
+    guardrails: Mapping[str, Trajectory] = field(default_factory=dict)
+    segments: Mapping[str, Trajectory] = field(default_factory=dict)
+    fixed_horizon: Trajectory | None = None
 
 
-class Arm(NamedTuple):
-    """A variant, as far as its windows have closed.
+class VariantSummary(NamedTuple):
+    """A variant's row of a table.
 
     Attributes:
         variant: Its name.
-        policy: The name of the policy that decided for it; empty before its first decision.
-        share: Of the units, now; at the end, where it has ended.
-        met: Units that met it first.
-        closed: Those whose window has closed.
-        decisions: Of the closed windows.
-        reward: Mean reward of a closed window; NaN where there is none.
-        per_decision: Their rewards over their decisions; likewise.
+        policy: Name of the policy that decides for it; empty before its first decision.
+        share: Share of the units assigned to it now, or at the end of the experiment.
+        units: Number of units assigned to it first.
+        closed_windows: Number of those units whose exposure window has closed.
+        decisions: Number of decisions in the closed windows.
+        reward_per_unit: Mean reward of a closed window; NaN if there is none.
+        reward_per_decision: Rewards of the closed windows over their decisions; NaN if there are none.
     """
 
     variant: str
     policy: str
     share: float
-    met: int
-    closed: int
+    units: int
+    closed_windows: int
     decisions: int
-    reward: float
-    per_decision: float
+    reward_per_unit: float
+    reward_per_decision: float
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """What the log says of an experiment; `croupier.reports` renders it.
+    """The analysis of an experiment; `croupier.reports` renders it.
 
     Attributes:
-        story: Its start, weights and end.
-        arms: Every variant.
+        timeline: Its start, weights over time and end.
+        variants: A summary of every variant.
         events: Its decisions.
         windows: One closed window per unit.
         looks: Times of the looks, in seconds, shape (looks,).
         contrasts: Every candidate against the champion, and the champion against the hold-out.
-        mismatch: Whether units met the variants as was meant; unit by unit as they came, at the times in `came`.
-        came: When each unit first met a variant, in seconds, shape (units,).
-        shadows: What each shadow said.
-        offline: What each shadow would have earned, by its weights; None where there is none, or no reward.
-        level: Of the intervals; those of all candidates hold together.
+        sample_ratio: Sequential test for sample-ratio mismatch, unit by unit in order of assignment.
+        assigned_at: Time of each unit's first assignment, in seconds, shape (units,).
+        shadows: Decisions of each shadow.
+        offline: Off-policy evaluation of the shadows; None if there are none, or no reward.
+        level: Confidence level; the intervals of all candidates hold simultaneously.
     """
 
-    story: Story
-    arms: Sequence[Arm]
+    timeline: Timeline
+    variants: Sequence[VariantSummary]
     events: Events
-    windows: Windows
+    windows: ClosedWindows
     looks: Vector
     contrasts: Sequence[Contrast]
-    mismatch: Mismatch
-    came: Vector
-    shadows: Mapping[str, Shadowed]
+    sample_ratio: SampleRatioTest
+    assigned_at: Vector
+    shadows: Mapping[str, ShadowDecisions]
     offline: Evaluation | None
     level: float
 
     def contrast(self, variant: str) -> Contrast:
-        """That of a candidate; that of the champion is against the hold-out. Raises KeyError."""
+        """A candidate against the champion, or the champion against the hold-out. Raises KeyError."""
         return {one.treatment: one for one in self.contrasts}[variant]
 
     @property
-    def doubted(self) -> float | None:
-        """When it was first to be doubted (p ≤ .01) that units meet the variants as was meant; None if it is not."""
-        alarm = self.mismatch.alarm()
-        return None if alarm is None else float(self.came[alarm - 1])
+    def mismatch_at(self) -> float | None:
+        """Time at which a sample-ratio mismatch was first detected (p ≤ .01); None if none was."""
+        alarm = self.sample_ratio.alarm()
+        return None if alarm is None else float(self.assigned_at[alarm - 1])
 
     @property
     def mismatch_p(self) -> float:
-        """The always-valid p-value of the split, at the last unit; 1 before the first."""
-        return float(self.mismatch.p[-1]) if len(self.mismatch.p) else 1.0
+        """The anytime-valid p-value of the sample-ratio test at the last unit; 1 before the first."""
+        return float(self.sample_ratio.p[-1]) if len(self.sample_ratio.p) else 1.0
 
 
-def arms(story: Story, policies: Mapping[str, str], windows: Windows, mismatch: Mismatch) -> list[Arm]:
+def summarize_variants(
+    timeline: Timeline, policies: Mapping[str, str], windows: ClosedWindows, sample_ratio: SampleRatioTest
+) -> list[VariantSummary]:
     """A row for every variant."""
     found = []
-    for k, name in enumerate(story.variants):
+    for k, name in enumerate(timeline.variants):
         own = windows.variant == k
         n, decisions, total = int(own.sum()), int(windows.decisions[own].sum()), float(windows.rewards[own].sum())
         means = (total / n, total / decisions) if n else (np.nan, np.nan)
-        share = story.turns[-1].shares.get(name, 0.0)
-        found.append(Arm(name, policies.get(name, ""), share, int(mismatch.observed[k]), n, decisions, *means))
+        share = timeline.entries[-1].shares.get(name, 0.0)
+        units = int(sample_ratio.observed[k])
+        found.append(VariantSummary(name, policies.get(name, ""), share, units, n, decisions, *means))
     return found

@@ -1,4 +1,4 @@
-"""The analysis of an experiment, from the log alone."""
+"""The analysis of an experiment, from its log alone."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from croupier.evaluation.results import Evaluation
 from croupier.log.configuration import Configuration
 from croupier.log.reader import open_if_url
 from croupier.state.experiment.buckets import HOLDOUT
-from croupier.studies.events import Shadowed, observed, read
-from croupier.studies.results import Contrast, Study, arms
+from croupier.studies.events import ShadowDecisions, read_experiment, read_metric
+from croupier.studies.results import Contrast, Study, summarize_variants
 from croupier.studies.statistics import sequences
-from croupier.studies.statistics.corrections import corrected
-from croupier.studies.statistics.effects import Effect, estimates
+from croupier.studies.statistics.corrections import correct_p_values
+from croupier.studies.statistics.effects import Effect, estimate_effect
 from croupier.studies.statistics.exposure import Events, closed_windows
-from croupier.studies.statistics.mismatch import Mismatch, sample_ratio
-from croupier.studies.statistics.segments import by_segment
-from croupier.studies.statistics.sequences import Course, asymptotic_sequence
-from croupier.studies.statistics.windows import Windows
-from croupier.studies.timeline import Story, story
+from croupier.studies.statistics.sample_ratio import SampleRatioTest, sample_ratio_test
+from croupier.studies.statistics.segments import effects_by_segment
+from croupier.studies.statistics.sequences import Trajectory, asymptotic_sequence
+from croupier.studies.statistics.windows import ClosedWindows
+from croupier.studies.timeline import Timeline, find_timeline
 from croupier_policies import Vector
 from croupier_storage import Storage
 
@@ -42,21 +42,24 @@ def study(
     fixed_horizon: float | None = None,
     offline: bool = True,
 ) -> Study:
-    """Analyse an experiment of a log: every effect with a confidence sequence, to be looked at as often as one likes.
+    """Analyse an experiment of a log, each effect with an anytime-valid confidence sequence.
 
     Args:
-        store: The URL of a store, which is read only and may be open elsewhere; or one that is open here.
-        name: Of the experiment; the last one by default.
-        metrics: Further ones than the reward, as `Experiment.guardrails` names them.
-        segment: A feature of the context; it must be chosen before the outcomes are looked at.
-        level: Of the intervals.
-        until: The time of the last look; the latest in the log by default, and never after the experiment's end.
-        fixed_horizon: Also a test for one look at this time, which must have been set beforehand.
-        offline: Whether to tell what shadows would have earned, too.
+        store: URL of a store, which is opened read-only and may be open elsewhere; or an open store.
+        name: Name of the experiment; the last one by default.
+        metrics: Metrics besides the reward, named as in `Experiment.guardrails`.
+        segment: A feature of the context. Choose it before looking at outcomes.
+        level: Confidence level; the intervals of all candidates hold simultaneously.
+        until: Time of the last look, in seconds; by default the latest in the log, at most the experiment's end.
+        fixed_horizon: Time of an additional fixed-horizon test, in seconds. It must have been specified beforehand.
+        offline: Whether to estimate off-policy what the shadows would have earned.
+
+    Returns:
+        The study; render it with `croupier.reports`.
 
     Raises:
-        EvidenceError: There is no such experiment, or the time of the one look has not come.
-        InputError: A metric is no number, or contexts have no features to tell segments by.
+        EvidenceError: There is no such experiment, or `fixed_horizon` is after the end of the log.
+        InputError: A metric is not a number, or contexts have no features to segment by.
         StoreError: The store cannot be read.
 
     >>> import tempfile
@@ -65,8 +68,7 @@ def study(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     url = f"sqlite:///{folder}/shop.db"
     ...     with Engine.open(url, policy=ConstantPolicy(action="a"), learner=None, clock=lambda: next(now)) as e:
-    ...         variants = {"a": None, "b": ConstantPolicy(action="b")}
-    ...         _ = e.experiments.start(Experiment("b for a", variants, window=10.0))
+    ...         _ = e.experiments.start(Experiment("b for a", {"a": None, "b": ConstantPolicy(action="b")}, 10.0))
     ...         for n in range(1000):
     ...             decision = e.choose({}, ["a", "b"], unit=f"user-{n}")
     ...             _ = e.reward(decision.id, 0.6 if decision.action == "b" and n % 2 else 0.2)
@@ -76,85 +78,90 @@ def study(
     """
     checked_level(level)
     with storing(), open_if_url(store) as storage:
-        told_of = story(storage, name)
+        timeline = find_timeline(storage, name)
         configuration = Configuration.from_settings(storage.settings())
-        told = read(storage, told_of, segment)
-        seen = {metric: observed(storage, told_of, metric) for metric in {*metrics, *told_of.said["guardrails"]}}
-    events, window = told.events, float(told_of.said["window"])
-    end = _last_look(told_of, events, until)
-    first = told_of.start.at + window
+        data = read_experiment(storage, timeline, segment)
+        guardrails = timeline.description["guardrails"]
+        metric_events = {metric: read_metric(storage, timeline, metric) for metric in {*metrics, *guardrails}}
+    events, window = data.events, float(timeline.description["window"])
+    end = _last_look(timeline, events, until)
+    first = timeline.start.at + window
     windows = closed_windows(events, window, end)
-    others = {metric: closed_windows(events, window, end, outcomes) for metric, outcomes in seen.items()}
+    metric_windows = {metric: closed_windows(events, window, end, found) for metric, found in metric_events.items()}
     looks = np.unique(np.linspace(first, max(end, first), LOOKS))
     analysis = _Analysis(
-        told_of, windows, others, looks, level, tuple(metrics), told.segments, _due(fixed_horizon, end)
+        timeline, windows, metric_windows, looks, level, tuple(metrics), data.segments, _checked(fixed_horizon, end)
     )
-    mismatch, came = _mismatch(events, len(told_of.variants))
+    sample_ratio, assigned_at = _sample_ratio(events, len(timeline.variants))
     return Study(
-        story=told_of,
-        arms=arms(told_of, told.policies, windows, mismatch),
+        timeline=timeline,
+        variants=summarize_variants(timeline, data.policies, windows, sample_ratio),
         events=events,
         windows=windows,
         looks=looks,
-        contrasts=[analysis.contrast(*pair) for pair in _pairs(told_of)],
-        mismatch=mismatch,
-        came=came,
-        shadows=told.shadows,
-        offline=_offline(told.shadows, configuration.reward_range, level) if offline else None,
+        contrasts=[analysis.contrast(*pair) for pair in _pairs(timeline)],
+        sample_ratio=sample_ratio,
+        assigned_at=assigned_at,
+        shadows=data.shadows,
+        offline=_offline(data.shadows, configuration.reward_range, level) if offline else None,
         level=level,
     )
 
 
-def _pairs(story: Story) -> list[tuple[str, str]]:
-    against = [(candidate, story.champion) for candidate in story.candidates]
-    return against + [(story.champion, HOLDOUT)] * (HOLDOUT in story.variants)
+def _pairs(timeline: Timeline) -> list[tuple[str, str]]:
+    """Treatment and control of every contrast."""
+    candidates = [(candidate, timeline.champion) for candidate in timeline.candidates]
+    return candidates + [(timeline.champion, HOLDOUT)] * (HOLDOUT in timeline.variants)
 
 
-def _last_look(story: Story, events: Events, until: float | None) -> float:
-    """The latest time in the log; a window that was still open when the experiment ended was cut short, and is out."""
-    if story.end is not None:
-        latest = float(events.at.max(initial=story.end.at))
+def _last_look(timeline: Timeline, events: Events, until: float | None) -> float:
+    """The latest time in the log. A window still open at the experiment's end was cut short and is left out."""
+    if timeline.end is not None:
+        latest = float(events.at.max(initial=timeline.end.at))
         return latest if until is None else min(until, latest)
-    latest = float(np.nanmax(np.concatenate([[story.now], events.at, events.rewarded])))
+    latest = float(np.nanmax(np.concatenate([[timeline.now], events.at, events.rewarded_at])))
     return latest if until is None else until
 
 
-def _due(at: float | None, end: float) -> float | None:
-    if at is not None and at > end:
+def _checked(fixed_horizon: float | None, end: float) -> float | None:
+    if fixed_horizon is not None and fixed_horizon > end:
         raise EvidenceError(
-            f"the one look was to be at {at}, and the log ends at {end}: a look before its time is peeking, and wrong "
-            "far more often than it says. Wait, or use the sequences, which may be looked at any time"
+            f"the fixed-horizon test is due at {fixed_horizon}, and the log ends at {end}: testing before the "
+            "specified time is peeking, and inflates the error rate far above 1 − level. Wait, or use the confidence "
+            "sequences, which are valid at every look"
         )
-    return at
+    return fixed_horizon
 
 
 @dataclass(frozen=True)
 class _Analysis:
-    """What every contrast is made from."""
+    """What every contrast is estimated from."""
 
-    story: Story
-    windows: Windows
-    others: Mapping[str, Windows]
+    timeline: Timeline
+    windows: ClosedWindows
+    metric_windows: Mapping[str, ClosedWindows]
     looks: Vector
     level: float
     metrics: Sequence[str]
-    labels: Sequence[str]
+    segment_labels: Sequence[str]
     fixed_at: float | None
 
     def contrast(self, treatment: str, control: str) -> Contrast:
         """One variant against another."""
-        story, windows = self.story, self.windows
-        each, planned = 1 - error_rate(self.level, max(len(story.candidates), 1)), float(story.said["planned"])
-        pair = story.variants.index(treatment), story.variants.index(control)
+        timeline, windows = self.timeline, self.windows
+        each = 1 - error_rate(self.level, max(len(timeline.candidates), 1))
+        planned_units = float(timeline.description["planned"])
+        pair = timeline.variants.index(treatment), timeline.variants.index(control)
 
-        def sequence(of: Windows, effect: Effect | None = None) -> Course:
-            return asymptotic_sequence(estimates(of, *pair, effect, self.looks), each, planned)
+        def sequence(of: ClosedWindows, effect: Effect | None = None) -> Trajectory:
+            return asymptotic_sequence(estimate_effect(of, *pair, effect, self.looks), each, planned_units)
 
-        found = {metric: sequence(self.others[metric]) for metric in self.metrics}
-        adjusted = corrected(np.array([course.p[-1] for course in found.values()])) if found else np.empty(0)
-        known = windows.segment is not None and len(windows)
-        segments = by_segment(windows, *pair, None, self.looks, each, planned) if known else {}
-        fixed = None if self.fixed_at is None else estimates(windows, *pair, None, np.array([self.fixed_at]))
+        metrics = {metric: sequence(self.metric_windows[metric]) for metric in self.metrics}
+        p = np.array([trajectory.p[-1] for trajectory in metrics.values()])
+        corrected_p = correct_p_values(p) if metrics else np.empty(0)
+        segmented = windows.segment is not None and len(windows)
+        segments = effects_by_segment(windows, *pair, None, self.looks, each, planned_units) if segmented else {}
+        fixed = None if self.fixed_at is None else estimate_effect(windows, *pair, None, np.array([self.fixed_at]))
         return Contrast(
             treatment,
             control,
@@ -162,33 +169,36 @@ class _Analysis:
             sequence(windows, Effect(scale="ratio")),
             sequence(windows, Effect("decision")),
             sequence(windows, Effect("decision", "ratio")),
-            found,
-            dict(zip(found, map(float, adjusted), strict=True)),
-            {metric: sequence(self.others[metric]) for metric in story.said["guardrails"]},
-            {self.labels[k]: course for k, course in segments.items()},
+            metrics,
+            dict(zip(metrics, map(float, corrected_p), strict=True)),
+            {metric: sequence(self.metric_windows[metric]) for metric in timeline.description["guardrails"]},
+            {self.segment_labels[k]: trajectory for k, trajectory in segments.items()},
             None if fixed is None else sequences.fixed_horizon(fixed, each),
         )
 
 
-def _mismatch(events: Events, variants: int) -> tuple[Mismatch, Vector]:
-    """Of every unit that met a variant, in the order in which they first did; and when that was."""
+def _sample_ratio(events: Events, variants: int) -> tuple[SampleRatioTest, Vector]:
+    """The test over all assigned units, in order of first assignment; and the times of those assignments."""
     order = np.argsort(events.at, kind="stable")
     _, first = np.unique(events.unit[order], return_index=True)
     rows = order[np.sort(first)]
-    return sample_ratio(events.variant[rows], events.probability[rows].reshape(len(rows), variants)), events.at[rows]
+    probability = events.probability[rows].reshape(len(rows), variants)
+    return sample_ratio_test(events.variant[rows], probability), events.at[rows]
 
 
-def _offline(shadows: Mapping[str, Shadowed], reward_range: tuple[float, float], level: float) -> Evaluation | None:
-    """What each shadow would have earned: decisions with a reward, weighted by π/p."""
-    said = list(shadows.values())
-    known = np.isfinite(said[0].reward) if said else np.empty(0, dtype=bool)
+def _offline(
+    shadows: Mapping[str, ShadowDecisions], reward_range: tuple[float, float], level: float
+) -> Evaluation | None:
+    """Off-policy evaluation of the shadows on the decisions that have a reward, with weights π/p."""
+    decisions = list(shadows.values())
+    known = np.isfinite(decisions[0].reward) if decisions else np.empty(0, dtype=bool)
     if not known.any():
         return None
-    columns = {"reward": said[0].reward[known], "propensity": said[0].propensity[known]}
-    columns |= {f"shadow {k}": shadow.probability[known] for k, shadow in enumerate(said)}
+    columns = {"reward": decisions[0].reward[known], "propensity": decisions[0].propensity[known]}
+    columns |= {f"shadow {k}": shadow.probability[known] for k, shadow in enumerate(decisions)}
     return evaluate_dataset(
         from_frame(columns, {"reward": "reward", "propensity": "propensity"}),
-        ["logged", *(f"column:shadow {k}" for k in range(len(said)))],
+        ["logged", *(f"column:shadow {k}" for k in range(len(decisions)))],
         level=level,
         reward_range=reward_range,
     )

@@ -1,4 +1,4 @@
-"""Logs from elsewhere: every row kept or rejected for a reason, again and again with the same end."""
+"""Ingestion: every row is kept or rejected for a reason, and a repeated run adds nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from croupier import Engine, Features, InputError, verify
 from croupier.cli.app import app
-from croupier.ingestion import Ingested, Mapping, ingest
+from croupier.ingestion import IngestionCounts, Mapping, ingest
 from croupier.state.features import observation
 from croupier_storage import Kind, open_storage
 from support import inside
@@ -45,7 +45,7 @@ SHOP: dict[str, Any] = {
 }
 COLUMNS = ["who", "what", "sku", "when", "price", "title", "colour", "order"]
 GOOD = ["u1", "see", "lamp", "01.07.2024 14:00", "9.5", "a lamp", "red", "o1"]
-RETAILED: dict[str, Any] = {
+RETAIL_MAPPING: dict[str, Any] = {
     "unit": {"column": "CustomerID", "missing": "guest", "by": "InvoiceNo"},
     "kind": {"value": "purchase"},
     "item": "StockCode",
@@ -73,19 +73,19 @@ def changed(**values: str) -> list[str]:
     return [values.get(name, value) for name, value in zip(COLUMNS, GOOD, strict=True)]
 
 
-def told(engine: Engine, url: str) -> list[Any]:
+def observations(engine: Engine, url: str) -> list[Any]:
     engine.flush()
     with open_storage(url, create=False, read_only=True) as storage:
         facts = storage.facts(kinds=[Kind.OBSERVATION])
         return [(fact.unit, fact.at, *observation.decode(fact.body)) for fact in facts]
 
 
-def test_a_row_becomes_what_the_mapping_says(url: str, tmp_path: Path) -> None:
+def test_a_row_becomes_the_observation_of_the_mapping(url: str, tmp_path: Path) -> None:
     file = table(tmp_path / "a.csv", GOOD, changed(who="", what="buy", title="", colour="", price=""))
     with opened(url) as engine:
-        assert ingest(engine, [file], SHOP) == Ingested(2, 2, 2)
+        assert ingest(engine, [file], SHOP) == IngestionCounts(2, 2, 2)
         at = 1719835200.0  # noon in Greenwich
-        assert told(engine, url) == [
+        assert observations(engine, url) == [
             ("u1", at, "view", "lamp", {"price": 9.5, "title": "a lamp", "shop": "web", "colour": "red"}),
             ("guest o1", at, "purchase", "lamp", {"shop": "web", "colour": "none"}),
         ]
@@ -99,29 +99,29 @@ def test_a_row_becomes_what_the_mapping_says(url: str, tmp_path: Path) -> None:
         (changed(what="steal"), "unknown value: kind"),
         (changed(what=""), "missing: kind"),
         (changed(sku=""), "missing: item"),
-        (changed(when="2024-07-01"), "no time: at"),
-        (changed(price="dear"), "no number: price"),
-        (changed(price="nan"), "impossible: price"),
-        (changed(price="0"), "impossible: price"),
-        (changed(price="1e9"), "impossible: price"),
-        (changed(sku="\0"), "refused"),
+        (changed(when="2024-07-01"), "invalid time: at"),
+        (changed(price="dear"), "invalid number: price"),
+        (changed(price="nan"), "out of range: price"),
+        (changed(price="0"), "out of range: price"),
+        (changed(price="1e9"), "out of range: price"),
+        (changed(sku="\0"), "invalid observation"),
         (GOOD, "duplicate"),
         (GOOD[:-1], "unreadable"),
         ([*GOOD, "more"], "unreadable"),
     ],
 )
-def test_a_row_that_is_no_observation_is_kept_aside_with_its_reason(
+def test_a_row_that_is_not_an_observation_is_rejected_with_a_reason(
     tmp_path: Path, row: list[str], reason: str
 ) -> None:
     file, aside = table(tmp_path / "a.csv", GOOD, row), tmp_path / "aside.jsonl"
     with opened() as engine:
-        assert ingest(engine, [file], SHOP, rejected=aside) == Ingested(2, 1, 1, Counter({reason: 1}))
+        assert ingest(engine, [file], SHOP, rejected=aside) == IngestionCounts(2, 1, 1, Counter({reason: 1}))
     (line,) = map(json.loads, aside.read_bytes().splitlines())
     assert (line["file"], line["row"], line["reason"]) == ("a.csv", 2, reason)
-    assert list(line["said"].values()) == row or reason == "unreadable"
+    assert list(line["values"].values()) == row or reason == "unreadable"
 
 
-def test_bytes_that_are_no_text_are_rejected_and_kept(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_rejected_and_written_to_the_file(tmp_path: Path) -> None:
     file, aside = tmp_path / "a.csv", tmp_path / "aside.jsonl"
     good = ",".join(GOOD).encode()
     file.write_bytes(b"\n".join([",".join(COLUMNS).encode(), good.replace(b"red", b"\xff\xfe"), b'x"y"z,"', good]))
@@ -132,47 +132,52 @@ def test_bytes_that_are_no_text_are_rejected_and_kept(tmp_path: Path) -> None:
     assert b"udcff" in aside.read_bytes()
 
 
-def test_robots_are_known_by_their_rate(tmp_path: Path) -> None:
+def test_robots_are_recognized_by_their_rate(tmp_path: Path) -> None:
     fast = [changed(who="robot", sku=f"s{n}") for n in range(6)]
     slow = [changed(who="slow", sku=f"s{n}", when=f"01.07.2024 14:0{n}") for n in range(6)]
     file = table(tmp_path / "a.csv", *fast, *slow, fast[0])
     with opened() as engine:
         found = ingest(engine, [file], {**SHOP, "robots": {"events": 5, "seconds": 60}})
-        assert found == Ingested(13, 6, 6, Counter({"robot": 6, "duplicate": 1}))
+        assert found == IngestionCounts(13, 6, 6, Counter({"robot": 6, "duplicate": 1}))
         assert ingest(engine, [file], {**SHOP, "robots": {"events": 6, "seconds": 60}}).kept == 12
 
 
-def test_duplicates_may_be_events_of_their_own(tmp_path: Path) -> None:
+def test_duplicates_may_be_kept_as_events(tmp_path: Path) -> None:
     files = [table(tmp_path / "a.csv", GOOD, GOOD), table(tmp_path / "b.csv", GOOD)]
     with opened() as engine:
         keep = {**SHOP, "duplicates": "keep"}
-        assert ingest(engine, files, keep) == Ingested(3, 3, 3)
-        assert ingest(engine, files, keep) == Ingested(3, 3, 0)
+        assert ingest(engine, files, keep) == IngestionCounts(3, 3, 3)
+        assert ingest(engine, files, keep) == IngestionCounts(3, 3, 0)
 
 
-def test_a_key_of_the_file_names_one_row(tmp_path: Path) -> None:
+def test_a_key_column_identifies_rows(tmp_path: Path) -> None:
     file = table(tmp_path / "a.csv", changed(order="k1"), changed(order="k1", sku="chair"), changed(order=""))
     with opened() as engine:
         keyed = {**SHOP, "unit": "who", "key": "order"}
-        rejected = Counter({"another row's key": 1, "missing: key": 1})
-        assert ingest(engine, [file], keyed) == Ingested(3, 1, 1, rejected)
-        assert ingest(engine, [file], keyed) == Ingested(3, 1, 0, rejected)
+        rejected = Counter({"key conflict": 1, "missing: key": 1})
+        assert ingest(engine, [file], keyed) == IngestionCounts(3, 1, 1, rejected)
+        assert ingest(engine, [file], keyed) == IngestionCounts(3, 1, 0, rejected)
 
 
-def test_three_formats_make_one_log(tmp_path: Path) -> None:
+def test_three_formats_give_the_same_log(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     rows = [changed(sku=f"s{n % 7}", price=str(n), who=f"u{n}" if n % 3 else "") for n in range(40)]
-    said = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+    rows_by_column = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
     table(tmp_path / "a.csv", *rows)
-    (tmp_path / "a.jsonl").write_bytes(b"\n".join(orjson.dumps(one) for one in said) + b"\n\nno json\n[]\n")
-    parquet.write_table(pyarrow.Table.from_pylist(said), tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(orjson.dumps(one) for one in rows_by_column) + b"\n\nno json\n[]\n")
+    parquet.write_table(pyarrow.Table.from_pylist(rows_by_column), tmp_path / "a.parquet")
     found = {}
     for suffix in ("csv", "jsonl", "parquet"):
         url, seen = f"sqlite:///{tmp_path / suffix}.db", list[tuple[int, int]]()
         with opened(url) as engine:
             counts = ingest(engine, [tmp_path / f"a.{suffix}"], SHOP, progress=lambda *both: seen.append(both))  # noqa: B023 - called at once
-            found[suffix] = (counts.kept, counts.rejected["impossible: price"], told(engine, url), engine.state_hash())
+            found[suffix] = (
+                counts.kept,
+                counts.rejected["out of range: price"],
+                observations(engine, url),
+                engine.state_hash(),
+            )
         assert seen[-1][0] == seen[-1][1] > 0
     assert found["csv"] == found["jsonl"] == found["parquet"]
     assert found["csv"][:2] == (39, 1)
@@ -229,7 +234,7 @@ def test_every_row_is_accounted_for_and_a_second_run_adds_nothing(
         {"kind": 3},
     ],
 )
-def test_a_mapping_that_means_nothing_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+def test_an_invalid_mapping_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
     file = table(tmp_path / "a.csv", GOOD)
     with opened() as engine:
         with pytest.raises(InputError):
@@ -237,7 +242,7 @@ def test_a_mapping_that_means_nothing_is_refused(tmp_path: Path, wrong: dict[str
         assert engine.position == 0
 
 
-def test_files_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
+def test_invalid_files_are_refused(tmp_path: Path) -> None:
     file = table(tmp_path / "a.csv", GOOD)
     (tmp_path / "a.txt").write_text("x")
     (tmp_path / "b").mkdir()
@@ -248,7 +253,7 @@ def test_files_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
         Mapping.read(tmp_path / "a.txt")
 
 
-def test_the_command_begins_a_store_and_goes_on_with_it(tmp_path: Path) -> None:
+def test_the_command_creates_a_store_and_continues_it(tmp_path: Path) -> None:
     file = table(tmp_path / "a.csv", GOOD, changed(order="C1"))
     mapping, features = tmp_path / "shop.json", tmp_path / "features.json"
     mapping.write_bytes(orjson.dumps(SHOP))
@@ -302,30 +307,30 @@ def test_fourteen_days_of_a_shop_are_accounted_for_killed_in_the_middle_and_run_
         if not row["InvoiceNo"].isdigit():
             expected["excluded: InvoiceNo"] += 1
         elif row["UnitPrice"] and float(row["UnitPrice"]) < 0.01:
-            expected["impossible: price"] += 1
+            expected["out of range: price"] += 1
         elif float(row["Quantity"]) < 1:
-            expected["impossible: quantity"] += 1
+            expected["out of range: quantity"] += 1
         elif content in seen:
             expected["duplicate"] += 1
         else:
             seen.add(content)
     store, mapping, features = tmp_path / "shop.db", tmp_path / "shop.json", tmp_path / "features.json"
     chosen = {"kinds": ["purchase"], "numbers": {"price": "standard", "quantity": "min-max"}, "events": ["quantity"]}
-    mapping.write_bytes(orjson.dumps(RETAILED))
+    mapping.write_bytes(orjson.dumps(RETAIL_MAPPING))
     features.write_bytes(orjson.dumps(chosen))
-    there = killed_in_the_middle(store, RETAIL, mapping, features, 2000)
+    stored = killed_in_the_middle(store, RETAIL, mapping, features, 2000)
     with Engine.open(f"sqlite:///{store}") as engine:
-        found = ingest(engine, RETAIL, RETAILED)
-        assert 2000 <= there == found.kept - found.added < found.kept
+        found = ingest(engine, RETAIL, RETAIL_MAPPING)
+        assert 2000 <= stored == found.kept - found.added < found.kept
         assert (found.rows, found.rejected) == (len(rows), expected)
         assert found.rows == found.kept + found.rejected.total() == len(seen) + expected.total()
         state = engine.state_hash()
-        again = ingest(engine, RETAIL, RETAILED)
+        again = ingest(engine, RETAIL, RETAIL_MAPPING)
         assert (again.kept, again.added, again.rejected) == (found.kept, 0, expected)
         assert (engine.state_hash(), engine.position) == (state, found.kept)
         seed = inside.seed(engine)
     with Engine.open("sqlite://", seed=seed, features=Features(**chosen)) as engine:  # never killed
-        ingest(engine, RETAIL, RETAILED)
+        ingest(engine, RETAIL, RETAIL_MAPPING)
         assert engine.state_hash() == state
 
 

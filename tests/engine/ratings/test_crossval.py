@@ -1,4 +1,4 @@
-"""Cross-validation: measures against scikit-learn, folds, time, files, stores, the command, and MovieLens-100K."""
+"""Cross-validation: metrics against scikit-learn, folds, time, files, stores, the command, and MovieLens-100K."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from croupier import Engine, InputError, UniformPolicy
 from croupier.cli.app import app
-from croupier.ratings import metrics as measures
-from croupier.ratings.crossval import along_time, by_folds, splits
-from croupier.ratings.dataset import Ratings, from_file, from_store, ratings
-from croupier.ratings.models import KINDS, OnlineRater, chosen
+from croupier.ratings import metrics as rating_metrics
+from croupier.ratings.crossval import cross_validate, fold_indices, progressive_validate
+from croupier.ratings.dataset import Ratings, build_ratings, from_file, from_store
+from croupier.ratings.models import RATERS, OnlineRater, select_raters
 from croupier_policies import Vector
 
 VARIABLE = "CROUPIER_TEST_MOVIELENS"
@@ -29,34 +29,34 @@ def generated(n: int = 3000, seed: int = 0) -> Ratings:
     tastes, traits = np.random.default_rng(9).normal(size=(2, 60, 2))
     i, j = rng.integers(60, size=n), rng.integers(40, size=n)
     values = np.clip(np.round(3 + (tastes[i] * traits[j]).sum(axis=1) + rng.normal(0, 0.3, n)), 1, 5)
-    return ratings([f"u{k}" for k in i], [f"i{k}" for k in j], values.tolist(), list(map(float, range(n))))
+    return build_ratings([f"u{k}" for k in i], [f"i{k}" for k in j], values.tolist(), list(map(float, range(n))))
 
 
-def test_measures_are_those_of_scikit_learn() -> None:
+def test_metrics_match_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         scores, liked = np.round(rng.random(30), 1), rng.random(30) < 0.3
         if 0 < liked.sum() < 30:
-            assert measures.auc(scores, liked) == pytest.approx(roc_auc_score(liked, scores))
+            assert rating_metrics.auc(scores, liked) == pytest.approx(roc_auc_score(liked, scores))
         distinct = rng.permutation(30).astype(float)
-        assert measures.ndcg(distinct, liked, 7) == pytest.approx(ndcg_score([liked], [distinct], k=7))
-        assert measures.recall(distinct, liked, 30) == 1.0
-    assert np.isnan(measures.auc(scores, np.ones(30, dtype=np.bool_)))
-    assert np.isnan(measures.ndcg(scores, np.zeros(30, dtype=np.bool_), 5))
+        assert rating_metrics.ndcg(distinct, liked, 7) == pytest.approx(ndcg_score([liked], [distinct], k=7))
+        assert rating_metrics.recall(distinct, liked, 30) == 1.0
+    assert np.isnan(rating_metrics.auc(scores, np.ones(30, dtype=np.bool_)))
+    assert np.isnan(rating_metrics.ndcg(scores, np.zeros(30, dtype=np.bool_), 5))
 
 
 def test_every_row_is_held_out_once() -> None:
-    parts = splits(103, 5, 1)
-    assert sorted(np.concatenate(parts).tolist()) == list(range(103))
-    assert {len(part) for part in parts} == {20, 21}
+    folds = fold_indices(103, 5, 1)
+    assert sorted(np.concatenate(folds).tolist()) == list(range(103))
+    assert {len(rows) for rows in folds} == {20, 21}
     with pytest.raises(InputError):
-        splits(3, 5, 0)
+        fold_indices(3, 5, 0)
 
 
-def test_models_see_the_other_folds_only_and_factors_rate_best() -> None:
+def test_models_are_fitted_to_the_other_folds_and_factors_rate_best() -> None:
     seen: list[tuple[int, set[tuple[str, str, float]]]] = []
 
-    class Spy(KINDS["mean"]):  # type: ignore[misc] # found by name
+    class Spy(RATERS["mean"]):  # type: ignore[misc] # found by name
         name = "spy"
 
         def fit(self, train: Ratings) -> None:
@@ -64,21 +64,21 @@ def test_models_see_the_other_folds_only_and_factors_rate_best() -> None:
             seen.append((len(train), set(zip(train.users, train.items, train.at, strict=True))))
 
     table = generated()
-    found = by_folds(table, [*chosen(["factors", "biases", "mean"]), Spy], folds=3)
+    found = cross_validate(table, [*select_raters(["factors", "biases", "mean"]), Spy], folds=3)
     assert [count for count, _ in seen] == [2000] * 3
     assert len(set.union(*(rows for _, rows in seen))) == 3000
     assert found.mean("factors", "RMSE") < found.mean("biases", "RMSE") < found.mean("mean", "RMSE")
     assert found.mean("factors", "RMSE") < 0.75 * found.mean("biases", "RMSE")
     assert found.mean("factors", "AUC") > 0.9
     assert found.mean("factors", "NDCG@10") > found.mean("mean", "NDCG@10")
-    assert found.measured["mean"] == found.measured["spy"]
-    again = by_folds(table, chosen(["factors"]), folds=3)
-    assert again.measured["factors"] == found.measured["factors"]
+    assert found.scores["mean"] == found.scores["spy"]
+    again = cross_validate(table, select_raters(["factors"]), folds=3)
+    assert again.scores["factors"] == found.scores["factors"]
 
 
-def test_progressive_estimates_have_not_seen_their_rating() -> None:
+def test_progressive_validation_predicts_before_learning() -> None:
     class Oracle(OnlineRater):
-        """Knows what it was taught, and nothing else."""
+        """Knows the ratings it has learned, and nothing else."""
 
         name = "oracle"
 
@@ -98,23 +98,23 @@ def test_progressive_estimates_have_not_seen_their_rating() -> None:
             return before
 
     pairs = [(f"u{k}", "x") for k in range(10)] * 2
-    twice = ratings([u for u, _ in pairs], [i for _, i in pairs], [1.0, 5.0] * 10, list(map(float, range(20))))
-    cold = along_time(twice, [Oracle], stretches=2)
-    assert cold.measured["oracle"]["MAE"] == [96.0, 0.0]
-    warm = along_time(twice, [Oracle], stretches=2, warm=0.5)
-    assert (warm.rows, warm.measured["oracle"]["MAE"]) == (10, [0.0, 0.0])
+    twice = build_ratings([u for u, _ in pairs], [i for _, i in pairs], [1.0, 5.0] * 10, list(map(float, range(20))))
+    cold = progressive_validate(twice, [Oracle], periods=2)
+    assert cold.scores["oracle"]["MAE"] == [96.0, 0.0]
+    warm = progressive_validate(twice, [Oracle], periods=2, warm=0.5)
+    assert (warm.rows, warm.scores["oracle"]["MAE"]) == (10, [0.0, 0.0])
 
 
-def test_factors_learn_along_time() -> None:
-    found = along_time(generated(6000), chosen(["factors", "mean"]), stretches=3)
-    assert found.measured["factors"]["RMSE"][2] < found.measured["factors"]["RMSE"][0]
+def test_factors_improve_over_time() -> None:
+    found = progressive_validate(generated(6000), select_raters(["factors", "mean"]), periods=3)
+    assert found.scores["factors"]["RMSE"][2] < found.scores["factors"]["RMSE"][0]
     assert found.mean("factors", "RMSE") < found.mean("mean", "RMSE")
-    started = along_time(generated(6000), chosen(["factors"]), warm=0.5, stretches=3)
-    assert started.mean("factors", "RMSE") < 0.8 * found.measured["factors"]["RMSE"][2]
+    started = progressive_validate(generated(6000), select_raters(["factors"]), warm=0.5, periods=3)
+    assert started.mean("factors", "RMSE") < 0.8 * found.scores["factors"]["RMSE"][2]
 
 
 @pytest.mark.parametrize("mark", ["\t", ","])
-def test_files_are_read_by_usual_names_or_given_ones(tmp_path: Path, mark: str) -> None:
+def test_files_are_read_by_common_or_given_column_names(tmp_path: Path, mark: str) -> None:
     file = tmp_path / "r.inter"
     rows = [
         ["user_id:token", "item_id:token", "rating:float", "timestamp:float"],
@@ -128,7 +128,7 @@ def test_files_are_read_by_usual_names_or_given_ones(tmp_path: Path, mark: str) 
     for columns in ({"item": "none"}, {"colour": "rating:float"}, {"value": "item_id:token"}):
         with pytest.raises(InputError):
             from_file(file, columns)
-    with pytest.raises(InputError, match="vary"):
+    with pytest.raises(InputError, match="not all be equal"):
         from_file(file, None, (3, 5))
 
 
@@ -138,7 +138,7 @@ def test_a_store_has_ratings_in_its_rewards_and_observations(url: str) -> None:
             decision = engine.choose({}, ["a", "b", "c"], unit=f"u{t % 4}", at=float(t))
             engine.reward(decision.id, t % 3 / 2, at=float(t))
             engine.observe(f"u{t % 4}", "rate", "abc"[t % 3], at=float(t), stars=1 + t % 5)
-        engine.reward(engine.choose({}, ["a", "b"]).id, 1.0)  # nobody's
+        engine.reward(engine.choose({}, ["a", "b"]).id, 1.0)  # without a unit
     rewards, stars = from_store(url), from_store(url, "rate")
     assert (len(rewards), set(rewards.users), rewards.high) == (30, {"u0", "u1", "u2", "u3"}, 1.0)
     assert (len(stars), stars.low, stars.high, stars.items[:3].tolist()) == (30, 1.0, 5.0, ["a", "b", "c"])
@@ -146,7 +146,7 @@ def test_a_store_has_ratings_in_its_rewards_and_observations(url: str) -> None:
         from_store(url, "purchase")
 
 
-def test_the_command_prints_json_and_refuses_in_words(tmp_path: Path) -> None:
+def test_the_command_prints_json_and_a_message_on_errors(tmp_path: Path) -> None:
     file, table = tmp_path / "ratings.csv", generated(400)
     rows = zip(table.users, table.items, table.values, table.at, strict=True)
     file.write_text("user,item,rating,at\n" + "\n".join(",".join(map(str, row)) for row in rows))
@@ -154,15 +154,15 @@ def test_the_command_prints_json_and_refuses_in_words(tmp_path: Path) -> None:
         app, ["crossval", str(file), "-m", "factors", "-m", "popularity", "--folds", "2", "--json"]
     )
     assert done.exit_code == 0, done.output
-    said = json.loads(done.stdout)
-    assert set(said["folds"]["folds"]["factors"]) == {"RMSE", "MAE", "AUC", "NDCG@10", "recall@10"}
-    assert set(said["folds"]["folds"]["popularity"]) == {"AUC", "NDCG@10", "recall@10"}
-    assert len(said["progressive"]["folds"]["factors"]["RMSE"]) == 2
-    shown = CliRunner().invoke(app, ["crossval", str(file), "-m", "factors", "--folds", "2", "--no-ranking"])
-    assert "factors" in shown.stdout
+    results = json.loads(done.stdout)
+    assert set(results["folds"]["folds"]["factors"]) == {"RMSE", "MAE", "AUC", "NDCG@10", "recall@10"}
+    assert set(results["folds"]["folds"]["popularity"]) == {"AUC", "NDCG@10", "recall@10"}
+    assert len(results["progressive"]["folds"]["factors"]["RMSE"]) == 2
+    table_run = CliRunner().invoke(app, ["crossval", str(file), "-m", "factors", "--folds", "2", "--no-ranking"])
+    assert "factors" in table_run.stdout
     refused = CliRunner().invoke(app, ["crossval", str(file), "-m", "oracle"])
     assert refused.exit_code == 2
-    assert "no model of ratings" in refused.stderr
+    assert "unknown rating model" in refused.stderr
 
 
 def _movielens() -> Path | None:
@@ -180,5 +180,5 @@ def test_movielens_is_rated_as_well_as_published_factors_do() -> None:
     """The published RMSE of scikit-surprise's SVD on five folds is .934; ours may be 1 % worse."""
     file = _movielens()
     assert file is not None
-    found = by_folds(from_file(file), chosen(["factors"]), ranking=False)
+    found = cross_validate(from_file(file), select_raters(["factors"]), ranking=False)
     assert found.mean("factors", "RMSE") < 1.01 * 0.934

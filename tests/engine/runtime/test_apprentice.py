@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from croupier import Engine, Experiment, LoggedPolicy, Rule, SoftmaxPolicy, study, verify
 from croupier.log.ids import counted
-from croupier.studies.agreement import agreement, shadows
-from croupier.studies.promotion import Action
+from croupier.studies.agreement import agreement, summarize_shadows
+from croupier.studies.promotion import RulingAction
 from croupier_policies import Actions, Row
 
 ACTIONS = ["sale", "new", "plain"]
@@ -49,15 +49,15 @@ def test_an_apprentice_learns_from_a_rule_and_is_promoted(url: str) -> None:
         )
         for _ in range(8):
             serve(engine, 250)
-            if (ruling := engine.experiments.advance("taught", Rule())).action is Action.PROMOTE:
+            if (ruling := engine.experiments.advance("taught", Rule())).action is RulingAction.PROMOTE:
                 break
-        assert ruling.action is Action.PROMOTE
+        assert ruling.action is RulingAction.PROMOTE
         assert engine.policy.name == "softmax"
     watched = study(url, "watching")
     share = agreement(watched.shadows["apprentice"]).share
-    (told,) = shadows(watched)
+    (told,) = summarize_shadows(watched)
     assert share[0] < 0.6 < share[-10:].mean()
     assert told.first + 0.1 < told.last
     tried = study(url)
-    assert tried.arms[1].reward > tried.arms[0].reward  # from its first decision on
+    assert tried.variants[1].reward_per_unit > tried.variants[0].reward_per_unit  # from its first decision on
     assert verify(url, policy=rule).sound

@@ -19,9 +19,9 @@ from croupier import (
     verify,
 )
 from croupier.log.ids import counted
-from croupier.studies.promotion import Action
+from croupier.studies.promotion import RulingAction
 from croupier.studies.study import study
-from croupier.studies.timeline import story
+from croupier.studies.timeline import find_timeline
 from croupier_storage import open_storage
 
 RULE = Rule(shares=(0.1, 0.3, 0.5), tolerance=0.2)
@@ -61,10 +61,10 @@ def test_a_good_candidate_grows_and_is_promoted_on_the_evidence_that_is_logged(u
         for _ in range(30):
             shop.serve(100)
             actions.append(engine.experiments.advance("new", RULE).action)
-            if actions[-1] is Action.PROMOTE:
+            if actions[-1] is RulingAction.PROMOTE:
                 break
             shares.append(engine.experiments.shares["new"])
-        assert actions[-1] is Action.PROMOTE
+        assert actions[-1] is RulingAction.PROMOTE
         assert shares == sorted(shares)
         assert engine.policy.name == "constant"
         with pytest.raises(StateError):
@@ -73,7 +73,7 @@ def test_a_good_candidate_grows_and_is_promoted_on_the_evidence_that_is_logged(u
     found = verify(url)
     assert found.sound, found.difference
     with open_storage(url, create=False, read_only=True) as storage:
-        end = story(storage).end
+        end = find_timeline(storage).end
         assert end is not None
         assert b"effect at least" in (end.body or b"")
         effect = study(storage).contrast("new").difference
@@ -87,9 +87,9 @@ def test_a_bad_candidate_is_withdrawn_and_everyone_meets_the_champion_again(url:
         engine.experiments.start(canary("a"))
         for _ in range(30):
             shop.serve(100)
-            if (ruling := engine.experiments.advance("new", RULE)).action is Action.WITHDRAW:
+            if (ruling := engine.experiments.advance("new", RULE)).action is RulingAction.WITHDRAW:
                 break
-        assert ruling.action is Action.WITHDRAW
+        assert ruling.action is RulingAction.WITHDRAW
         assert "below" in ruling.reasons[0]
         assert engine.experiments.shares == {}
         assert engine.policy.name == "uniform"
@@ -104,9 +104,11 @@ def test_a_guardrail_of_the_experiment_keeps_a_candidate_from_winning(url: str) 
         )  # of "refund" more is better here: "a" has none
         for _ in range(20):
             shop.serve(100)
-            ruling = engine.experiments.evaluate_promotion("new", Rule(shares=(0.1, 0.5), tolerance=0.2, least=-2.0))
-        assert ruling.action is Action.WITHDRAW
-        assert "guardrail refund is broken" in ruling.reasons
+            ruling = engine.experiments.evaluate_promotion(
+                "new", Rule(shares=(0.1, 0.5), tolerance=0.2, min_effect=-2.0)
+            )
+        assert ruling.action is RulingAction.WITHDRAW
+        assert "guardrail refund is violated" in ruling.reasons
 
 
 def test_one_candidate_of_two_goes_and_the_others_keep_their_proportion(url: str) -> None:
@@ -114,7 +116,7 @@ def test_one_candidate_of_two_goes_and_the_others_keep_their_proportion(url: str
     with shop.engine as engine:
         variants = {"old": None, "bad": ConstantPolicy(action="a"), "same": UniformPolicy()}
         engine.experiments.start(Experiment("three", variants, window=1.0, holdout=0.1))
-        while engine.experiments.advance("bad", RULE).action is not Action.WITHDRAW:
+        while engine.experiments.advance("bad", RULE).action is not RulingAction.WITHDRAW:
             shop.serve(200)
         assert engine.experiments.shares == pytest.approx({"old": 0.45, "bad": 0.0, "same": 0.45, "hold-out": 0.1})
         with pytest.raises(InputError, match="no candidate"):
@@ -123,15 +125,15 @@ def test_one_candidate_of_two_goes_and_the_others_keep_their_proportion(url: str
 
 def test_shares_are_of_the_units_outside_the_hold_out(url: str) -> None:
     """With a tenth held out, a step of .1 is met by .09 of all, and the next ruling is not that step again."""
-    shop, rule = Shop(url, policy=UniformPolicy()), Rule(shares=(0.1, 0.3, 0.5), tolerance=0.2, least=0.2)
+    shop, rule = Shop(url, policy=UniformPolicy()), Rule(shares=(0.1, 0.3, 0.5), tolerance=0.2, min_effect=0.2)
     with shop.engine as engine:
         engine.experiments.start(canary("b", holdout=0.1))
         steps = []
         for _ in range(40):
             shop.serve(100)
-            if (ruling := engine.experiments.advance("new", rule)).action is Action.PROMOTE:
+            if (ruling := engine.experiments.advance("new", rule)).action is RulingAction.PROMOTE:
                 break
             steps.append((ruling.action, engine.experiments.shares.get("new", 0.0)))
-        grown = [share for action, share in steps if action is Action.GROW]
-    assert ruling.action is Action.PROMOTE
+        grown = [share for action, share in steps if action is RulingAction.GROW]
+    assert ruling.action is RulingAction.PROMOTE
     assert grown == pytest.approx([0.27, 0.45])

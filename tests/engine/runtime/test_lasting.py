@@ -95,7 +95,11 @@ def test_a_policy_of_ones_own_is_passed_where_the_log_names_it(url: str) -> None
         live(engine, range(120, 160))
     assert verify(url, policies=[Mine()]).sound
     assert evaluate(url, ["policy:inverse-gap"], policies=[Mine()]).counts.rows > 100
-    assert [arm.policy for arm in study(url).arms] == ["softmax", "mine", "softmax"]  # the study asks no policy
+    assert [variant.policy for variant in study(url).variants] == [
+        "softmax",
+        "mine",
+        "softmax",
+    ]  # read from the log
     with opened(url, policies=[Mine()]) as engine:
         inside.promote(engine, "new")
         live(engine, range(160, 180))
@@ -239,7 +243,7 @@ def test_the_experiment_is_the_same_on_postgresql(postgres_url: str, url: str) -
             assert engine.state_hash() == state
         assert verify(store).sound
         found = study(store)
-        told.append((state, [arm[2:6] for arm in found.arms], found.contrasts[0].difference.value[-1]))
+        told.append((state, [variant[2:6] for variant in found.variants], found.contrasts[0].difference.value[-1]))
     assert told[0] == told[1]
 
 

@@ -1,36 +1,36 @@
-"""What the log says of the difference between two variants."""
+"""Estimation and inference for the effect of one variant against another."""
 
 from croupier.studies.statistics.bounded import bernstein_sequence
-from croupier.studies.statistics.corrections import corrected
-from croupier.studies.statistics.effects import Effect, Path, estimates
-from croupier.studies.statistics.exposure import Events, Outcomes, closed_windows
-from croupier.studies.statistics.guardrails import Guardrail, State
-from croupier.studies.statistics.mismatch import Mismatch, sample_ratio
-from croupier.studies.statistics.planner import Plan, Prospect, plan, units_for
-from croupier.studies.statistics.segments import by_segment
-from croupier.studies.statistics.sequences import Course, asymptotic_sequence, fixed_horizon
-from croupier.studies.statistics.windows import Windows
+from croupier.studies.statistics.corrections import correct_p_values
+from croupier.studies.statistics.effects import Effect, EffectEstimates, estimate_effect
+from croupier.studies.statistics.exposure import Events, MetricEvents, closed_windows
+from croupier.studies.statistics.guardrails import Guardrail, GuardrailState
+from croupier.studies.statistics.planner import Assumptions, Plan, plan, required_units
+from croupier.studies.statistics.sample_ratio import SampleRatioTest, sample_ratio_test
+from croupier.studies.statistics.segments import effects_by_segment
+from croupier.studies.statistics.sequences import Trajectory, asymptotic_sequence, fixed_horizon
+from croupier.studies.statistics.windows import ClosedWindows
 
 __all__ = [
-    "Course",
+    "Assumptions",
+    "ClosedWindows",
     "Effect",
+    "EffectEstimates",
     "Events",
     "Guardrail",
-    "Mismatch",
-    "Outcomes",
-    "Path",
+    "GuardrailState",
+    "MetricEvents",
     "Plan",
-    "Prospect",
-    "State",
-    "Windows",
+    "SampleRatioTest",
+    "Trajectory",
     "asymptotic_sequence",
     "bernstein_sequence",
-    "by_segment",
     "closed_windows",
-    "corrected",
-    "estimates",
+    "correct_p_values",
+    "effects_by_segment",
+    "estimate_effect",
     "fixed_horizon",
     "plan",
-    "sample_ratio",
-    "units_for",
+    "required_units",
+    "sample_ratio_test",
 ]

@@ -1,4 +1,4 @@
-"""What is estimated: differences and ratios of means, per unit or per decision, at every look."""
+"""Estimation of effects: differences and ratios of means, per unit or per decision, at every look."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from croupier.errors import InputError
-from croupier.studies.statistics.scores import paired, scores
-from croupier.studies.statistics.windows import Codes, Matrix, Windows
+from croupier.studies.statistics.scores import aipw_scores, select_pair
+from croupier.studies.statistics.windows import ClosedWindows, IntVector, Matrix
 from croupier_policies import Vector
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What is to be known of a treatment against a control.
+    """The estimand of a comparison of treatment and control.
 
     Attributes:
         per: "unit": mean reward of a unit's window. "decision": rewards of all windows over decisions of all windows;
-            the unit stays what is random, as the delta method has it.
-        scale: "difference": treatment − control. "ratio": treatment / control; both must earn more than nothing.
-        adjusted: Use the covariate where there is one (CUPED). It changes the width, and not what is estimated.
+            the unit remains the unit of randomization, by the delta method.
+        scale: "difference": treatment − control. "ratio": treatment / control; both means must be positive.
+        adjusted: Whether to adjust for the covariate if there is one (CUPED), which narrows the interval and leaves the
+            estimand unchanged.
     """
 
     per: Literal["unit", "decision"] = "unit"
@@ -29,18 +30,18 @@ class Effect:
     adjusted: bool = True
 
 
-class Path(NamedTuple):
-    """Estimates at looks.
+class EffectEstimates(NamedTuple):
+    """Estimates of an effect at several looks.
 
     Attributes:
-        at: Time of the look, shape (looks,).
+        at: Time of the look, in seconds, shape (looks,).
         units: Closed windows of control and treatment by then, shape (looks, 2).
-        effective: The same divided by the kurtosis of what both earn: for rare rewards of 1, how many of them are to be
-            expected. What a variance can be told from. Shape (looks, 2).
-        value: The estimate; the logarithm of a ratio. Shape (looks,).
-        error: Its standard error; infinite where there is none yet. Shape (looks,).
-        weight: Σ p·(1 − p) over units: a quarter of their number at an even split, shape (looks,).
-        effect: What is estimated.
+        effective: Effective units: `units` divided by the kurtosis of the rewards of both, shape (looks, 2). For rare
+            rewards of 1 it is the expected number of them; it determines how well a variance can be estimated.
+        value: The estimate of a difference, or of the logarithm of a ratio, shape (looks,).
+        error: Standard error of `value`; infinite if it cannot be estimated yet, shape (looks,).
+        weight: Σ p·(1 − p) over units, a quarter of their number at an even split, shape (looks,).
+        effect: The estimand.
     """
 
     at: Vector
@@ -52,9 +53,9 @@ class Path(NamedTuple):
     effect: Effect
 
 
-def estimates(
-    windows: Windows, treatment: int, control: int, effect: Effect | None = None, looks: Vector | None = None
-) -> Path:
+def estimate_effect(
+    windows: ClosedWindows, treatment: int, control: int, effect: Effect | None = None, looks: Vector | None = None
+) -> EffectEstimates:
     """The effect among the units whose windows had closed by each look.
 
     With scores g (of rewards y, and per decision also of numbers of decisions d), weights w = p·(1 − p) and
@@ -63,69 +64,72 @@ def estimates(
 
     Args:
         windows: Closed windows.
-        treatment: Index of a variant.
-        control: Index of another.
-        effect: What to estimate; the difference per unit by default.
-        looks: Times of the looks, rising, shape (looks,); one look at all there is by default.
+        treatment: Index of the treatment variant.
+        control: Index of the control variant.
+        effect: The estimand; the difference per unit by default.
+        looks: Times of the looks, increasing, shape (looks,); by default a single look at all windows.
+
+    Returns:
+        The estimates and their standard errors.
 
     Raises:
-        InputError: The two variants are one.
+        InputError: Treatment and control are the same variant.
     """
     if treatment == control:
         raise InputError("a variant cannot be compared with itself")
     effect = effect or Effect()
-    pair = paired(windows, treatment, control)
-    closes = windows.closes[pair.row]
+    pair = select_pair(windows, treatment, control)
+    closed_at = windows.closed_at[pair.row]
     looks = np.array([np.inf]) if looks is None else looks
-    ends = np.searchsorted(closes, looks, side="right")
+    ends = np.searchsorted(closed_at, looks, side="right")
     columns = [windows.rewards] if effect.per == "unit" else [windows.rewards, windows.decisions]
     columns = [column[pair.row] for column in columns]
     x = None if windows.covariate is None or not effect.adjusted else windows.covariate[pair.row]
-    g = np.hstack([scores(pair, column, x) for column in columns])
-    units = _at(np.column_stack([1 - pair.treated, pair.treated]), ends)
+    g = np.hstack([aipw_scores(pair, column, x) for column in columns])
+    units = _prefix_sums(np.column_stack([1 - pair.treated, pair.treated]), ends)
     effective = np.min([units / _kurtosis(column, ends)[:, None] for column in columns], axis=0)
-    return Path(looks, units, effective, *_estimate(g, pair.weight, ends, effect), effect)
+    return EffectEstimates(looks, units, effective, *_estimate(g, pair.weight, ends, effect), effect)
 
 
-def _kurtosis(y: Vector, ends: Codes) -> Vector:
-    """E(y − ȳ)⁴ / (E(y − ȳ)²)² of the first `ends` rows, shape (looks,); 1, the least there is, where all are equal."""
+def _kurtosis(y: Vector, ends: IntVector) -> Vector:
+    """Kurtosis E(y − ȳ)⁴ / (E(y − ȳ)²)² of the first `ends` rows, shape (looks,); 1, its minimum, if all are equal."""
     powers = (y - y.mean() if len(y) else y)[:, None] ** np.arange(5)
     with np.errstate(divide="ignore", invalid="ignore"):  # no rows yet, or no variance
-        _, a, b, c, d = (_at(powers, ends) / ends[:, None]).T
+        _, a, b, c, d = (_prefix_sums(powers, ends) / ends[:, None]).T
         kurtosis = (d - 4 * a * c + 6 * a**2 * b - 3 * a**4) / (b - a**2) ** 2
     found: Vector = np.where(kurtosis > 1, kurtosis, 1.0)
     return found
 
 
-def _at(values: Matrix, ends: Codes) -> Matrix:
+def _prefix_sums(values: Matrix, ends: IntVector) -> Matrix:
     """Sums of the first `ends` rows."""
     total: Matrix = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
     return total[ends]
 
 
-def _estimate(g: Matrix, w: Vector, ends: Codes, effect: Effect) -> tuple[Vector, Vector, Vector]:
-    total, sums = _at(w[:, None], ends), _at(w[:, None] * g, ends)
+def _estimate(g: Matrix, w: Vector, ends: IntVector, effect: Effect) -> tuple[Vector, Vector, Vector]:
+    total, sums = _prefix_sums(w[:, None], ends), _prefix_sums(w[:, None] * g, ends)
     squares = (w * w)[:, None]
-    a = _at(squares[:, :, None] * g[:, :, None] * g[:, None, :], ends)
-    b, c = _at(squares * g, ends), _at(squares, ends)
-    with np.errstate(divide="ignore", invalid="ignore"):  # what is not known yet becomes an infinite error below
+    a = _prefix_sums(squares[:, :, None] * g[:, :, None] * g[:, None, :], ends)
+    b, c = _prefix_sums(squares * g, ends), _prefix_sums(squares, ends)
+    with np.errstate(divide="ignore", invalid="ignore"):  # estimates without data get an infinite error below
         mean = sums / total
-        value, slope = _functional(mean, effect)
-        spread = a - b[:, :, None] * mean[:, None, :] - mean[:, :, None] * b[:, None, :]
-        spread += c[:, :, None] * mean[:, :, None] * mean[:, None, :]
-        error = np.sqrt(np.einsum("li,lij,lj->l", slope, spread, slope)) / total[:, 0]
+        value, gradient = _functional(mean, effect)
+        covariance = a - b[:, :, None] * mean[:, None, :] - mean[:, :, None] * b[:, None, :]
+        covariance += c[:, :, None] * mean[:, :, None] * mean[:, None, :]
+        error = np.sqrt(np.einsum("li,lij,lj->l", gradient, covariance, gradient)) / total[:, 0]
     unknown = ~(np.isfinite(value) & (error > 0))
     return np.where(unknown, 0.0, value), np.where(unknown, np.inf, error), total[:, 0]
 
 
 def _functional(mean: Matrix, effect: Effect) -> tuple[Vector, Matrix]:
-    """h and ∇h at the means: columns control and treatment, of rewards and then of decisions."""
+    """h and ∇h at the means: columns are the rewards of control and treatment, then their decisions."""
     d = mean[:, 2:] if effect.per == "decision" else np.ones_like(mean)
     r = mean[:, :2] / d
     sign = np.array([-1.0, 1.0])
     outer = sign * np.ones_like(r) if effect.scale == "difference" else sign / r
-    slope = outer / d
+    gradient = outer / d
     if effect.per == "decision":
-        slope = np.hstack([slope, -outer * r / d])
+        gradient = np.hstack([gradient, -outer * r / d])
     value = r @ sign if effect.scale == "difference" else np.log(r) @ sign
-    return value, slope
+    return value, gradient

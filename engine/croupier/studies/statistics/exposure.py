@@ -8,55 +8,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from croupier.errors import InputError
-from croupier.studies.statistics.windows import Codes, Matrix, Windows
+from croupier.studies.statistics.windows import ClosedWindows, IntVector, Matrix
 from croupier_policies import Vector
 
 
 class Events(NamedTuple):
-    """Decisions of an experiment, one a row, in any order.
+    """Decisions of an experiment, one per row, in any order.
 
     Attributes:
-        unit: Whose decision it is, shape (m,), of any sortable kind.
-        variant: Index of the variant that made it, shape (m,).
-        at: When, in seconds, shape (m,).
-        reward: What it earned, shape (m,); anything where nothing came.
-        rewarded: When that came, in seconds, shape (m,); NaN where nothing came.
-        probability: Of every variant at the decision, shape (m, variants).
-        covariate: Of the unit, from before, shape (m,), or None.
-        segment: Of the unit, from before, shape (m,), or None.
+        unit: The unit, shape (m,), of any sortable type.
+        variant: Index of the variant that decided, shape (m,).
+        at: Time of the decision, in seconds, shape (m,).
+        reward: Reward of the decision, shape (m,); ignored where `rewarded_at` is NaN.
+        rewarded_at: Time from which the reward counts, in seconds, shape (m,); NaN if there is none.
+        probability: Probability of every variant at the decision, shape (m, variants).
+        covariate: A number known of the unit before the experiment, shape (m,), or None.
+        segment: Index of the unit's segment, known before the experiment, shape (m,), or None.
     """
 
     unit: NDArray[np.generic]
-    variant: Codes
+    variant: IntVector
     at: Vector
     reward: Vector
-    rewarded: Vector
+    rewarded_at: Vector
     probability: Matrix
     covariate: Vector | None = None
-    segment: Codes | None = None
+    segment: IntVector | None = None
 
-    def only(self, rows: Codes) -> Events:
+    def select(self, rows: IntVector) -> Events:
         """These rows, in this order."""
-        unit, variant, at, reward, rewarded, probability, covariate, segment = self
+        unit, variant, at, reward, rewarded_at, probability, covariate, segment = self
         return Events(
             unit[rows],
             variant[rows],
             at[rows],
             reward[rows],
-            rewarded[rows],
+            rewarded_at[rows],
             probability[rows],
             None if covariate is None else covariate[rows],
             None if segment is None else segment[rows],
         )
 
 
-class Outcomes(NamedTuple):
-    """Something units did, one a row, in any order: another metric than the reward.
+class MetricEvents(NamedTuple):
+    """Events of a metric other than the reward, one per row, in any order.
 
     Attributes:
-        unit: Who, shape (k,).
-        at: When, in seconds, shape (k,).
-        value: How much, shape (k,).
+        unit: The unit, shape (k,).
+        at: Time of the event, in seconds, shape (k,).
+        value: The amount it adds to the metric, shape (k,).
     """
 
     unit: NDArray[np.generic]
@@ -64,17 +64,19 @@ class Outcomes(NamedTuple):
     value: Vector
 
 
-def closed_windows(events: Events, window: float, until: float, outcomes: Outcomes | None = None) -> Windows:
-    """One row for each unit whose window, from its first decision on, had closed by `until`.
+def closed_windows(
+    events: Events, window: float, until: float, metric_events: MetricEvents | None = None
+) -> ClosedWindows:
+    """One row for each unit whose window, which opens at its first decision, had closed by `until`.
 
-    Nothing that happens after a window has closed changes its row: that is what makes a look at any time honest. A
-    running total of a unit goes on changing, and has no such guarantee.
+    Later events never change the row of a closed window, which is what makes repeated looks valid. A running total per
+    unit changes with every event and has no such guarantee.
 
     Args:
         events: Decisions and their rewards.
-        window: Length of the window in seconds.
-        until: The time of the look, in seconds.
-        outcomes: What counts instead of the rewards of decisions: everything of the unit within its window.
+        window: Length of the window, in seconds.
+        until: Time of the look, in seconds.
+        metric_events: Summed per unit within its window in place of the rewards of its decisions.
 
     Raises:
         InputError: The window is not a positive number.
@@ -87,39 +89,39 @@ def closed_windows(events: Events, window: float, until: float, outcomes: Outcom
     """
     if not 0 < window < float("inf"):
         raise InputError(f"the exposure window is {window} seconds; give a positive number")
-    order = np.argsort(events.at, kind="stable")
-    sorted_ = events.only(order)
-    units, first, code = np.unique(sorted_.unit, return_index=True, return_inverse=True)
-    ends = sorted_.at[first] + window
-    within = sorted_.at < ends[code]
-    if outcomes is None:
-        earned = within & (sorted_.rewarded < ends[code])
-        rewards = np.bincount(code[earned], sorted_.reward[earned], len(first)).astype(float)
+    in_order = events.select(np.argsort(events.at, kind="stable"))
+    units, first, code = np.unique(in_order.unit, return_index=True, return_inverse=True)
+    ends = in_order.at[first] + window
+    within = in_order.at < ends[code]
+    if metric_events is None:
+        counted = within & (in_order.rewarded_at < ends[code])
+        rewards = np.bincount(code[counted], in_order.reward[counted], len(first)).astype(float)
     else:
-        rewards = _during(outcomes, units, sorted_.at[first], ends)
+        rewards = _sums_within(metric_events, units, in_order.at[first], ends)
     decisions = np.bincount(code[within], minlength=len(first)).astype(float)
-    elsewhere = np.bincount(code[within & (sorted_.variant != sorted_.variant[first][code])], minlength=len(first)) > 0
-    kept = np.argsort(ends, kind="stable")
-    kept = kept[ends[kept] <= until]
-    rows = first[kept]
-    covariate, segment = (None if c is None else c[rows] for c in (sorted_.covariate, sorted_.segment))
-    return Windows(
-        ends[kept],
-        sorted_.variant[rows],
-        sorted_.probability[rows],
-        rewards[kept],
-        decisions[kept],
+    changed = within & (in_order.variant != in_order.variant[first][code])
+    reassigned = np.bincount(code[changed], minlength=len(first)) > 0
+    closed = np.argsort(ends, kind="stable")
+    closed = closed[ends[closed] <= until]
+    rows = first[closed]
+    covariate, segment = (None if c is None else c[rows] for c in (in_order.covariate, in_order.segment))
+    return ClosedWindows(
+        ends[closed],
+        in_order.variant[rows],
+        in_order.probability[rows],
+        rewards[closed],
+        decisions[closed],
         covariate,
         segment,
-        int(elsewhere[kept].sum()),
+        int(reassigned[closed].sum()),
     )
 
 
-def _during(outcomes: Outcomes, units: NDArray[np.generic], starts: Vector, ends: Vector) -> Vector:
-    """Sum of the outcomes of each unit with start ≤ at < end, shape (n,)."""
-    place = np.minimum(np.searchsorted(units, outcomes.unit), max(len(units) - 1, 0))
-    known = units[place] == outcomes.unit if len(units) else np.zeros(len(place), dtype=bool)
-    place, at, value = place[known], outcomes.at[known], outcomes.value[known]
-    counts = (at >= starts[place]) & (at < ends[place])
-    total: Vector = np.bincount(place[counts], value[counts], len(units)).astype(float)
+def _sums_within(metric_events: MetricEvents, units: NDArray[np.generic], starts: Vector, ends: Vector) -> Vector:
+    """Sum of the values of each unit with start ≤ at < end, shape (n,)."""
+    index = np.minimum(np.searchsorted(units, metric_events.unit), max(len(units) - 1, 0))
+    known = units[index] == metric_events.unit if len(units) else np.zeros(len(index), dtype=bool)
+    index, at, value = index[known], metric_events.at[known], metric_events.value[known]
+    within = (at >= starts[index]) & (at < ends[index])
+    total: Vector = np.bincount(index[within], value[within], len(units)).astype(float)
     return total

@@ -1,4 +1,4 @@
-"""Guardrails: metrics that a treatment must not harm by more than a margin."""
+"""Guardrails: metrics that a treatment must not harm by more than a margin (non-inferiority tests)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from croupier.errors import InputError
 from croupier.evaluation.intervals.base import Interval
 
 
-class State(StrEnum):
-    """What the evidence says of a guardrail."""
+class GuardrailState(StrEnum):
+    """The outcome of a non-inferiority test."""
 
-    KEPT = "kept"  # shown to be no worse than the margin
-    OPEN = "open"  # not known yet
-    BROKEN = "broken"  # shown to be worse than the margin
+    KEPT = "kept"  # harm of more than the margin is ruled out
+    INCONCLUSIVE = "inconclusive"
+    VIOLATED = "violated"  # harm of more than the margin is shown
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,14 @@ class Guardrail:
     """A metric, higher is better, whose effect must not lie below −margin.
 
     Attributes:
-        name: Of the metric.
-        margin: The greatest harm that is put up with, > 0, in units of the effect.
+        name: The metric.
+        margin: The largest harm that is tolerated, > 0, in units of the effect.
+
+    Raises:
+        InputError: The margin is not positive.
 
     >>> Guardrail("margin", 0.02).state(Interval(-0.01, 0.05, 0.95, ""))
-    <State.KEPT: 'kept'>
+    <GuardrailState.KEPT: 'kept'>
     """
 
     name: str
@@ -34,13 +37,16 @@ class Guardrail:
 
     def __post_init__(self) -> None:
         if not 0 < self.margin < float("inf"):
-            raise InputError(f"the margin of {self.name!r} is {self.margin}: no harm at all can never be shown")
+            raise InputError(
+                f"the margin of guardrail {self.name!r} is {self.margin}; give a positive number, since no harm at all "
+                "can never be shown"
+            )
 
-    def state(self, effect: Interval) -> State:
-        """Non-inferiority from an interval: kept if low ≥ −margin, broken if high < −margin.
+    def state(self, effect: Interval) -> GuardrailState:
+        """Non-inferiority from an interval: kept if low ≥ −margin, violated if high < −margin.
 
-        With a confidence sequence either finding is wrong with probability at most 1 − level, at any time.
+        With a confidence sequence, either conclusion is ever wrong with probability at most 1 − level.
         """
         if effect.low >= -self.margin:
-            return State.KEPT
-        return State.BROKEN if effect.high < -self.margin else State.OPEN
+            return GuardrailState.KEPT
+        return GuardrailState.VIOLATED if effect.high < -self.margin else GuardrailState.INCONCLUSIVE

@@ -1,4 +1,4 @@
-"""Before an experiment: how many units it needs, how long that takes, what it costs, and whether to run it at all."""
+"""Planning an experiment: units needed, duration, exploration cost, and whether it is worth running."""
 
 from __future__ import annotations
 
@@ -10,121 +10,125 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from croupier.errors import InputError
-from croupier.studies.statistics.sequences import mixture
+from croupier.studies.statistics.sequences import mixture_parameter
 
 NORMAL = NormalDist()
 Choice = Literal["do nothing", "experiment", "switch now"]
 
 
 @dataclass(frozen=True)
-class Prospect:
-    """What is known before.
+class Assumptions:
+    """What is assumed before an experiment.
 
     Attributes:
         sd: Standard deviation of a unit's reward over a window, after CUPED: sd·√(1 − correlation²).
-        per_day: Units that meet the experiment for the first time, each day.
-        window: Days until a unit's window has closed.
-        horizon: Units that will come after today, for whom the choice is made.
-        believed: Mean of what one believes about the difference per unit.
-        doubt: Standard deviation of that belief, > 0.
-        share: Of units that meet the candidate.
-        cost: Of running the experiment at all, in units of reward.
+        per_day: New units per day.
+        window: Days until a unit's exposure window closes.
+        horizon: Number of future units that the choice concerns.
+        prior_mean: Mean of the normal prior of the difference per unit.
+        prior_sd: Standard deviation of that prior, > 0.
+        share: Share of units assigned to the candidate.
+        cost: Fixed cost of running the experiment, in units of reward.
         level: 1 − α.
+
+    Raises:
+        InputError: A value is out of range.
     """
 
     sd: float
     per_day: float
     window: float
     horizon: float
-    believed: float = 0.0
-    doubt: float = 0.01
+    prior_mean: float = 0.0
+    prior_sd: float = 0.01
     share: float = 0.5
     cost: float = 0.0
     level: float = 0.95
 
     def __post_init__(self) -> None:
-        positive = self.sd, self.per_day, self.window, self.horizon, self.doubt
+        positive = self.sd, self.per_day, self.window, self.horizon, self.prior_sd
         if not all(0 < value < math.inf for value in positive) or not 0 < self.share < 1 or not 0 < self.level < 1:
             raise InputError(
-                f"sd, per_day, window, horizon, doubt are positive, share and level between 0 and 1: {self}"
+                f"sd, per_day, window, horizon and prior_sd must be positive, share and level between 0 and 1: {self}"
             )
 
 
 class Plan(NamedTuple):
-    """What to do. Values are expected rewards over the horizon, as differences from doing nothing.
+    """The best choice. Values are expected rewards over the horizon, relative to doing nothing.
 
     Attributes:
-        choice: The best of the three; "do nothing" where the others are worth no more than that.
+        choice: The best of the three choices; "do nothing" if no other has a positive value.
         units: Units of the best experiment.
-        days: Its length, the last windows included.
-        experiment: Its value, its costs paid.
-        switch_now: The value of changing without evidence.
-        exploring: What its units are expected to lose, against giving each the better of what one believes now.
+        days: Duration of the best experiment, including the last windows.
+        experiment_value: Value of the best experiment, its costs deducted.
+        switch_value: Value of switching to the candidate without an experiment.
+        exploration_cost: Expected loss of the experiment's units against giving all of them the variant with the larger
+            prior mean, plus the fixed cost.
     """
 
     choice: Choice
     units: int
     days: float
-    experiment: float
-    switch_now: float
-    exploring: float
+    experiment_value: float
+    switch_value: float
+    exploration_cost: float
 
 
-def units_for(effect: float, prospect: Prospect, power: float = 0.8, *, sequential: bool = True) -> int:
-    """Units of both variants until an effect is found with this power.
+def required_units(effect: float, assumptions: Assumptions, power: float = 0.8, *, sequential: bool = True) -> int:
+    """Units of both variants needed to detect an effect with this power.
 
-    Fixed horizon: (z_{1−α/2} + z_power)²·sd²/(share·(1 − share)·effect²). Sequential: the n, with the sequence tightest
-    there, at which it has stopped with this power, by the value at n alone: it will mostly have stopped before.
+    Fixed horizon: (z_{1−α/2} + z_power)²·sd²/(share·(1 − share)·effect²). Sequential: the n at which a sequence that is
+    tightest at n excludes 0 with this power; it usually stops earlier.
 
     Args:
         effect: The true difference per unit, not 0.
-        prospect: For sd, share and level.
-        power: Chance to find it.
-        sequential: With an always-valid sequence, or with one look.
+        assumptions: Supplies sd, share and level.
+        power: Probability of detecting the effect.
+        sequential: Whether a confidence sequence is used, or a fixed-horizon test.
 
-    >>> people = Prospect(sd=1.0, per_day=100, window=7, horizon=1e6)
-    >>> units_for(0.1, people, sequential=False), units_for(0.1, people)
+    >>> assumptions = Assumptions(sd=1.0, per_day=100, window=7, horizon=1e6)
+    >>> required_units(0.1, assumptions, sequential=False), required_units(0.1, assumptions)
     (3140, 6012)
     """
-    alpha = 1 - prospect.level
-    reach = _reach(alpha) if sequential else NORMAL.inv_cdf(1 - alpha / 2)
-    spread = prospect.sd**2 / (prospect.share * (1 - prospect.share))
-    return math.ceil((reach + NORMAL.inv_cdf(power)) ** 2 * spread / effect**2)
+    alpha = 1 - assumptions.level
+    width = _min_width(alpha) if sequential else NORMAL.inv_cdf(1 - alpha / 2)
+    variance = assumptions.sd**2 / (assumptions.share * (1 - assumptions.share))
+    return math.ceil((width + NORMAL.inv_cdf(power)) ** 2 * variance / effect**2)
 
 
-def plan(prospect: Prospect) -> Plan:
-    """The number of units n with the highest expected reward over the horizon N, beside the two ways without evidence.
+def plan(assumptions: Assumptions) -> Plan:
+    """The experiment of n units with the highest expected reward over the horizon N, against not experimenting.
 
-    value(n) = share·n·m + (N − n − waiting)·E[δ·P(promoted | δ, n)] − cost, δ ~ N(m, τ²) for belief m and doubt τ. The
-    candidate is promoted where the sequence, tightest at n, has its lower end above 0 at n. Units that come while the
-    last windows close meet the champion.
+    value(n) = share·n·m + (N − n − waiting)·E[δ·P(promoted | δ, n)] − cost, with δ ~ N(m, τ²), prior mean m and prior
+    standard deviation τ. The candidate is promoted if the sequence, tightest at n, has its lower bound above 0 at n.
+    Units that arrive while the last windows close are assigned to the champion.
 
-    >>> people = Prospect(sd=1.0, per_day=1_000, window=7, horizon=1e6, doubt=0.05)
-    >>> plan(people).choice, plan(Prospect(1.0, 1_000, 7, horizon=2_000, doubt=0.001, cost=5.0)).choice
+    >>> assumptions = Assumptions(sd=1.0, per_day=1_000, window=7, horizon=1e6, prior_sd=0.05)
+    >>> plan(assumptions).choice, plan(Assumptions(1.0, 1_000, 7, horizon=2_000, prior_sd=0.001, cost=5.0)).choice
     ('experiment', 'do nothing')
     """
-    m, n_all = prospect.believed, prospect.horizon
+    m, n_all = assumptions.prior_mean, assumptions.horizon
     sizes = np.unique(np.geomspace(min(100.0, n_all), n_all, 200).astype(int))
-    values = np.array([_value(int(n), prospect) for n in sizes])
+    values = np.array([_value(int(n), assumptions) for n in sizes])
     best = int(values.argmax())
     n, value, switch = int(sizes[best]), float(values[best]), n_all * m
     choices: dict[Choice, float] = {"do nothing": 0.0, "switch now": switch, "experiment": value}
     choice = max(choices, key=lambda name: choices[name])
-    exploring = n * max(m, 0.0) - prospect.share * n * m + prospect.cost
-    return Plan(choice, n, n / prospect.per_day + prospect.window, value, switch, exploring)
+    exploration_cost = n * max(m, 0.0) - assumptions.share * n * m + assumptions.cost
+    return Plan(choice, n, n / assumptions.per_day + assumptions.window, value, switch, exploration_cost)
 
 
-def _value(n: int, prospect: Prospect) -> float:
+def _value(n: int, assumptions: Assumptions) -> float:
     z, weight = np.polynomial.hermite_e.hermegauss(60)
-    delta = prospect.believed + prospect.doubt * z
-    error = prospect.sd / math.sqrt(n * prospect.share * (1 - prospect.share))
-    promoted = np.array([NORMAL.cdf(d / error - _reach(1 - prospect.level)) for d in delta])
+    delta = assumptions.prior_mean + assumptions.prior_sd * z
+    error = assumptions.sd / math.sqrt(n * assumptions.share * (1 - assumptions.share))
+    promoted = np.array([NORMAL.cdf(d / error - _min_width(1 - assumptions.level)) for d in delta])
     gain = float((weight / weight.sum()) @ (delta * promoted))
-    left = max(0.0, prospect.horizon - n - prospect.per_day * prospect.window)
-    return prospect.share * n * prospect.believed + left * gain - prospect.cost
+    remaining = max(0.0, assumptions.horizon - n - assumptions.per_day * assumptions.window)
+    return assumptions.share * n * assumptions.prior_mean + remaining * gain - assumptions.cost
 
 
-def _reach(alpha: float) -> float:
-    """Standard errors between a sequence's value and its ends where it is tightest."""
-    a = mixture(alpha)
+def _min_width(alpha: float) -> float:
+    """Half-width of a confidence sequence at its tightest, in standard errors."""
+    a = mixture_parameter(alpha)
     return math.sqrt(2 * (1 + 1 / a) * math.log(math.sqrt(1 + a) / alpha))

@@ -1,4 +1,4 @@
-"""The same effect within each segment, with intervals that hold for all segments at once."""
+"""Effects within segments, with simultaneous confidence sequences."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import numpy as np
 
 from croupier.errors import InputError
 from croupier.evaluation.intervals.base import error_rate
-from croupier.studies.statistics.effects import Effect, estimates
-from croupier.studies.statistics.sequences import Course, asymptotic_sequence
-from croupier.studies.statistics.windows import Windows
+from croupier.studies.statistics.effects import Effect, estimate_effect
+from croupier.studies.statistics.sequences import Trajectory, asymptotic_sequence
+from croupier.studies.statistics.windows import ClosedWindows
 from croupier_policies import Vector
 
 
-def by_segment(
-    windows: Windows,
+def effects_by_segment(
+    windows: ClosedWindows,
     treatment: int,
     control: int,
     effect: Effect | None = None,
     looks: Vector | None = None,
     level: float = 0.95,
-    planned: float = 1_000,
-) -> dict[int, Course]:
-    """The effect over time in every segment; all intervals hold together at the level (Bonferroni).
+    planned_units: float = 1_000,
+) -> dict[int, Trajectory]:
+    """The effect over time in every segment; the intervals hold simultaneously at the level (Bonferroni).
 
-    Their p-values are for one segment each: pass them to `corrected` before acting on any. Segments must be known
-    before a unit meets its variant, and be named before the outcomes are looked at.
+    P-values are those of single segments: pass them to `correct_p_values` before acting on any. Segments must be known
+    before a unit's assignment, and chosen before outcomes are looked at.
 
     Args:
-        windows: With segments.
-        treatment: Index of a variant.
-        control: Index of another.
-        effect: What to estimate; the difference per unit by default.
-        looks: Times of the looks, rising; one look at all there is by default.
-        level: Of all intervals together.
-        planned: Units of the whole experiment at which it is tightest.
+        windows: Closed windows with segments.
+        treatment: Index of the treatment variant.
+        control: Index of the control variant.
+        effect: The estimand; the difference per unit by default.
+        looks: Times of the looks, increasing; by default a single look at all windows.
+        level: Simultaneous confidence level.
+        planned_units: Units of the whole experiment at which the sequences are tightest.
 
     Returns:
-        A course by index of segment.
+        A trajectory by index of segment.
 
     Raises:
         InputError: The windows have no segments.
@@ -47,9 +47,9 @@ def by_segment(
     each = 1 - error_rate(level, len(segments))
     return {
         int(s): asymptotic_sequence(
-            estimates(windows.only(windows.segment == s), treatment, control, effect, looks),
+            estimate_effect(windows.select(windows.segment == s), treatment, control, effect, looks),
             each,
-            planned / len(segments),
+            planned_units / len(segments),
         )
         for s in segments
     }

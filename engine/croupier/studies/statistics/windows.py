@@ -1,4 +1,4 @@
-"""What is analysed: one closed exposure window per unit."""
+"""The unit of analysis: one closed exposure window per unit."""
 
 from __future__ import annotations
 
@@ -10,60 +10,64 @@ from numpy.typing import NDArray
 from croupier.errors import InputError
 from croupier_policies import Vector
 
-Codes = NDArray[np.int64]
+IntVector = NDArray[np.int64]
 Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Windows:
-    """One row per unit whose window has closed, in the order in which windows closed.
+class ClosedWindows:
+    """One row per unit whose exposure window has closed, in order of closing time.
 
-    A unit belongs to the variant it met first, whatever it met later.
+    A unit belongs to the variant it was first assigned to, whatever it was assigned to later.
 
     Attributes:
-        closes: When the window closed, in seconds, never falling, shape (n,).
-        variant: Index of the variant that the unit met first, shape (n,).
-        probability: Of every variant at that first meeting, the weights in force, shape (n, variants).
-        rewards: Sum of the rewards of the decisions within the window, that came within it, shape (n,).
+        closed_at: Time at which the window closed, in seconds, non-decreasing, shape (n,).
+        variant: Index of the variant that the unit was first assigned to, shape (n,).
+        probability: Probability of every variant at that assignment, shape (n, variants).
+        rewards: Sum of the rewards that arrived within the window for decisions within it, shape (n,).
         decisions: Number of decisions within the window, shape (n,).
-        covariate: Something known of the unit before it met the variant, shape (n,); None for nothing.
-        segment: Index of the segment the unit was in before it met the variant, shape (n,); None for none.
-        moved: Units that met another variant within their window, because weights had changed.
+        covariate: A number known of the unit before its assignment, shape (n,), or None.
+        segment: Index of the unit's segment, known before its assignment, shape (n,), or None.
+        reassigned: Number of units that met another variant within their window, because weights had changed.
+
+    Raises:
+        InputError: Columns differ in length, rows are not in order of closing time, a unit has a variant of
+            probability 0, or a value is not finite.
     """
 
-    closes: Vector
-    variant: Codes
+    closed_at: Vector
+    variant: IntVector
     probability: Matrix
     rewards: Vector
     decisions: Vector
     covariate: Vector | None = None
-    segment: Codes | None = None
-    moved: int = 0
+    segment: IntVector | None = None
+    reassigned: int = 0
 
     def __post_init__(self) -> None:
-        n = len(self.closes)
+        n = len(self.closed_at)
         columns = [self.variant, self.rewards, self.decisions, self.covariate, self.segment]
         if any(column is not None and column.shape != (n,) for column in columns) or len(self.probability) != n:
-            raise InputError(f"every column needs the {n} rows of `closes`")
-        if (np.diff(self.closes) < 0).any():
-            raise InputError("rows are not in the order in which their windows closed: an analysis over time needs it")
+            raise InputError(f"every column must have {n} rows, as `closed_at` has")
+        if (np.diff(self.closed_at) < 0).any():
+            raise InputError("rows are not in order of closing time, which an analysis over time requires; sort them")
         if n and not (self.probability[np.arange(n), self.variant] > 0).all():
-            raise InputError("a unit met a variant that had probability 0: the weights in force are not these")
+            raise InputError("a unit has a variant of probability 0; give the weights that were in force")
         if not all(np.isfinite(c).all() for c in (self.rewards, self.decisions, self.covariate) if c is not None):
             raise InputError("a reward, a number of decisions or a covariate is not finite")
 
     def __len__(self) -> int:
-        return len(self.closes)
+        return len(self.closed_at)
 
-    def only(self, rows: NDArray[np.bool_]) -> Windows:
+    def select(self, rows: NDArray[np.bool_]) -> ClosedWindows:
         """The units of a mask, shape (n,)."""
-        return Windows(
-            self.closes[rows],
+        return ClosedWindows(
+            self.closed_at[rows],
             self.variant[rows],
             self.probability[rows],
             self.rewards[rows],
             self.decisions[rows],
             None if self.covariate is None else self.covariate[rows],
             None if self.segment is None else self.segment[rows],
-            self.moved,
+            self.reassigned,
         )
