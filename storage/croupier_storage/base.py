@@ -49,21 +49,21 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def displaced(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+    def decisions_out_of_order(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         """Decisions with after < position ≤ upto that saw less than all before them, ordered by (`as_of`, position).
 
         Those, that is, whose `as_of` is not the position before their own: what a fold must put in another place.
         """
 
     @abstractmethod
-    def unanswered(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+    def decisions_without(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         """Decisions with after < position ≤ upto that no fact of these kinds names, in order, in bounded batches.
 
         A fact that names one counts wherever it stands, beyond `upto` too, if it is there when the batch is read.
         """
 
     @abstractmethod
-    def damaged(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
+    def damaged_positions(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
         """Positions whose row no longer matches the checksum written with it, or is missing, in order."""
 
     @abstractmethod
@@ -71,19 +71,19 @@ class Storage(ABC):
         """The decision of this id."""
 
     @abstractmethod
-    def keyed(self, key: str) -> Fact | None:
+    def fact_with_key(self, key: str) -> Fact | None:
         """The fact that carries this key."""
 
     @abstractmethod
-    def with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
+    def facts_with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
         """The facts that carry these keys, by key; absent ones are left out."""
 
     @abstractmethod
-    def at(self, positions: Sequence[int]) -> dict[int, Fact]:
+    def facts_at(self, positions: Sequence[int]) -> dict[int, Fact]:
         """The facts at these positions, by position; absent ones are left out."""
 
     @abstractmethod
-    def about(self, *decisions: int) -> list[Fact]:
+    def facts_about(self, *decisions: int) -> list[Fact]:
         """The facts that name one of these decisions' positions, in order of their own."""
 
     @abstractmethod

@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from croupier_storage.base import Storage
 from croupier_storage.errors import StorageError
 from croupier_storage.memory import MemoryStorage
-from croupier_storage.options import Options
+from croupier_storage.options import StorageOptions
 from croupier_storage.sql.sqlite import open_file, open_memory
 
 _FORMS = "write sqlite:///file, sqlite:// or postgresql+psycopg://user@host/database"
@@ -54,7 +54,7 @@ def open_storage(
     """
     if durability not in ("group", "commit"):
         raise StorageError(f"durability {durability!r} is unknown; say 'group' or 'commit'")
-    storage = _open(_parsed(url), Options(durability, create, read_only, migrate, timeout))
+    storage = _open(_parse(url), StorageOptions(durability, create, read_only, migrate, timeout))
     if lease:
         try:
             storage.acquire()
@@ -64,34 +64,34 @@ def open_storage(
     return storage
 
 
-def _parsed(url: str) -> URL:
+def _parse(url: str) -> URL:
     try:
         return make_url(url)
     except ArgumentError as error:
         raise StorageError(f"{url!r} is not a database URL; {_FORMS}") from error
 
 
-def _open(url: URL, options: Options) -> Storage:
-    shown = url.render_as_string(hide_password=True)
+def _open(url: URL, options: StorageOptions) -> Storage:
+    display_url = url.render_as_string(hide_password=True)
     match url.drivername:
         case "sqlite" | "sqlite+pysqlite":
-            return _open_sqlite(url, shown, options)
+            return _open_sqlite(url, display_url, options)
         case "postgresql+psycopg":
             return _open_postgres(url, options)
         case "memory" if not (url.host or url.database or url.query):
             return MemoryStorage()
-    raise StorageError(f"no back end for {shown}; {_FORMS}")
+    raise StorageError(f"no back end for {display_url}; {_FORMS}")
 
 
-def _open_sqlite(url: URL, shown: str, options: Options) -> Storage:
+def _open_sqlite(url: URL, display_url: str, options: StorageOptions) -> Storage:
     if url.host or url.query:
-        raise StorageError(f"{shown} has a host or options, which SQLite would ignore; write sqlite:///file")
+        raise StorageError(f"{display_url} has a host or options, which SQLite would ignore; write sqlite:///file")
     if url.database in (None, "", ":memory:"):
         return open_memory()
     return open_file(url.database, options)
 
 
-def _open_postgres(url: URL, options: Options) -> Storage:
+def _open_postgres(url: URL, options: StorageOptions) -> Storage:
     try:
         import psycopg  # noqa: F401  (only to see whether it is there; the back end takes it from SQLAlchemy)
     except ImportError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Options(NamedTuple):
+class StorageOptions(NamedTuple):
     """The arguments of `open_storage` that a back end needs, with their meaning there."""
 
     durability: str = "group"

@@ -130,23 +130,23 @@ class Overshoots(RiverLearner):
 
 
 FAULTS: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
-    (Unnormalised, policies.check_it_is_a_distribution),
-    (BelowItsFloor, policies.check_it_is_a_distribution),
+    (Unnormalised, policies.check_probabilities_are_a_distribution),
+    (BelowItsFloor, policies.check_probabilities_are_a_distribution),
     (FavoursTheFirst, policies.check_order_does_not_matter),
     (LogsAnotherVector, policies.check_draws_match_probabilities),
-    (LearnsWhenAsked, common.check_asking_changes_nothing),
+    (LearnsWhenAsked, common.check_predicting_changes_nothing),
     (LearnsWhenAsked, common.check_learning_is_deterministic),
     (DrawsToLearn, common.check_learning_is_deterministic),
     (ForgetsItsNoise, common.check_state_round_trips),
     (SharesItsState, common.check_state_round_trips),
     (HoldsATuple, common.check_state_round_trips),
     (ForgetsItsNoise, common.check_state_round_trips),
-    (ScalesItsInput, common.check_inputs_are_left_alone),
+    (ScalesItsInput, common.check_inputs_are_not_modified),
     (Stumbles, common.check_late_rewards_are_learned),
     (Overflows, common.check_extremes_stay_finite),
     (Hoards, common.check_memory_is_bounded),
     (LosesASetting, common.check_config_rebuilds),
-    (FlattersItself, learners.check_loss_is_honest),
+    (FlattersItself, learners.check_loss_is_progressive),
     (Overshoots, learners.check_predictions_are_rewards),
 ]
 

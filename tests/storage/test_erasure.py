@@ -55,7 +55,7 @@ def test_no_byte_of_an_erased_unit_is_left_in_sqlite(path: Path, url: Url) -> No
         gone = storage.erase("jane@example.com", 2.0)
         assert len(gone) > 400
         assert [personal for personal in PERSONAL if personal in everything(path)] == []
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
         assert len(list(storage.facts(kinds=[Kind.ERASURE]))) == len(gone)
         storage.append([decision(2001)], {})
 

@@ -23,11 +23,10 @@ from croupier_storage import (
     StoreInUse,
     decode_state,
     hash_state,
-    migrations,
     open_storage,
 )
 from croupier_storage.checks.samples import decision, reward
-from croupier_storage.sql import schema
+from croupier_storage.sql import migrations, schema
 
 Url: TypeAlias = Callable[[Path], str]
 
@@ -71,7 +70,7 @@ def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_store_of_schema_1_is_read_whole(old: Path, url: Url) -> None:
     with open_storage(url(old), migrate=True) as storage:
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
         facts = list(storage.facts())
         assert facts[:2] == [decision(1)._replace(unit="user-1"), reward(2, 1, 0.5)]
         assert storage.head() == len(facts) == 20
@@ -111,8 +110,8 @@ def test_the_steps_lead_to_the_schema_that_new_stores_get(dialect: str, request:
     engine = create_engine("sqlite://" if dialect == "sqlite" else request.getfixturevalue("postgres_url"))
     try:
         with engine.begin() as connection:
-            for step in migrations.after(0):
-                migrations.run(connection, step)
+            for step in migrations.steps_after(0):
+                migrations.apply_step(connection, step)
             assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
             assert schema.found_version(connection) == schema.VERSION
             stepped = partial_indexes(connection)
@@ -128,7 +127,7 @@ def test_an_older_store_is_migrated_only_when_asked(old: Path, url: Url, next_sc
     with pytest.raises(SchemaMismatch, match="migrate=True"):
         open_storage(url(old))
     with open_storage(url(old), migrate=True) as storage:
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
     open_storage(url(old), lease=True).close()
     with closing(sqlite3.connect(old)) as connection:
         assert connection.execute("SELECT note FROM settings WHERE name = 'seed'").fetchall() == [("seed!",)]

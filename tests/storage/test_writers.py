@@ -29,7 +29,7 @@ def test_a_second_writer_is_detected_and_can_go_on(path: Path, store: Storage, u
             store.append([decision(801)._replace(id="mine", key=None)], {})
         assert store.head() == 801
         store.append([decision(802)], {})
-    assert list(store.damaged()) == []
+    assert list(store.damaged_positions()) == []
 
 
 def test_the_lease_is_exclusive_within_a_process_and_freed_by_closing(path: Path, store: Storage, url: Url) -> None:
@@ -111,7 +111,7 @@ for start in range(1, 10**6, 7):
     with open_storage(url(path), create=False) as storage:
         assert storage.head() >= seen
         assert storage.head() % 7 == 0
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
         assert sum(1 for _ in storage.facts()) == storage.head()
 
 

@@ -12,7 +12,7 @@ from croupier.errors import InputError
 from croupier.log import encoding
 from croupier.log.encoding import EncodedActions
 from croupier_policies import Actions, Row
-from croupier_policies.base import Remainder
+from croupier_policies.base import RemainingActions
 
 
 class Catalogue:
@@ -90,4 +90,4 @@ def part(actions: Actions, without: Collection[str]) -> Actions:
     """The candidates of a decision that left some out, as the log tells it."""
     places = {id: place for place, id in enumerate(actions.ids)} if len(without) > 8 else None
     find = actions.ids.index if places is None else places.__getitem__
-    return Remainder(actions, [find(id) for id in without])
+    return RemainingActions(actions, [find(id) for id in without])

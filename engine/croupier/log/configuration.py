@@ -11,7 +11,7 @@ import orjson
 
 from croupier.errors import ConfigurationDiffers, InputError
 from croupier.log.rewards import Rewards
-from croupier_policies import Configured
+from croupier_policies import Configurable
 
 
 def canonical_json(value: Any) -> bytes:
@@ -19,7 +19,7 @@ def canonical_json(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def described(part: Configured | None) -> bytes:
+def described(part: Configurable | None) -> bytes:
     """Name and configuration of a policy or learner, as canonical JSON; `null` for none."""
     return canonical_json(None if part is None else {"name": part.name, "config": part.config()})
 

@@ -17,7 +17,7 @@ import orjson
 
 from croupier.errors import CorruptStore, InputError
 from croupier_policies import Actions, Row, Vector
-from croupier_policies.base import Remainder
+from croupier_policies.base import RemainingActions
 
 MAX_BYTES = 1 << 20  # of one encoded context or one set of actions
 MAX_CATALOGUE_BYTES = 1 << 26  # of one catalogue, which is stored once
@@ -38,13 +38,14 @@ class EncodedActions(NamedTuple):
 
     def remaining(self, out: Iterable[int]) -> EncodedActions:
         """The same set without the candidates at these places of the whole, beside those that were left out before."""
-        whole = self.actions.whole
-        places = sorted({*self.actions.out, *out})
+        whole = self.actions.full_set
+        places = sorted({*self.actions.excluded, *out})
         if len(places) == len(whole):
             raise InputError("every candidate is excluded: there is nothing to choose from")
         if not places:
             return self
-        return self._replace(actions=Remainder(whole, places), without=tuple(whole.ids[place] for place in places))
+        actions = RemainingActions(whole, places)
+        return self._replace(actions=actions, without=tuple(whole.ids[place] for place in places))
 
 
 def canonical(row: Any, what: str) -> Row:

@@ -62,7 +62,7 @@ class Log:
 
         What a decision saw is what had been folded by its `as_of`, whatever its own position.
         """
-        displaced = self.decoded(self.storage.displaced(after, upto))
+        displaced = self.decoded(self.storage.decisions_out_of_order(after, upto))
         ahead = next(displaced, None)
         for fact, decided in self._in_place(after, upto):
             while ahead is not None and (ahead[0].as_of or 0) < fact.position - (decided is not None):
@@ -89,14 +89,14 @@ class Log:
         decisions = self.storage.facts(0, upto, kinds=(Kind.DECISION.value,))
         for batch in batches(decisions, self.batch):
             states = {fact.position: RewardState.of(fact) for fact in batch}
-            for fact in self.storage.about(*states):
+            for fact in self.storage.facts_about(*states):
                 if fact.decision is not None and fact.position <= upto:
                     states[fact.decision].apply(fact, rule)
             yield from ((fact, states[fact.position]) for fact in batch)
 
     def decisions_at(self, positions: Collection[int]) -> Iterator[tuple[Fact, DecodedDecision]]:
         """The decisions at these positions; where there is none, there comes none."""
-        found = self.storage.at(sorted(positions)) if positions else {}
+        found = self.storage.facts_at(sorted(positions)) if positions else {}
         return self.decoded(fact for fact in found.values() if fact.kind == Kind.DECISION)
 
     def decoded(self, facts: Iterable[Fact]) -> Iterator[tuple[Fact, DecodedDecision]]:

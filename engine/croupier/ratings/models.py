@@ -70,12 +70,12 @@ class Factors(OnlineRater):
 
     def estimate(self, users: Sequence[str], items: Sequence[str]) -> Vector:
         """In units of ratings."""
-        return self.low + (self.high - self.low) * self.model.expectations(users, items)
+        return self.low + (self.high - self.low) * self.model.predict_pairs(users, items)
 
     def learn(self, user: str, item: str, value: float) -> float:
         """One step."""
         span = self.high - self.low
-        return self.low + span * self.model.rate(user, item, (value - self.low) / span)
+        return self.low + span * self.model.learn_pair(user, item, (value - self.low) / span)
 
 
 class Biases(Factors):
@@ -152,7 +152,7 @@ class Likes(Rater):
 
     def estimate(self, users: Sequence[str], items: Sequence[str]) -> Vector:
         """u_i·v_j, between 0 and 1."""
-        return self.model.expectations(users, items)
+        return self.model.predict_pairs(users, items)
 
 
 class RiverFactors(OnlineRater):

@@ -15,7 +15,7 @@ from croupier.evaluation.passes.targets import Frozen, Learned, Logged, Target
 from croupier.log.reader import DecodedDecision
 from croupier.state.fold import Fold
 from croupier_policies import Learner, Policy, Vector
-from croupier_policies.catalogue.lists import DEPTH, list_marginals
+from croupier_policies.catalogue.lists import MAX_DEPTH, list_marginals
 from croupier_storage import Fact
 
 Progress = Callable[[int, int], None]
@@ -143,7 +143,8 @@ class _Gatherer:
             return
         if not isinstance(self.target, Frozen | Learned):
             raise EvidenceError(f"{self.target.label} is no policy, and has no lists; name a policy")
-        found = list_marginals(self.target.policy, decided.context, decided.actions, min(int(said["places"]), DEPTH))
+        depth = min(int(said["places"]), MAX_DEPTH)
+        found = list_marginals(self.target.policy, decided.context, decided.actions, depth)
         if found is None:
             raise EvidenceError(
                 f"the marginals of {self.target.label} over {len(decided.actions)} candidates would take too many "

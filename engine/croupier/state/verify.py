@@ -133,7 +133,7 @@ class _Pass:
         return result
 
     def _rows(self) -> None:
-        for position in self.storage.damaged():
+        for position in self.storage.damaged_positions():
             raise _Difference(f"position {position}: the row is missing or was changed after it was written")
 
     def _fold_to(self, position: int) -> None:

@@ -68,7 +68,7 @@ def outcomes(storage: Storage, rule: Rewards, after: int, upto: int) -> Iterator
     for batch in batches(storage.facts(after, upto, kinds=(Kind.DECISION.value,)), BATCH):
         told = {fact.position: RewardState.of(fact) for fact in batch}
         came: dict[int, float] = {}
-        for about in storage.about(*told):
+        for about in storage.facts_about(*told):
             decision = about.decision or 0
             told[decision].apply(about, rule)
             if about.kind == Kind.DEFAULT or (about.kind == Kind.REWARD and rule.aggregate == "first"):

@@ -91,7 +91,7 @@ def stories(storage: Storage) -> list[Story]:
     """Every experiment of a log, in order of their starts."""
     kinds, found = (Kind.EXPERIMENT.value, Kind.PROMOTION.value), list[Story]()
     head = storage.head()
-    last = storage.at([head]) if head else {}
+    last = storage.facts_at([head]) if head else {}
     now, split = last[head].at if head in last else 0.0, Split({})
     for fact in storage.facts(0, head, kinds=kinds):
         body = orjson.loads(fact.body or b"{}")

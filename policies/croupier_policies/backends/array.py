@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 
 from croupier_policies import arrays
-from croupier_policies.backends.base import Arithmetic, Slots
-from croupier_policies.backends.crossed import ArrayCrossed
+from croupier_policies.backends.base import Backend, Slots
+from croupier_policies.backends.crossed import ArrayCrossedBackend
 from croupier_policies.base import Vector
-from croupier_policies.encoding.scaler import Encoded, Scaler
+from croupier_policies.encoding.scaler import Scaler, SparseRow
 from croupier_policies.exploration.base import Array, Estimates, Law
 from croupier_policies.reference import ridge as reference
 from croupier_policies.reference.ridge import Posterior, Projection
 
 
-class Arrays(Arithmetic):
+class ArrayBackend(Backend):
     """The reference formulas."""
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
-        self.crossed = ArrayCrossed(xp)
+        self.crossed = ArrayCrossedBackend(xp)
 
     def scores(
-        self, rows: Sequence[Encoded], columns: int, posterior: Posterior, mean_reward: float, slots: Slots
+        self, rows: Sequence[SparseRow], columns: int, posterior: Posterior, mean_reward: float, slots: Slots
     ) -> tuple[Array, Array]:
         """Dense rows through the matrix products of `reference`."""
         X = self.xp.asarray(np.stack([row.dense(columns) for row in rows]))
@@ -35,7 +35,7 @@ class Arrays(Arithmetic):
             return mean[0, :], sd[0, :]
         where = self.xp.asarray(np.maximum(slots, 0))
         mean, sd = reference.scores_rows(self.xp, X, unseen, _in_use(columns, posterior), mean_reward, where)
-        return self._untaught(X, unseen, posterior, mean_reward, slots, mean, sd)
+        return self._with_prior(X, unseen, posterior, mean_reward, slots, mean, sd)
 
     def scores_batch(
         self, X: Array, unseen: Array, columns: int, posterior: Posterior, mean_reward: float, slots: Slots
@@ -43,9 +43,9 @@ class Arrays(Arithmetic):
         """Mean and sd, (B, K), for rows (B, columns) that all actions share."""
         where = self.xp.asarray(np.maximum(slots, 0))
         mean, sd = reference.scores(self.xp, X, unseen, _in_use(columns, posterior), mean_reward, where)
-        return self._untaught(X[:, None, :], unseen[:, None], posterior, mean_reward, slots, mean, sd)
+        return self._with_prior(X[:, None, :], unseen[:, None], posterior, mean_reward, slots, mean, sd)
 
-    def _untaught(
+    def _with_prior(
         self, X: Array, unseen: Array, posterior: Posterior, mean_reward: float, slots: Slots, mean: Array, sd: Array
     ) -> tuple[Array, Array]:
         """Actions never learned get their prior."""
@@ -54,7 +54,7 @@ class Arrays(Arithmetic):
         prior = xp.sqrt(posterior.prior * (xp.sum(X * X, axis=-1) + unseen))
         return xp.where(known, mean, xp.full_like(mean, mean_reward)), xp.where(known, sd, prior)
 
-    def project(self, row: Encoded, columns: int, posterior: Posterior, slot: int) -> Projection:
+    def project(self, row: SparseRow, columns: int, posterior: Posterior, slot: int) -> Projection:
         """`reference.project`."""
         return reference.project(self.xp, self.xp.asarray(row.dense(columns)), _in_use(columns, posterior), slot)
 
@@ -82,7 +82,7 @@ class Arrays(Arithmetic):
         for slot in slots:
             reference.discount(self.xp, _in_use(columns, posterior), slot, factor)
 
-    def explore(self, law: Law, estimates: Estimates) -> Vector:
+    def apply_law(self, law: Law, estimates: Estimates) -> Vector:
         """The law on the device, its result copied to the host."""
         return arrays.to_host(law.probabilities(self.xp, estimates))
 

@@ -10,30 +10,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier_policies.backends.crossed import CrossedArithmetic
+from croupier_policies.backends.crossed import CrossedBackend
 from croupier_policies.backends.noise import Noise
 from croupier_policies.base import Vector
-from croupier_policies.encoding.scaler import Encoded, Scaler
+from croupier_policies.encoding.scaler import Scaler, SparseRow
 from croupier_policies.exploration.base import Array, Estimates, Law
 from croupier_policies.reference.ridge import Posterior, Projection
 
 Slots = NDArray[np.int64]
 
 
-class Arithmetic(ABC):
+class Backend(ABC):
     """Sums over rows and posteriors (see `reference`), the first `columns` of them in use; an unknown slot is -1."""
 
     xp: Any
-    crossed: CrossedArithmetic
+    crossed: CrossedBackend
 
     @abstractmethod
     def scores(
-        self, rows: Sequence[Encoded], columns: int, posterior: Posterior, mean_reward: float, slots: Slots
+        self, rows: Sequence[SparseRow], columns: int, posterior: Posterior, mean_reward: float, slots: Slots
     ) -> tuple[Array, Array]:
         """Mean and sd of each action, (K,), for one shared row or one row an action."""
 
     @abstractmethod
-    def project(self, row: Encoded, columns: int, posterior: Posterior, slot: int) -> Projection:
+    def project(self, row: SparseRow, columns: int, posterior: Posterior, slot: int) -> Projection:
         """What one action's posterior makes of a row."""
 
     @abstractmethod
@@ -47,12 +47,12 @@ class Arithmetic(ABC):
         """Forget these slots toward their prior, in place."""
 
     @abstractmethod
-    def explore(self, law: Law, estimates: Estimates) -> Vector:
+    def apply_law(self, law: Law, estimates: Estimates) -> Vector:
         """The law's probabilities, on the host."""
 
-    def dense(self, scaler: Scaler, columns: int, posterior: Posterior, noise: Noise) -> Dense:
+    def dense_ridge(self, scaler: Scaler, columns: int, posterior: Posterior, noise: Noise) -> DenseRidge:
         """What is known of array contexts, put together."""
-        return Dense(self, scaler, columns, posterior, noise)
+        return DenseRidge(self, scaler, columns, posterior, noise)
 
     def learn_rows(
         self, X: Vector, scaler: Scaler, columns: int, posterior: Posterior, slots: Slots, rewards: Vector
@@ -65,7 +65,7 @@ class Arithmetic(ABC):
         return out
 
     def ridge_step(
-        self, row: Encoded, columns: int, posterior: Posterior, slot: int, reward: float
+        self, row: SparseRow, columns: int, posterior: Posterior, slot: int, reward: float
     ) -> tuple[float, float, float]:
         """One Sherman-Morrison step on the reward and on the constant 1: down = 1 / (1 + xᵀA⁻¹x), step = down·error."""
         px, quadratic, predicted, predicted1 = self.project(row, columns, posterior, slot)
@@ -75,13 +75,13 @@ class Arithmetic(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Dense:
+class DenseRidge:
     """Scaler, posteriors and noise, and the steps of an event one by one.
 
     It holds the arrays themselves: whatever moves one of them, a new column or action, needs another of these.
     """
 
-    maths: Arithmetic
+    backend: Backend
     scaler: Scaler
     columns: int
     posterior: Posterior
@@ -89,26 +89,26 @@ class Dense:
 
     def __reduce__(self) -> Any:
         """A copy is put together anew, from copies of the arrays."""
-        return type(self), (self.maths, self.scaler, self.columns, self.posterior, self.noise)
+        return type(self), (self.backend, self.scaler, self.columns, self.posterior, self.noise)
 
     def choose(self, law: Law, x: Vector, slots: Slots) -> Vector:
         """The law's probabilities for a context that all actions share."""
-        mean, sd = self.maths.scores(
+        mean, sd = self.backend.scores(
             [self.scaler.encode(x)], self.columns, self.posterior, self.noise.mean_reward, slots
         )
-        return self.maths.explore(law, Estimates(mean, sd, self.noise.sigma, self.noise.count))
+        return self.backend.apply_law(law, Estimates(mean, sd, self.noise.sigma, self.noise.count))
 
     def learn(self, x: Vector, slot: int, reward: float) -> float:
         """Count the context, take one ridge step, count the error; what was expected."""
         self.scaler.observe(x)
-        seen = self.maths.ridge_step(self.scaler.encode(x), self.columns, self.posterior, slot, reward)
+        seen = self.backend.ridge_step(self.scaler.encode(x), self.columns, self.posterior, slot, reward)
         return self.noise.learn(reward, *seen)
 
     def learn_rows(self, X: Vector, slots: Slots, rewards: Vector) -> Vector:
         """The same of rewards in their order, (B, n); those with a slot of -1 are not learned."""
         taken, seen = slots >= 0, np.zeros((3, len(rewards)))
         if taken.any():
-            seen[:, taken] = self.maths.learn_rows(
+            seen[:, taken] = self.backend.learn_rows(
                 X[taken], self.scaler, self.columns, self.posterior, slots[taken], rewards[taken]
             )
         events = zip(taken.tolist(), rewards.tolist(), seen.T.tolist(), strict=True)

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from croupier_policies.base import Vector
-from croupier_policies.encoding.scaler import Encoded
+from croupier_policies.encoding.scaler import SparseRow
 from croupier_policies.kernels import crossed as crossed_kernels
 from croupier_policies.reference.ridge import Array, Projection, packed, triangle
 
 
-class Shared(NamedTuple):
+class CrossedArrays(NamedTuple):
     """A posterior of φ: its covariance, block (i, j) at i(i+1)/2 + j for i ≥ j, (T, dz, dz), and w and w1, (dx, dz)."""
 
     Q: Array
@@ -24,26 +24,26 @@ class Shared(NamedTuple):
     w1: Array
 
 
-class CrossedArithmetic(ABC):
+class CrossedBackend(ABC):
     """What a hybrid model asks of a device."""
 
     @abstractmethod
-    def scores(self, x: Encoded, Z: Array, shared: Shared, centre: float) -> tuple[Array, Array]:
+    def scores(self, x: SparseRow, Z: Array, shared: CrossedArrays, centre: float) -> tuple[Array, Array]:
         """φᵀQφ and (w - r̄·w1)ᵀφ of every candidate, (K,): zᵀMz with M = Σ x_i·x_j·Q_ij, contracted once."""
 
     @abstractmethod
-    def project(self, x: Encoded, z: Vector, shared: Shared) -> Projection:
+    def project(self, x: SparseRow, z: Vector, shared: CrossedArrays) -> Projection:
         """Qφ, (dx, dz), and φᵀQφ, wᵀφ and w1ᵀφ."""
 
     @abstractmethod
-    def update(self, shared: Shared, px: Array, down: float, step: float, step1: float) -> None:
+    def update(self, shared: CrossedArrays, px: Array, down: float, step: float, step1: float) -> None:
         """Q -= down·pxpxᵀ, w += step·px, w1 += step1·px, in place."""
 
 
-class CompiledCrossed(CrossedArithmetic):
+class NumbaCrossedBackend(CrossedBackend):
     """The numba kernels."""
 
-    def scores(self, x: Encoded, Z: Array, shared: Shared, centre: float) -> tuple[Array, Array]:
+    def scores(self, x: SparseRow, Z: Array, shared: CrossedArrays, centre: float) -> tuple[Array, Array]:
         """Contract, then all candidates side by side."""
         dz, count = Z.shape
         M, u = np.empty((dz, dz)), np.empty(dz)
@@ -52,23 +52,23 @@ class CompiledCrossed(CrossedArithmetic):
         crossed_kernels.forms(Z, M, u, quadratic, mean, np.empty(count))
         return quadratic, mean
 
-    def project(self, x: Encoded, z: Vector, shared: Shared) -> Projection:
+    def project(self, x: SparseRow, z: Vector, shared: CrossedArrays) -> Projection:
         """The product with the packed blocks."""
         px = np.empty(shared.w.shape)
         return Projection(px, *crossed_kernels.project(x.cols, x.vals, z, *shared, px))
 
-    def update(self, shared: Shared, px: Array, down: float, step: float, step1: float) -> None:
+    def update(self, shared: CrossedArrays, px: Array, down: float, step: float, step1: float) -> None:
         """The rank-one step."""
         crossed_kernels.update(*shared, px, down, step, step1)
 
 
-class ArrayCrossed(CrossedArithmetic):
+class ArrayCrossedBackend(CrossedBackend):
     """The same as products of whole arrays."""
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
 
-    def scores(self, x: Encoded, Z: Array, shared: Shared, centre: float) -> tuple[Array, Array]:
+    def scores(self, x: SparseRow, Z: Array, shared: CrossedArrays, centre: float) -> tuple[Array, Array]:
         """Contract, then two matrix products."""
         xp = self.xp
         X = xp.asarray(x.dense(shared.w.shape[0]))
@@ -77,7 +77,7 @@ class ArrayCrossed(CrossedArithmetic):
         Z = xp.asarray(Z)
         return xp.sum(xp.matmul(M, Z) * Z, axis=0), xp.sum(u[:, None] * Z, axis=0)
 
-    def project(self, x: Encoded, z: Vector, shared: Shared) -> Projection:
+    def project(self, x: SparseRow, z: Vector, shared: CrossedArrays) -> Projection:
         """The product with all blocks, those above the diagonal transposed from below it."""
         xp, (dx, dz) = self.xp, shared.w.shape
         phi = xp.asarray(np.outer(x.dense(dx), z))
@@ -87,7 +87,7 @@ class ArrayCrossed(CrossedArithmetic):
         px = xp.sum(xp.sum(full * phi[None, :, None, :], axis=3), axis=1)
         return Projection(px, *(float(xp.sum(phi * part)) for part in (px, shared.w, shared.w1)))
 
-    def update(self, shared: Shared, px: Array, down: float, step: float, step1: float) -> None:
+    def update(self, shared: CrossedArrays, px: Array, down: float, step: float, step1: float) -> None:
         """The rank-one step."""
         rows, cols, _ = triangle(self.xp, px.shape[0])
         one, other = self.xp.take(px, rows, axis=0), self.xp.take(px, cols, axis=0)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier_policies.backends.base import Dense, Slots
+from croupier_policies.backends.base import DenseRidge, Slots
 from croupier_policies.base import Vector
 from croupier_policies.exploration.base import Law
-from croupier_policies.kernels import fused as bound_kernels
+from croupier_policies.kernels import fused as fused_kernels
 
 
 @dataclass(frozen=True, slots=True)
-class Bound(Dense):
+class FusedRidge(DenseRidge):
     """The same in one call an event, to the same bits."""
 
     table: NDArray[np.int64] = field(init=False)
@@ -31,17 +31,17 @@ class Bound(Dense):
     def choose(self, law: Law, x: Vector, slots: Slots) -> Vector:
         """In one kernel where the law has one."""
         if law.compiled is None:
-            return Dense.choose(self, law, x, slots)
+            return DenseRidge.choose(self, law, x, slots)
         p: Vector = law.compiled.choose(self.table, x, self.posterior.prior, slots, *law.parameters)
         return p
 
     def learn(self, x: Vector, slot: int, reward: float) -> float:
         """In one kernel."""
-        expected: float = bound_kernels.learn(self.table, x, slot, reward)
+        expected: float = fused_kernels.learn(self.table, x, slot, reward)
         return expected
 
     def learn_rows(self, X: Vector, slots: Slots, rewards: Vector) -> Vector:
         """In one kernel, event by event."""
         expected = np.empty(X.shape[0])
-        bound_kernels.learn_rows(self.table, X, slots, rewards, expected)
+        fused_kernels.learn_rows(self.table, X, slots, rewards, expected)
         return expected

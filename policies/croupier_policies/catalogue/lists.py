@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from croupier_policies.base import Actions, Odds, Policy, Remainder, Row, Vector
+from croupier_policies.base import Actions, Odds, Policy, RemainingActions, Row, Vector
 from croupier_policies.kernels import lists as list_kernels
 
-DEPTH = 3  # places for which the marginals are summed up
-PREFIXES = 400  # how many beginnings of a list a policy is asked about, where its odds depend on who is a candidate
-PAIRS = 4_000_000  # how many beginnings are summed over by odds: some ten milliseconds
+MAX_DEPTH = 3  # places for which the marginals are summed up
+MAX_PREFIXES = 400  # how many beginnings of a list a policy is asked about, where its odds depend on who is a candidate
+MAX_PAIRS = 4_000_000  # how many beginnings are summed over by odds: some ten milliseconds
 
 
 def marginals(odds: Odds, depth: int) -> Vector:
@@ -37,15 +37,15 @@ def list_marginals(policy: Policy, context: Row, actions: Actions, depth: int) -
     [[0.5, 0.5], [0.5, 0.5]]
     """
     count = len(actions)
-    depth = min(depth, count, DEPTH)
+    depth = min(depth, count, MAX_DEPTH)
     odds = policy.odds(context, actions)
     beginnings = count ** (depth - 1)
     if odds is not None:
-        return marginals(odds, depth) if depth < DEPTH or beginnings <= PAIRS else None
-    return enumerated(policy, context, actions, depth) if beginnings <= PREFIXES else None
+        return marginals(odds, depth) if depth < MAX_DEPTH or beginnings <= MAX_PAIRS else None
+    return enumerate_marginals(policy, context, actions, depth) if beginnings <= MAX_PREFIXES else None
 
 
-def enumerated(policy: Policy, context: Row, actions: Actions, depth: int) -> Vector:
+def enumerate_marginals(policy: Policy, context: Row, actions: Actions, depth: int) -> Vector:
     """The same, whatever it costs: one question for every beginning of a list, K^(depth - 1) in all."""
     out = np.zeros((depth, len(actions)))
     _extend(policy, context, actions, (), 1.0, out)
@@ -55,7 +55,7 @@ def enumerated(policy: Policy, context: Row, actions: Actions, depth: int) -> Ve
 def _extend(
     policy: Policy, context: Row, actions: Actions, before: tuple[int, ...], chance: float, out: Vector
 ) -> None:
-    p = policy.probabilities(context, left(actions, before))
+    p = policy.probabilities(context, without(actions, before))
     places = [k for k in range(len(actions)) if k not in before]
     for k, here in zip(places, p.tolist(), strict=True):
         out[len(before), k] += chance * here
@@ -63,10 +63,12 @@ def _extend(
             _extend(policy, context, actions, (*before, k), chance * here, out)
 
 
-def left(actions: Actions, before: Sequence[int]) -> Actions:
+def without(actions: Actions, before: Sequence[int]) -> Actions:
     """The candidates without those at these places.
 
-    >>> left(left(Actions(("a", "b", "c", "d")), [0]), [1]).ids
+    >>> without(without(Actions(("a", "b", "c", "d")), [0]), [1]).ids
     ('b', 'd')
     """
-    return Remainder(actions.whole, (*actions.out, *map(actions.place, before))) if before else actions
+    return (
+        RemainingActions(actions.full_set, (*actions.excluded, *map(actions.full_index, before))) if before else actions
+    )

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from croupier_policies.base import Actions, Odds, Policy, Row, State, Vector
-from croupier_policies.catalogue.prepared import Shelf
+from croupier_policies.catalogue.matrices import CatalogueMatrices
 from croupier_policies.encoding.encoder import Encoder
-from croupier_policies.encoding.scaler import Encoded
+from croupier_policies.encoding.scaler import SparseRow
 from croupier_policies.errors import PolicyError
-from croupier_policies.factors.svd import Start
-from croupier_policies.factors.tables import Table, scattered
+from croupier_policies.factors.svd import InitialFactors
+from croupier_policies.factors.tables import RowTable, hashed_factors
 from croupier_policies.kernels import catalogue as catalogue_kernels
-from croupier_policies.reference.catalogue import Steps
+from croupier_policies.reference.catalogue import StepSizes
 from croupier_policies.registry import register
 
 
@@ -51,7 +51,7 @@ class CataloguePolicy(Policy):
         limit: At most so many numbers for users, and as many for items; who comes after that has none of its own.
         unit_field: Where the context names the user; `Engine` puts the unit there.
         seed: Of the first values.
-        start: A `Start` on the scale of log-odds, or its `config()`: `truncated_svd(…, logit=True)`.
+        start: A `InitialFactors` on the scale of log-odds, or its `config()`: `truncated_svd(…, logit=True)`.
 
     Raises:
         PolicyError: A number out of range.
@@ -81,13 +81,13 @@ class CataloguePolicy(Policy):
         limit: int = 4_000_000,
         unit_field: str = "unit",
         seed: int = 0,
-        start: Start | Mapping[str, Any] | None = None,
+        start: InitialFactors | Mapping[str, Any] | None = None,
     ) -> None:
-        self.start = Start.of(start)
+        self.start = InitialFactors.from_config(start)
         self.rank = rank if self.start is None else self.start.rank
         if not (0.01 <= temperature <= 100.0 and 0.0 <= epsilon <= 1.0 and 0.0 <= spread <= 1.0):
             raise PolicyError("temperature is .01 to 100, epsilon and spread 0 to 1")
-        self.steps = Steps(float(shared), float(own), float(bias), float(rate), float(shrink))
+        self.steps = StepSizes(float(shared), float(own), float(bias), float(rate), float(shrink))
         if not all(0.0 <= step <= 1.0 for step in self.steps):
             raise PolicyError(f"steps are 0 to 1, or they overshoot, not {self.steps}")
         if not 0 <= self.rank <= 1024 or max_columns < 1 or limit < 1:
@@ -99,23 +99,23 @@ class CataloguePolicy(Policy):
     def _reset(self) -> None:
         columns = self.max_columns
         self._contexts, self._observed = (Encoder(columns, squares=False) for _ in range(2))
-        self._shelf = Shelf(Encoder(columns, squares=False), self.rank)
+        self._matrices = CatalogueMatrices(Encoder(columns, squares=False), self.rank)
         self._W, self._G = np.zeros((columns, columns)), np.zeros((columns, columns))
-        self._users = Table(columns + self.rank, self.limit // (columns + self.rank))
-        self._items = Table(1 + self.rank, self.limit // (1 + self.rank))
+        self._users = RowTable(columns + self.rank, self.limit // (columns + self.rank))
+        self._items = RowTable(1 + self.rank, self.limit // (1 + self.rank))
         self._nobody = np.zeros(columns + self.rank)
         self.count = 0
         if self.start is not None:
-            self._begin(self.start)
+            self._load_start(self.start)
 
-    def _begin(self, start: Start) -> None:
+    def _load_start(self, start: InitialFactors) -> None:
         """Take over what a history knows, as far as there is room."""
         mean = min(max(start.mean, 0.001), 0.999)
         self._W[0, 0] = math.log(mean / (1.0 - mean))
         for name, row in zip(start.users, start.U, strict=True):
-            self._users.take(name, np.concatenate([row[:1], np.zeros(self.max_columns - 1), row[1:]]))
+            self._users.add(name, np.concatenate([row[:1], np.zeros(self.max_columns - 1), row[1:]]))
         for name, row in zip(start.items, start.V, strict=True):
-            self._items.take(name, row)
+            self._items.add(name, row)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -151,14 +151,14 @@ class CataloguePolicy(Policy):
     def _scaled(self, context: Row, actions: Actions) -> Vector:
         """s/τ of every item."""
         user, x = self._split(context)
-        matrix = self._shelf.matrix(actions.whole, self._items)
+        matrix = self._matrices.matrix(actions.full_set, self._items)
         slot = -1 if user is None else self._users.find(user)
         known = self._nobody if slot < 0 else self._users.values[slot]
         out = np.empty(matrix.shape[1])
         catalogue_kernels.scores(x.cols, x.vals, self._W, known, self.max_columns, matrix, self.temperature, out)
-        return np.delete(out, actions.out) if actions.out else out
+        return np.delete(out, actions.excluded) if actions.excluded else out
 
-    def _split(self, context: Row) -> tuple[str | None, Encoded]:
+    def _split(self, context: Row) -> tuple[str | None, SparseRow]:
         """Who the user is, and the vector of everything else."""
         if isinstance(context, np.ndarray):
             return None, self._contexts.encode(context)
@@ -168,18 +168,18 @@ class CataloguePolicy(Policy):
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
         """One step; see the class."""
-        place, whole = actions.place(index), actions.whole
+        place, whole = actions.full_index(index), actions.full_set
         item, features = whole.ids[place], None if whole.rows is None else whole.rows[place]
         self._observe(context, features)
         user, x = self._accepted(context)
-        z = self._shelf.row(features)
+        z = self._matrices.row(features)
         i = -1 if user is None else self._slot(self._users, user, "user", self.max_columns)
         j = self._slot(self._items, item, "item", 1)
         catalogue_kernels.learn(
             z.cols, z.vals, x.cols, x.vals, self._W, self._G, self._users.values, i, self._items.values, j,
             self.max_columns, reward, *self.steps,
         )  # fmt: skip
-        self._shelf.learned(item, None if j < 0 else self._items.values[j])
+        self._matrices.update_item(item, None if j < 0 else self._items.values[j])
 
     def _observe(self, context: Row, features: Row | None) -> None:
         """Count the rows into the statistics; those of items are taken over at every doubling."""
@@ -191,39 +191,39 @@ class CataloguePolicy(Policy):
         if features is not None:
             self._observed.observe(features)
         if self.count & (self.count - 1) == 0:
-            self._shelf.encode_by(self._observed)
+            self._matrices.take_statistics(self._observed)
 
-    def _accepted(self, context: Row) -> tuple[str | None, Encoded]:
+    def _accepted(self, context: Row) -> tuple[str | None, SparseRow]:
         """As `_split`; an array that does not fit any more, since it was asked for, says nothing."""
         try:
             return self._split(context)
         except PolicyError:
             return None, self._contexts.encode({})
 
-    def _slot(self, table: Table, name: str, domain: str, before: int) -> int:
+    def _slot(self, table: RowTable, name: str, domain: str, before: int) -> int:
         slot = table.find(name)
         if slot >= 0 or len(table) >= table.limit:
-            return slot if slot >= 0 else table.take(name)
-        factors = scattered(name, domain, self.seed, self.rank, self.spread)
-        return table.take(name, np.concatenate([np.zeros(before), factors]))
+            return slot if slot >= 0 else table.add(name)
+        factors = hashed_factors(name, domain, self.seed, self.rank, self.spread)
+        return table.add(name, np.concatenate([np.zeros(before), factors]))
 
-    def discount(self, keep: float, action: str | None = None) -> None:
-        """Let what is an item's own, or all that was learned, count for `keep` of what it did."""
+    def discount(self, retain: float, action: str | None = None) -> None:
+        """Let what is an item's own, or all that was learned, count for `retain` of what it did."""
         if action is not None:
             slot = self._items.find(action)
             if slot >= 0:
-                self._items.values[slot] *= keep
-                self._shelf.learned(action, self._items.values[slot])
+                self._items.values[slot] *= retain
+                self._matrices.update_item(action, self._items.values[slot])
             return
         for known in (self._W, self._G, self._users.values, self._items.values):
-            known *= keep
-        self._shelf.clear()
+            known *= retain
+        self._matrices.clear()
 
-    def discount_unit(self, keep: float, unit: str) -> None:
-        """Let the user's taste count for `keep` of what it did."""
+    def discount_unit(self, retain: float, unit: str) -> None:
+        """Let the user's taste count for `retain` of what it did."""
         slot = self._users.find(unit)
         if slot >= 0:
-            self._users.values[slot] *= keep
+            self._users.values[slot] *= retain
 
     def state(self) -> State:
         """Statistics, weights and everyone's own."""
@@ -231,7 +231,7 @@ class CataloguePolicy(Policy):
             "count": self.count,
             "contexts": self._contexts.state(),
             "observed": self._observed.state(),
-            "features": self._shelf.encoder.state(),
+            "features": self._matrices.encoder.state(),
             "W": self._W.copy(),
             "G": self._G.copy(),
             "users": self._users.state(),
@@ -243,7 +243,7 @@ class CataloguePolicy(Policy):
         self.count = state["count"]
         self._contexts.restore(state["contexts"])
         self._observed.restore(state["observed"])
-        self._shelf.restore(state["features"])
+        self._matrices.restore(state["features"])
         self._W, self._G = state["W"].copy(), state["G"].copy()
         self._users.restore(state["users"])
         self._items.restore(state["items"])

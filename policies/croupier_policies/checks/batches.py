@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from croupier_policies.base import Actions
-from croupier_policies.checks.states import same
+from croupier_policies.checks.states import bitwise_equal
 from croupier_policies.policies.linear import LinearPolicy
 
 CONTEXTS = np.random.default_rng(1).normal(size=(7, 5))
@@ -44,7 +44,9 @@ def check_batches_learn(make: Callable[[], LinearPolicy], tolerance: float = 1e-
             for x in CONTEXTS:
                 p, q = (policy.probabilities(x, actions) for policy in (alone, together))
                 assert np.abs(p - q).max() <= tolerance, f"a batch taught {q}, its events {p}"
-        assert tolerance or same(alone.state(), together.state()), "a batch leaves another state than its events"
+        assert tolerance or bitwise_equal(alone.state(), together.state()), (
+            "a batch leaves another state than its events"
+        )
 
 
 def _compare(policy: LinearPolicy, actions: Actions, tolerance: float) -> None:

@@ -18,7 +18,7 @@ class Event(NamedTuple):
     context: Row
     actions: Actions
     rewards: Vector  # (K,)
-    taught: int
+    chosen: int
 
 
 def _fields(rng: Generator, t: int) -> dict[str, float | str]:
@@ -58,8 +58,8 @@ def _arrays(rng: Generator, t: int) -> Event:
     return _event(rng, t, rng.normal(size=2), lambda name: np.array([float(name[-1])]))
 
 
-def _either(rng: Generator, t: int) -> Event:
-    # arrays come in one width, be they joined with those of the actions or not
+def _mixed(rng: Generator, t: int) -> Event:
+    # arrays come in one width, whether or not they are joined with those of the actions or not
     return (_named, _described, _array, _array_described)[rng.integers(4)](rng, t)
 
 
@@ -67,8 +67,8 @@ def _array_described(rng: Generator, t: int) -> Event:
     return _event(rng, t, rng.normal(size=3), lambda name: {"price": float(rng.normal())})
 
 
-ROUND = 3000  # after so many events no name is new: endless newcomers would be refused for want of memory
-_KINDS = (_named, _described, _array, _arrays, _array_described, _either)
+CYCLE = 3000  # after so many events no name is new: endless newcomers would be refused for want of memory
+_KINDS = (_named, _described, _array, _arrays, _array_described, _mixed)
 
 
 def log(kind: Callable[[Generator, int], Event], n: int, seed: int = 0) -> list[Event]:
@@ -85,7 +85,7 @@ def logs(n: int, seed: int = 0) -> list[list[Event]]:
 def changing(n: int, seed: int = 0) -> list[Event]:
     """Named contexts in every way, for checks of frequency; in long logs the newcomers' names come round again."""
     rng = np.random.default_rng(seed)
-    return [_named(rng, t % ROUND) for t in range(n)]
+    return [_named(rng, t % CYCLE) for t in range(n)]
 
 
 def endless(n: int) -> list[Event]:

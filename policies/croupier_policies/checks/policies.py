@@ -12,37 +12,37 @@ from numpy.typing import NDArray
 
 from croupier_policies.base import Actions, Policy, Vector
 from croupier_policies.checks import events
-from croupier_policies.checks.common import COMMON, ask, teach
+from croupier_policies.checks.common import COMMON, query, train
 from croupier_policies.checks.events import Event
 from croupier_policies.exploration.sampling import draw, uniform
 
-MakePolicy = Callable[[], Policy]
+PolicyFactory = Callable[[], Policy]
 BINS = np.array([0.0, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99])
 CHANCE = 1e-3  # that a right policy fails a check of frequency
 
 
-def check_it_is_a_distribution(make: MakePolicy) -> None:
+def check_probabilities_are_a_distribution(make: PolicyFactory) -> None:
     """Every probability is at least the declared floor ε/K, and together they are 1; one candidate has it all."""
     for log in events.logs(60):
         policy = make()
         for event in log:
-            p = ask(policy, event)
+            p = query(policy, event)
             assert abs(p.sum() - 1.0) <= 1e-9, f"the sum is {p.sum()}"
             floor = getattr(policy, "epsilon", 0.0) / len(p)
             assert p.min() >= floor * (1.0 - 1e-12), f"{p.min()} is below the floor {floor}"
             alone = policy.probabilities(event.context, Actions(("a1",), event.actions.rows and event.actions.rows[:1]))
             assert abs(alone[0] - 1.0) <= 1e-9, alone
-            teach(policy, [event])
+            train(policy, [event])
 
 
-def check_order_does_not_matter(make: MakePolicy) -> None:
+def check_order_does_not_matter(make: PolicyFactory) -> None:
     """Permuting the actions permutes their probabilities; one by one, none is favoured for being first."""
     rng = np.random.default_rng(0)
     for log in events.logs(60):
-        policy = teach(make(), log[:50])
-        for event in (*log[40:], *(_newcomers(event) for event in log[50:])):
+        policy = train(make(), log[:50])
+        for event in (*log[40:], *(_with_new_actions(event) for event in log[50:])):
             order = rng.permutation(len(event.actions))
-            p, permuted = ask(policy, event), ask(policy, _permuted(event, order))
+            p, permuted = query(policy, event), query(policy, _permuted(event, order))
             assert np.allclose(p[order], permuted, rtol=0.0, atol=1e-12), f"{p[order]} became {permuted}"
 
 
@@ -52,7 +52,7 @@ def _permuted(event: Event, order: NDArray[np.int64]) -> Event:
     return Event(event.context, actions, event.rewards[order], 0)
 
 
-def _newcomers(event: Event) -> Event:
+def _with_new_actions(event: Event) -> Event:
     """The same with four actions more that were never shown, alike in all but their names."""
     ids, rows = event.actions.ids, event.actions.rows
     return event._replace(
@@ -60,7 +60,7 @@ def _newcomers(event: Event) -> Event:
     )
 
 
-def check_draws_match_probabilities(make: MakePolicy, decisions: int = 1500) -> None:
+def check_draws_match_probabilities(make: PolicyFactory, decisions: int = 1500) -> None:
     """In bins of p, drawn frequency equals summed probability; with a floor, the mean of 1/(K·p) is 1."""
     for excess in excesses(make, decisions):
         assert abs(excess.sum) <= excess.allowed, f"{excess.what}: {excess.sum:+.1f}, allowed ±{excess.allowed:.1f}"
@@ -76,15 +76,15 @@ class Excess(NamedTuple):
     level: float
 
 
-def excesses(make: MakePolicy, decisions: int) -> list[Excess]:
+def excesses(make: PolicyFactory, decisions: int) -> list[Excess]:
     """What a policy that learns from its own draws draws too often, by bins of p, and the excess of Σ 1/(K·p).
 
     The sums are martingales, so Bernstein's bound holds while the policy learns.
     """
     policy, probabilities, drawn = make(), [], []
     for t, event in enumerate(events.changing(decisions)):
-        k = draw(ask(policy, event), uniform(1, "draw", str(t)))
-        p = ask(policy, event)
+        k = draw(query(policy, event), uniform(1, "draw", str(t)))
+        p = query(policy, event)
         probabilities.append(p)
         drawn.append(k)
         policy.learn(event.context, event.actions, k, float(event.rewards[k]), float(p[k]))
@@ -127,10 +127,10 @@ def _bernstein(variance: float, largest: float, chance: float) -> float:
     return largest * logarithm / 3.0 + math.sqrt((largest * logarithm / 3.0) ** 2 + 2.0 * variance * logarithm) + 1e-9
 
 
-def check_forgetting_leaves_a_policy(make: MakePolicy) -> None:
+def check_discounting_leaves_a_valid_policy(make: PolicyFactory) -> None:
     """After a discount of all, of an action or of a unit, it answers, learns on, and round-trips, bit for bit."""
     for log in events.logs(30):
-        policy, twin = teach(make(), log[:20]), teach(make(), log[:20])
+        policy, twin = train(make(), log[:20]), train(make(), log[:20])
         for each in (policy, twin):
             each.discount(0.5)
             for action in (log[0].actions.ids[0], "never seen"):
@@ -140,23 +140,23 @@ def check_forgetting_leaves_a_policy(make: MakePolicy) -> None:
             twin = make()
             twin.restore(policy.state())
         for event in log[20:]:
-            p = ask(policy, event)
+            p = query(policy, event)
             assert abs(p.sum() - 1.0) <= 1e-9, f"the sum is {p.sum()} after a discount"
-            assert np.array_equal(p, ask(twin, event)), "what forgot alike answers differently"
-            teach(policy, [event])
-            teach(twin, [event])
+            assert np.array_equal(p, query(twin, event)), "what forgot alike answers differently"
+            train(policy, [event])
+            train(twin, [event])
 
 
-POLICY_CHECKS: tuple[Callable[[MakePolicy], None], ...] = (
+POLICY_CHECKS: tuple[Callable[[PolicyFactory], None], ...] = (
     *COMMON,
-    check_it_is_a_distribution,
+    check_probabilities_are_a_distribution,
     check_order_does_not_matter,
     check_draws_match_probabilities,
-    check_forgetting_leaves_a_policy,
+    check_discounting_leaves_a_valid_policy,
 )
 
 
-def check_policy(make: MakePolicy) -> None:
+def check_policy(make: PolicyFactory) -> None:
     """Hold a policy to every check; `make` gives an untaught one. Raises AssertionError.
 
     >>> from croupier_policies import UniformPolicy
@@ -166,15 +166,17 @@ def check_policy(make: MakePolicy) -> None:
         check(make)
 
 
-def check_devices_agree(make: MakePolicy, other: MakePolicy, tolerance: float = 1e-9) -> None:
+def check_devices_agree(make: PolicyFactory, other: PolicyFactory, tolerance: float = 1e-9) -> None:
     """Two devices' policies, taught alike, answer alike, and read each other's state."""
     for log in events.logs(40):
         one, two = make(), other()
         for event in log:
-            assert np.allclose(ask(one, event), ask(two, event), rtol=0.0, atol=tolerance), "they answer differently"
-            teach(one, [event])
-            teach(two, [event])
+            assert np.allclose(query(one, event), query(two, event), rtol=0.0, atol=tolerance), (
+                "they answer differently"
+            )
+            train(one, [event])
+            train(two, [event])
         crossed = make()
         crossed.restore(two.state())
         for event in log:
-            assert np.allclose(ask(one, event), ask(crossed, event), rtol=0.0, atol=tolerance), "states differ"
+            assert np.allclose(query(one, event), query(crossed, event), rtol=0.0, atol=tolerance), "states differ"

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from croupier_policies.base import Actions, Learner, Row, State, Vector
 from croupier_policies.errors import PolicyError
-from croupier_policies.factors.svd import Start
-from croupier_policies.factors.tables import Table, scattered
+from croupier_policies.factors.svd import InitialFactors
+from croupier_policies.factors.tables import RowTable, hashed_factors
 from croupier_policies.kernels import factors as factor_kernels
-from croupier_policies.reference.factors import Rates
+from croupier_policies.reference.factors import LearningRates
 from croupier_policies.registry import register
 
 
@@ -23,7 +23,8 @@ class FactorLearner(Learner):
 
     e = r - r̂;  b_i += γ_n·e;  c_j += γ_n·e;  u_i += γ·(e·v_j - λ·u_i);  v_j += γ·(e·u_i - λ·v_j)
     with γ_n = max(`last`, `first`/(1 + `first`·n)) for a bias that was taught n times, γ = `rate`, λ = `shrink`. μ is
-    the running mean reward, or that of the start. Factors begin at small numbers derived from names, or at a `Start`.
+    the running mean reward, or that of the start. Factors start at small numbers
+    derived by hashing the names, or at `start`.
     Of a user or item it does not know it assumes the mean: bias 0 and no factors. Estimates are cut to 0 … 1.
     (Koren, Bell & Volinsky 2009, "Matrix factorization techniques for recommender systems".)
 
@@ -40,7 +41,7 @@ class FactorLearner(Learner):
         limit: At most so many numbers for users, and as many for items; who comes after that is not learned.
         unit_field: Where the context says who the user is.
         seed: Of the first values.
-        start: A `Start`, or its `config()`, for example `truncated_svd(users, items, values)`; its rank is taken.
+        start: Initial factors or their `config()`, for example `truncated_svd(users, items, values)`; they set the rank.
 
     Raises:
         PolicyError: A number out of range.
@@ -68,22 +69,22 @@ class FactorLearner(Learner):
         limit: int = 4_000_000,
         unit_field: str = "unit",
         seed: int = 0,
-        start: Start | Mapping[str, Any] | None = None,
+        start: InitialFactors | Mapping[str, Any] | None = None,
     ) -> None:
-        self.start = Start.of(start)
+        self.start = InitialFactors.from_config(start)
         self.rank = rank if self.start is None else self.start.rank
         for what, number in {"first": first, "last": last, "rate": rate, "shrink": shrink}.items():
             if not 0.0 <= number <= 1.0:
                 raise PolicyError(f"{what} must be between 0 and 1, or steps overshoot, not {number}")
         if not 0 <= self.rank <= 1024 or not 0.0 <= spread <= 1.0 or limit < 1:
             raise PolicyError("rank is 0 to 1024, spread 0 to 1 and limit at least 1")
-        self.rates = Rates(float(first), float(last), float(rate), float(shrink))
+        self.rates = LearningRates(float(first), float(last), float(rate), float(shrink))
         self.spread, self.limit, self.unit_field, self.seed = float(spread), limit, unit_field, seed
-        self.users, self.items = (Table(1 + self.rank, limit // (1 + self.rank)) for _ in range(2))
+        self.users, self.items = (RowTable(1 + self.rank, limit // (1 + self.rank)) for _ in range(2))
         self.mean, self.count, self._squares = 0.5, 0, 0.0
-        self._begin()
+        self._load_start()
 
-    def _begin(self) -> None:
+    def _load_start(self) -> None:
         """Take over the start, as far as there is room."""
         if self.start is None:
             return
@@ -93,7 +94,7 @@ class FactorLearner(Learner):
             (self.items, self.start.items, self.start.V),
         ):
             for name, row in zip(names, rows, strict=True):
-                table.take(name, row)
+                table.add(name, row)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -120,21 +121,21 @@ class FactorLearner(Learner):
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
         """One step; see the class."""
-        self.rate(self._unit(context), actions.whole.ids[actions.place(index)], reward)
+        self.learn_pair(self._unit(context), actions.full_set.ids[actions.full_index(index)], reward)
 
-    def rate(self, user: str | None, item: str, value: float) -> float:
+    def learn_pair(self, user: str | None, item: str, value: float) -> float:
         """Fold in what a user gave an item, 0 to 1; what was expected of it before."""
-        expected = self.expected(user, item)
+        expected = self.predict_pair(user, item)
         self.count += 1
         self._squares += (value - expected) ** 2
         if self.start is None:
             self.mean += (value - self.mean) / self.count
         i = -1 if user is None else self._slot(self.users, user, "user")
         j = self._slot(self.items, item, "item")
-        self._teach(np.array([i]), np.array([j]), np.array([value]), self.rates)
+        self._fold_in(np.array([i]), np.array([j]), np.array([value]), self.rates)
         return expected
 
-    def expected(self, user: str | None, item: str) -> float:
+    def predict_pair(self, user: str | None, item: str) -> float:
         """r̂ of one pair."""
         i = -1 if user is None else self.users.find(user)
         return float(self._estimates(np.array([i]), np.array([self.items.find(item)]))[0])
@@ -160,9 +161,9 @@ class FactorLearner(Learner):
         for epoch in range(epochs):
             order = rng.permutation(len(values))
             rates = self.rates if self.start is None and epoch == 0 else again
-            self._teach(i[order], j[order], values[order], rates)
+            self._fold_in(i[order], j[order], values[order], rates)
 
-    def expectations(self, users: Sequence[str], items: Sequence[str]) -> Vector:
+    def predict_pairs(self, users: Sequence[str], items: Sequence[str]) -> Vector:
         """r̂ of many pairs, (n,)."""
         i = np.array([self.users.find(user) for user in users], dtype=np.int64)
         return self._estimates(i, np.array([self.items.find(item) for item in items], dtype=np.int64))
@@ -171,18 +172,18 @@ class FactorLearner(Learner):
         unit = None if isinstance(context, np.ndarray) else context.get(self.unit_field)
         return unit if isinstance(unit, str) else None
 
-    def _slot(self, table: Table, name: str, domain: str) -> int:
+    def _slot(self, table: RowTable, name: str, domain: str) -> int:
         slot = table.find(name)
         if slot >= 0 or len(table) >= table.limit:
-            return slot if slot >= 0 else table.take(name)
-        return table.take(name, np.append(0.0, scattered(name, domain, self.seed, self.rank, self.spread)))
+            return slot if slot >= 0 else table.add(name)
+        return table.add(name, np.append(0.0, hashed_factors(name, domain, self.seed, self.rank, self.spread)))
 
     def _estimates(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Vector:
         out = np.empty(len(j))
         factor_kernels.predict(i, j, self.mean, self.users.values, self.items.values, out)
         return out
 
-    def _teach(self, i: NDArray[np.int64], j: NDArray[np.int64], values: Vector, rates: Rates) -> None:
+    def _fold_in(self, i: NDArray[np.int64], j: NDArray[np.int64], values: Vector, rates: LearningRates) -> None:
         users, items = self.users, self.items
         factor_kernels.learn(i, j, values, self.mean, users.values, items.values, users.seen, items.seen, *rates)
 

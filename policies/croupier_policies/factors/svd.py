@@ -13,10 +13,10 @@ from croupier_policies.base import Vector
 from croupier_policies.errors import PolicyError
 
 PRIOR = 5.0  # ratings' worth of shrinkage of a start's biases
-LARGEST = 1 << 24  # numbers in a start, which is part of a configuration
+MAX_NUMBERS = 1 << 24  # numbers in a start, which is part of a configuration
 
 
-class Start(NamedTuple):
+class InitialFactors(NamedTuple):
     """Names and rows (bias, factors) of users and items, and the mean they deviate from.
 
     Made once, outside of the log, it is part of the configuration of whatever starts from it: what the log says is
@@ -40,19 +40,19 @@ class Start(NamedTuple):
         return {"mean": self.mean, "users": list(self.users), "items": list(self.items), "U": packed[0], "V": packed[1]}
 
     @classmethod
-    def of(cls, given: Self | Mapping[str, Any] | None) -> Start | None:
+    def from_config(cls, given: Self | Mapping[str, Any] | None) -> InitialFactors | None:
         """The start itself, or that of a `config()`. Raises PolicyError for a damaged one."""
-        if given is None or isinstance(given, Start):
+        if given is None or isinstance(given, InitialFactors):
             return given
         users, items = tuple(given["users"]), tuple(given["items"])
         try:
-            U, V = (_unpacked(given[M], len(names)) for M, names in (("U", users), ("V", items)))
+            U, V = (_unpack(given[M], len(names)) for M, names in (("U", users), ("V", items)))
         except ValueError as error:
             raise PolicyError(f"the start cannot be read: {error}; make it again from the history") from error
         return cls(float(given["mean"]), users, items, U, V)
 
 
-def _unpacked(text: str, rows: int) -> Vector:
+def _unpack(text: str, rows: int) -> Vector:
     flat = np.frombuffer(base64.b64decode(text), dtype="<f8").astype(np.float64)
     return flat.reshape(rows, len(flat) // max(rows, 1))
 
@@ -65,7 +65,7 @@ def truncated_svd(
     *,
     logit: bool = False,
     centred: bool = True,
-) -> Start:
+) -> InitialFactors:
     """The start R ≈ μ + b_i + c_j + u_i·v_j from the truncated decomposition UΣVᵀ of what the biases leave.
 
     c_j and b_i are means of residuals, each as if `PRIOR` zeros came before; what is not in the history leaves 0.
@@ -91,20 +91,24 @@ def truncated_svd(
     r = np.asarray(values, dtype=np.float64)
     if not len(users) == len(items) == len(r) or not len(r) or not ((r >= 0.0) & (r <= 1.0)).all():
         raise PolicyError("a history is as many users as items as values, at least one, each value between 0 and 1")
-    who, i = _numbered(users)
-    what, j = _numbered(items)
+    who, i = _index_names(users)
+    what, j = _index_names(items)
     if not 0 < rank < min(len(who), len(what)):
         raise PolicyError(f"{rank} factors cannot be had from {len(who)} users and {len(what)} items; ask for fewer")
-    if (1 + rank) * (len(who) + len(what)) > LARGEST:
-        raise PolicyError(f"the start would hold over {LARGEST} numbers, and it is part of a configuration; lower rank")
+    if (1 + rank) * (len(who) + len(what)) > MAX_NUMBERS:
+        raise PolicyError(
+            f"the start would hold over {MAX_NUMBERS} numbers, and it is part of a configuration; lower rank"
+        )
     mean, b, c = _means(i, j, r, len(who), len(what)) if centred else (0.0, np.zeros(len(who)), np.zeros(len(what)))
-    U, V = _decomposed(i, j, r - mean - c[j] - b[i], (len(who), len(what)), rank)
+    U, V = _decompose(i, j, r - mean - c[j] - b[i], (len(who), len(what)), rank)
     scale = 1.0 / max(mean * (1.0 - mean), 0.01) if logit else 1.0
     root = scale**0.5
-    return Start(mean, who, what, np.column_stack([scale * b, root * U]), np.column_stack([scale * c, root * V]))
+    return InitialFactors(
+        mean, who, what, np.column_stack([scale * b, root * U]), np.column_stack([scale * c, root * V])
+    )
 
 
-def _numbered(names: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+def _index_names(names: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     found, places = np.unique(np.asarray(names, dtype=object), return_inverse=True)
     return tuple(found.tolist()), places.astype(np.int64)
 
@@ -122,7 +126,7 @@ def _shrunk_means(places: NDArray[np.int64], residuals: Vector, count: int) -> V
     return np.bincount(places, residuals, count) / (np.bincount(places, minlength=count) + PRIOR)
 
 
-def _decomposed(
+def _decompose(
     i: NDArray[np.int64], j: NDArray[np.int64], residuals: Vector, shape: tuple[int, int], rank: int
 ) -> tuple[Vector, Vector]:
     from scipy.sparse import csr_matrix  # SciPy takes half a second

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from croupier_policies.base import State, Vector
 
 
-class Table:
+class RowTable:
     """A row of `width` numbers for every name it has taken, in the order in which they came; at most `limit` of them.
 
-    >>> table = Table(2, limit=1)
-    >>> table.take("a"), table.take("b"), table.find("b"), table.ignored
+    >>> table = RowTable(2, limit=1)
+    >>> table.add("a"), table.add("b"), table.find("b"), table.ignored
     (0, -1, -1, 1)
     """
 
@@ -23,9 +23,9 @@ class Table:
         self.width, self.limit = width, limit
         self.ignored = 0  # how often a name was turned away
         self._slots: dict[str, int] = {}
-        self._grown(np.zeros((0, width)), np.zeros(0, dtype=np.int64))
+        self._allocate(np.zeros((0, width)), np.zeros(0, dtype=np.int64))
 
-    def _grown(self, values: Vector, seen: NDArray[np.int64]) -> None:
+    def _allocate(self, values: Vector, seen: NDArray[np.int64]) -> None:
         room = max(16, 2 * len(values))
         self.values, self.seen = np.zeros((room, self.width)), np.zeros(room, dtype=np.int64)
         self.values[: len(values)], self.seen[: len(seen)] = values, seen
@@ -34,7 +34,7 @@ class Table:
         """The slot of a name; -1 where it has none."""
         return self._slots.get(name, -1)
 
-    def take(self, name: str, row: Vector | None = None) -> int:
+    def add(self, name: str, row: Vector | None = None) -> int:
         """The slot of a name, a new one where it has none, with this row or zeros; -1 where the table is full."""
         slot = self._slots.get(name, -1)
         if slot >= 0:
@@ -44,7 +44,7 @@ class Table:
             return -1
         slot = len(self._slots)
         if slot == len(self.values):
-            self._grown(self.values, self.seen)
+            self._allocate(self.values, self.seen)
         self._slots[name] = slot
         if row is not None:
             self.values[slot] = row
@@ -69,15 +69,15 @@ class Table:
         self._slots.clear()
         self._slots.update({name: slot for slot, name in enumerate(state["names"])})
         self.ignored = state["ignored"]
-        self._grown(state["values"], state["seen"])
+        self._allocate(state["values"], state["seen"])
 
 
-def scattered(name: str, domain: str, seed: int, count: int, spread: float) -> Vector:
+def hashed_factors(name: str, domain: str, seed: int, count: int, spread: float) -> Vector:
     """`count` numbers of mean 0 and standard deviation `spread` that belong to a name: uniform, derived by hashing.
 
     Factors that began at 0 would stay there, since each learns by the other.
 
-    >>> bool(abs(scattered("u1", "user", 0, 4, 0.1)).max() < 0.18)
+    >>> bool(abs(hashed_factors("u1", "user", 0, 4, 0.1)).max() < 0.18)
     True
     """
     raw = shake_128(f"{seed} {domain} {name}".encode()).digest(8 * count)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 
-from croupier_policies.kernels.ridge import jit
-
-LARGEST = 300.0  # of a logit over the temperature: e^±300 and their sums are ordinary numbers
+from croupier_policies.kernels.jit import jit
+from croupier_policies.reference.constants import MAX_LOGIT
 
 
 @jit
 def scores(cols, vals, W, user, columns, M, temperature, out):  # type: ignore[no-untyped-def] # compiled
-    """Every item's logit over the temperature, cut to ±LARGEST, into `out`, (K,).
+    """Every item's logit over the temperature, cut to ±MAX_LOGIT, into `out`, (K,).
 
     M holds an item in each column: its features, its bias, its factors, so that the item axis is innermost and many
     items advance in one instruction, each in its own order of summation.
@@ -34,7 +33,7 @@ def scores(cols, vals, W, user, columns, M, temperature, out):  # type: ignore[n
                 out[k] += weight * row[k]
     scale = 1.0 / temperature
     for k in range(out.shape[0]):
-        out[k] = min(max(out[k] * scale, -LARGEST), LARGEST)
+        out[k] = min(max(out[k] * scale, -MAX_LOGIT), MAX_LOGIT)
 
 
 @jit
@@ -74,7 +73,7 @@ def learn(  # type: ignore[no-untyped-def] # compiled
     if i >= 0 and j >= 0:
         for f in range(1, items.shape[1]):
             logit += users[i, columns + f - 1] * items[j, f]
-    estimate = 1.0 / (1.0 + math.exp(-min(max(logit, -LARGEST), LARGEST)))
+    estimate = 1.0 / (1.0 + math.exp(-min(max(logit, -MAX_LOGIT), MAX_LOGIT)))
     error = reward - estimate
     for a in range(z_cols.shape[0]):
         for b in range(cols.shape[0]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from croupier_policies.kernels.ridge import jit
+from croupier_policies.kernels.jit import jit
 
 
 @jit

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from croupier_policies.kernels.ridge import LANES, jit
+from croupier_policies.kernels.jit import jit
+from croupier_policies.reference.constants import LANES
 
 
 @jit

@@ -6,11 +6,8 @@ import math
 
 import numpy as np
 
-from croupier_policies.kernels.ridge import jit
-
-LARGEST = 1e100  # numbers are clipped to ± this before they are counted, so that no sum of squares overflows
-LONGEST = 8.0  # squared length of a row beside its intercept and its waves
-AMPLITUDE = 3.0  # the length of a row's waves
+from croupier_policies.kernels.jit import jit
+from croupier_policies.reference.constants import FOURIER_NORM, MAX_ABSOLUTE_VALUE, MAX_SQUARED_NORM
 
 
 @jit
@@ -40,9 +37,9 @@ def encode(x, mean, m2, count, waves, out):  # type: ignore[no-untyped-def] # co
         phase = waves[n, f]
         for i in range(n):
             phase += out[first + i] * waves[i, f]
-        out[1 + f] = AMPLITUDE * math.sqrt(2.0 / waves.shape[1]) * math.cos(phase)
-    if norm > LONGEST:
-        shrink = math.sqrt(LONGEST / norm)
+        out[1 + f] = FOURIER_NORM * math.sqrt(2.0 / waves.shape[1]) * math.cos(phase)
+    if norm > MAX_SQUARED_NORM:
+        shrink = math.sqrt(MAX_SQUARED_NORM / norm)
         for i in range(first, out.shape[0]):
             out[i] *= shrink
     out[0] = 1.0
@@ -64,7 +61,7 @@ def observe(x, mean, m2, rows):  # type: ignore[no-untyped-def] # compiled
     rows[0] += 1
     count = rows[0]
     for i in range(x.shape[0]):
-        value = min(max(x[i], -LARGEST), LARGEST)
+        value = min(max(x[i], -MAX_ABSOLUTE_VALUE), MAX_ABSOLUTE_VALUE)
         delta = value - mean[i]
         mean[i] += delta / count
         m2[i] += delta * (value - mean[i])

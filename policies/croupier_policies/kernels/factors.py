@@ -5,7 +5,7 @@ A row of a table is (bias, factor 1 … factor rank); slot -1 is who is not know
 
 from __future__ import annotations
 
-from croupier_policies.kernels.ridge import jit
+from croupier_policies.kernels.jit import jit
 
 
 @jit

@@ -1,8 +1,9 @@
 """A ridge model on array contexts, compiled: an event is one call, and a call hands over one array of addresses.
 
-To hand over a dozen arrays takes as long as to learn from them. `table` says where they are, and how large; whoever
-made it keeps them alive, and makes another when one of them moves (`bound.Bound`). The steps are those of `kernels` and
-`dense_kernels`, in the same order, and give the same bits as when they are taken one by one.
+Passing a dozen arrays to a kernel takes as long as learning from them. Here the caller passes one array, `table`, which
+holds the addresses and sizes of the others. The caller (`backends.fused.FusedRidge`) keeps the arrays alive and
+builds a new table when one of them moves. The steps are those of `kernels.ridge` and `kernels.encoding` in the same
+order, so they give the same bits as separate calls.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from numba.extending import intrinsic
 from croupier_policies.kernels import laws as law_kernels
 from croupier_policies.kernels import noise as noise_kernels
 from croupier_policies.kernels.encoding import encode, observe
-from croupier_policies.kernels.ridge import LANES, jit, project, scores, update
+from croupier_policies.kernels.jit import jit
+from croupier_policies.kernels.ridge import project, scores, update
+from croupier_policies.reference.constants import LANES
 
 # Where the addresses stand in a table, and the sizes: numbers in a context, waves, columns of an array, columns in use,
 # groups, entries of a triangle, columns for which there is room.

@@ -6,10 +6,8 @@ import math
 
 import numpy as np
 
-from croupier_policies.kernels.ridge import jit
-
-TINY = 1e-300  # keeps 0/0 from arising where every uncertainty has underflowed
-EQUAL = 1e-9  # a gap of so many σ is rounding, which differs between devices
+from croupier_policies.kernels.jit import jit
+from croupier_policies.reference.constants import TIE, TINY
 
 
 @jit
@@ -49,7 +47,7 @@ def inverse_gap(mean, sd, sigma, rewards, alpha, gamma, epsilon, out):  # type: 
     bests = 0
     others = 0.0
     for k in range(count):
-        if out[k] <= EQUAL * sigma:
+        if out[k] <= TIE * sigma:
             out[k] = -1.0  # marks a best one
             bests += 1
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from croupier_policies.kernels.ridge import jit
+from croupier_policies.kernels.jit import jit
 
 
 @jit

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
-LANES = 16
-jit = numba.njit(cache=True, error_model="numpy")
+from croupier_policies.kernels.jit import jit
+from croupier_policies.reference.constants import LANES
 
 
 @jit

@@ -11,7 +11,7 @@ from croupier_policies import arrays, registry
 from croupier_policies.base import Actions, Row, State, Vector
 from croupier_policies.errors import PolicyError
 from croupier_policies.exploration.base import Estimates, Law
-from croupier_policies.models.base import Model, at_least
+from croupier_policies.models.base import Model, check_at_least
 from croupier_policies.models.ridge import RidgeModel
 from croupier_policies.registry import register
 
@@ -50,17 +50,19 @@ class BankModel(Model):
         device: str = "cpu",
     ) -> None:
         super().__init__(device)
-        at_least(1, memory=memory or 1.0)
+        check_at_least(1, memory=memory or 1.0)
         self.memory, self.lead = float(memory), float(lead)
         given = members or [_ridge(squares, rate) for squares in (False, True) for rate in HALF_LIVES]
-        self.members: list[Model] = [registry.made(Model, member, device=device) for member in given]  # type: ignore[type-abstract] # made concrete
+        self.members: list[Model] = [registry.resolve(Model, member, device=device) for member in given]  # type: ignore[type-abstract] # made concrete
         if len({member.device for member in self.members}) > 1:
             raise PolicyError("the members of a bank must be on one device")
-        self.maths = self.members[0].maths
+        self.backend = self.members[0].backend
         self._losses = [0.0] * len(self.members)
-        self._kept = 0.5 ** (1.0 / self.memory) if self.memory else 1.0
-        self._slower = [[m for m, other in enumerate(self.members) if _forgets_less(other, it)] for it in self.members]
-        self._adopts = any(self._slower)
+        self._loss_decay = 0.5 ** (1.0 / self.memory) if self.memory else 1.0
+        self._slower = [
+            [m for m, other in enumerate(self.members) if _is_slower_twin(other, it)] for it in self.members
+        ]
+        self._shares_state = any(self._slower)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, without `device`."""
@@ -101,33 +103,33 @@ class BankModel(Model):
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """Every member learns; what the best so far expected."""
-        return self._judge(reward, [member.learn(context, actions, index, reward) for member in self.members])
+        return self._score_members(reward, [member.learn(context, actions, index, reward) for member in self.members])
 
     def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any) -> Vector:
         """Every member learns the batch; one event after another where members may adopt each other's knowledge."""
-        if self._adopts:
+        if self._shares_state:
             return super().learn_batch(contexts, actions, indices, rewards)
         expected = [member.learn_batch(contexts, actions, indices, rewards) for member in self.members]
         events = zip(arrays.to_host(rewards).tolist(), np.stack(expected, axis=1).tolist(), strict=True)
-        return np.array([self._judge(reward, means) for reward, means in events])
+        return np.array([self._score_members(reward, means) for reward, means in events])
 
-    def _judge(self, reward: float, expected: list[float]) -> float:
+    def _score_members(self, reward: float, expected: list[float]) -> float:
         """Count the members' errors; what the best so far expected."""
         leader = self._leader
         for m, mean in enumerate(expected):
-            self._losses[m] = self._kept * self._losses[m] + (reward - mean) ** 2
-        if self._adopts:
-            self._adopt()
+            self._losses[m] = self._loss_decay * self._losses[m] + (reward - mean) ** 2
+        if self._shares_state:
+            self._copy_leader()
         return expected[leader]
 
-    def discount(self, keep: float, action: str | None = None) -> None:
+    def discount(self, retain: float, action: str | None = None) -> None:
         """Every member forgets as it can; errors made before count less too."""
         for member in self.members:
-            member.discount(keep, action)
+            member.discount(retain, action)
         if action is None:
-            self._losses = [keep * loss for loss in self._losses]
+            self._losses = [retain * loss for loss in self._losses]
 
-    def _adopt(self) -> None:
+    def _copy_leader(self) -> None:
         """What forgets more slowly than the best, and is otherwise alike, goes on from there once it is far behind."""
         best = self._leader
         for slow in self._slower[best]:
@@ -150,7 +152,7 @@ def _ridge(squares: bool, half_life: float) -> dict[str, Any]:
     return {"name": RidgeModel.name, "config": {"squares": squares, "half_life": half_life}}
 
 
-def _forgets_less(one: Model, other: Model) -> bool:
+def _is_slower_twin(one: Model, other: Model) -> bool:
     """Whether two models are alike but for the first's longer memory."""
     a, b = ({"half_life": 0.0} | model.config() for model in (one, other))
     longer = (a.pop("half_life") or np.inf) > (b.pop("half_life") or np.inf)

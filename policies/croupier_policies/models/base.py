@@ -9,15 +9,17 @@ import numpy as np
 
 from croupier_policies import arrays
 from croupier_policies.backends.noise import Noise
-from croupier_policies.backends.select import for_device
-from croupier_policies.base import Actions, Configured, Row, Vector
+from croupier_policies.backends.select import backend_for
+from croupier_policies.base import Actions, Configurable, Row, Vector
 from croupier_policies.errors import PolicyError
 from croupier_policies.exploration.base import Estimates, Law
 
-STEPS = 16  # in a half-life: forgetting costs d³ an action, so it is done now and then, and by as much more
+DISCOUNTS_PER_HALF_LIFE = (
+    16  # in a half-life: forgetting costs d³ an action, so it is done now and then, and by as much more
+)
 
 
-class Model(Configured):
+class Model(Configurable):
     """Estimates the reward of every candidate with a standard deviation, and learns from rewards between 0 and 1.
 
     Single-threaded; asking changes nothing; learning is deterministic and cannot fail on what was accepted when asked.
@@ -28,9 +30,9 @@ class Model(Configured):
     """
 
     def __init__(self, device: str, half_life: float = 0.0) -> None:
-        at_least(0, half_life=half_life)
+        check_at_least(0, half_life=half_life)
         self.device, self.half_life = device, float(half_life)
-        self.maths = for_device(device)
+        self.backend = backend_for(device)
         self._noise = Noise()
 
     @abstractmethod
@@ -46,24 +48,24 @@ class Model(Configured):
         events = zip(arrays.to_host(contexts), np.asarray(indices).tolist(), arrays.to_host(rewards), strict=True)
         return np.array([self.learn(context, actions, k, float(reward)) for context, k, reward in events])
 
-    def discount(self, keep: float, action: str | None = None) -> None:
+    def discount(self, retain: float, action: str | None = None) -> None:
         """See `Policy.discount`."""
 
-    def _fade(self) -> None:
+    def _apply_half_life(self) -> None:
         """What a half-life asks for after a reward."""
         if not self.half_life:
             return
-        every = max(1, round(self.half_life / STEPS))
+        every = max(1, round(self.half_life / DISCOUNTS_PER_HALF_LIFE))
         if self._noise.count % every == 0:
             self.discount(0.5 ** (every / self.half_life))
 
     def choose(self, context: Row, actions: Actions, law: Law) -> Vector:
         """The law's probabilities for the estimates, (K,), on the host."""
-        return self.maths.explore(law, self.estimates(context, actions))
+        return self.backend.apply_law(law, self.estimates(context, actions))
 
     def estimates_batch(self, contexts: Any, actions: Actions) -> Estimates:
         """Mean and sd, (B, K), of array contexts (B, n), on the device."""
-        xp, rows = self.maths.xp, [self.estimates(context, actions) for context in arrays.to_host(contexts)]
+        xp, rows = self.backend.xp, [self.estimates(context, actions) for context in arrays.to_host(contexts)]
         return rows[0]._replace(mean=xp.stack([row.mean for row in rows]), sd=xp.stack([row.sd for row in rows]))
 
     @property
@@ -81,8 +83,8 @@ class Model(Configured):
         return arrays.arithmetic(self.device)
 
 
-def at_least(least: float, **given: float) -> None:
+def check_at_least(least: float, **values: float) -> None:
     """Raises PolicyError for a number below `least`, or none."""
-    for name, value in given.items():
+    for name, value in values.items():
         if not value >= least:
             raise PolicyError(f"{name} must be at least {least:g}, not {value}")

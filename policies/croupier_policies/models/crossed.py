@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from croupier_policies import arrays
-from croupier_policies.backends.base import Arithmetic
-from croupier_policies.backends.crossed import Shared
+from croupier_policies.backends.base import Backend
+from croupier_policies.backends.crossed import CrossedArrays
 from croupier_policies.base import State
 from croupier_policies.errors import TooLarge
 from croupier_policies.reference.ridge import Posterior
 
 
-class Crossed:
+class SharedPosterior:
     """Where such a posterior is kept, and how it grows: exactly as large as it must be, since it seldom grows."""
 
     def __init__(self, xp: Any, max_bytes: int) -> None:
@@ -58,18 +58,18 @@ class Crossed:
         xp, blocks = self.xp, np.zeros((dx * (dx + 1) // 2, dz, dz))
         blocks[[i * (i + 3) // 2 for i in range(dx)]] = np.eye(dz)
         w, w1 = (xp.zeros((dx, dz), dtype=xp.float64) for _ in range(2))
-        self.shared = Shared(xp.asarray(blocks), w, w1)
+        self.shared = CrossedArrays(xp.asarray(blocks), w, w1)
 
-    def discount(self, factor: float, maths: Arithmetic) -> None:
+    def discount(self, factor: float, backend: Backend) -> None:
         """Forget toward the prior, as an action with dx·dz columns does (`reference.discount`)."""
         xp, (dx, dz) = self.xp, self.shape
         packed, blocks = (xp.asarray(places) for places in _places(dx, dz))
         P = xp.take(xp.reshape(self.shared.Q, (-1,)), packed, axis=0)
         P, w, w1 = (xp.reshape(array, (1, -1, 1)) for array in (P, self.shared.w, self.shared.w1))
         one = Posterior(P, w, w1, prior=1.0)
-        maths.discount(dx * dz, one, (0,), factor)
+        backend.discount(dx * dz, one, (0,), factor)
         Q = xp.reshape(xp.take(xp.reshape(one.P, (-1,)), blocks, axis=0), (-1, dz, dz))
-        self.shared = Shared(Q, *(xp.reshape(array, (dx, dz)) for array in (one.theta, one.theta1)))
+        self.shared = CrossedArrays(Q, *(xp.reshape(array, (dx, dz)) for array in (one.theta, one.theta1)))
 
     def state(self) -> State:
         """All of it."""
@@ -77,7 +77,7 @@ class Crossed:
 
     def restore(self, state: State) -> None:
         """Take over a `state()`."""
-        self.shared = Shared(*(self.xp.asarray(state[name].copy()) for name in Shared._fields))
+        self.shared = CrossedArrays(*(self.xp.asarray(state[name].copy()) for name in CrossedArrays._fields))
 
 
 def _places(dx: int, dz: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -8,12 +8,12 @@ import numpy as np
 
 from croupier_policies.backends.noise import Noise
 from croupier_policies.base import Actions, Row, State
-from croupier_policies.catalogue.candidates import PLAIN, Candidates
+from croupier_policies.encoding.candidates import INTERCEPT_ONLY, CandidateEncoder
 from croupier_policies.encoding.encoder import Encoder
 from croupier_policies.exploration.base import Estimates
-from croupier_policies.models.base import Model, at_least
-from croupier_policies.models.crossed import Crossed
-from croupier_policies.models.posteriors import Posteriors
+from croupier_policies.models.base import Model, check_at_least
+from croupier_policies.models.crossed import SharedPosterior
+from croupier_policies.models.posteriors import ActionPosteriors
 from croupier_policies.registry import register
 
 
@@ -55,14 +55,14 @@ class HybridModel(Model):
         device: str = "cpu",
     ) -> None:
         super().__init__(device, half_life)
-        at_least(1e-9, own=own)
+        check_at_least(1e-9, own=own)
         self.own, self.squares, self.max_columns, self.max_bytes = float(own), squares, max_columns, max_bytes
         self.waves, self.seed, self.ignored = waves, seed, 0
         self._contexts, self._features = Encoder(max_columns, squares, waves, seed), Encoder(max_columns, squares)
-        self._posteriors = Posteriors(self.maths, max_bytes // 2, own, self._contexts.size)
-        self._crossed = Crossed(self.maths.xp, max_bytes // 2)
+        self._posteriors = ActionPosteriors(self.backend, max_bytes // 2, own, self._contexts.size)
+        self._crossed = SharedPosterior(self.backend.xp, max_bytes // 2)
         self._crossed.grow(self._contexts.size, self._features.size)
-        self._candidates = Candidates()
+        self._candidates = CandidateEncoder()
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, without `device`."""
@@ -71,12 +71,12 @@ class HybridModel(Model):
 
     def estimates(self, context: Row, actions: Actions) -> Estimates:
         """Both parts' means and variances added."""
-        xp, held, noise = self.maths.xp, self._posteriors, self._noise
-        slots, newcomers = held.slots_of(actions)
+        xp, posteriors, noise = self.backend.xp, self._posteriors, self._noise
+        slots, newcomers = posteriors.slots_of(actions)
         self._check(context, actions, newcomers)
-        x, (Z, unseen) = self._contexts.encode(context), self._candidates.encoded(actions, self._features)
-        mean, sd = self.maths.scores([x], held.columns, held.posterior, noise.mean_reward, slots)
-        quadratic, more = self.maths.crossed.scores(x, Z, self._crossed.shared, noise.mean_reward)
+        x, (Z, unseen) = self._contexts.encode(context), self._candidates.encode(actions, self._features)
+        mean, sd = self.backend.scores([x], posteriors.columns, posteriors.posterior, noise.mean_reward, slots)
+        quadratic, more = self.backend.crossed.scores(x, Z, self._crossed.shared, noise.mean_reward)
         length = float(np.sum(x.vals * x.vals)) + x.unseen
         spare = xp.asarray(length * unseen + x.unseen * (Z * Z).sum(axis=0))  # the prior variance of what is unseen
         variance = sd * sd + xp.maximum(quadratic, xp.zeros_like(quadratic)) + spare
@@ -84,32 +84,32 @@ class HybridModel(Model):
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """One innovation for both; what there is no room for is left out, and counted as ignored."""
-        noise, held, crossed, centre = self._noise, self._posteriors, self._crossed, self._noise.mean_reward
+        noise, posteriors, crossed, centre = self._noise, self._posteriors, self._crossed, self._noise.mean_reward
         features, action = None if actions.rows is None else actions.rows[index], actions.ids[index]
-        if not self._observe(context, features, held.columns_for(action)):
+        if not self._observe(context, features, posteriors.columns_for(action)):
             self.ignored += 1
             return centre
         crossed.grow(self._contexts.size, self._features.size)
-        slot = held.admit(action, self._contexts.size)
+        slot = posteriors.admit(action, self._contexts.size)
         x = self._contexts.encode(context)
-        z = PLAIN if features is None else self._features.encode(features)
-        one = self.maths.project(x, held.columns, held.posterior, slot)
-        two = self.maths.crossed.project(x, z.dense(self._features.size), crossed.shared)
+        z = INTERCEPT_ONLY if features is None else self._features.encode(features)
+        one = self.backend.project(x, posteriors.columns, posteriors.posterior, slot)
+        two = self.backend.crossed.project(x, z.dense(self._features.size), crossed.shared)
         quadratic, predicted, predicted1 = (own + shared for own, shared in zip(one[1:], two[1:], strict=True))
         gain = 1.0 / (1.0 + quadratic)
         steps = gain, gain * (reward - predicted), gain * (1.0 - predicted1)
-        self.maths.update(held.columns, held.posterior, slot, one.px, *steps)
-        self.maths.crossed.update(crossed.shared, two.px, *steps)
+        self.backend.update(posteriors.columns, posteriors.posterior, slot, one.px, *steps)
+        self.backend.crossed.update(crossed.shared, two.px, *steps)
         expected = noise.learn(reward, quadratic, predicted, predicted1)
-        self._fade()
+        self._apply_half_life()
         return expected
 
-    def discount(self, keep: float, action: str | None = None) -> None:
+    def discount(self, retain: float, action: str | None = None) -> None:
         """Both parts go back toward their priors, and the noise; where an action is named, only what is its own."""
-        self._posteriors.discount(keep, action)
+        self._posteriors.discount(retain, action)
         if action is None:
-            self._crossed.discount(keep, self.maths)
-            self._noise.discount(keep)
+            self._crossed.discount(retain, self.backend)
+            self._noise.discount(retain)
 
     def _observe(self, context: Row, features: Row | None, room: int) -> bool:
         """Count both rows, or neither where there is no room for one."""

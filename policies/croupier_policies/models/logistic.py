@@ -6,7 +6,7 @@ import math
 from typing import Any, ClassVar
 
 from croupier_policies.base import Actions, Row
-from croupier_policies.encoding.rows import joined_one
+from croupier_policies.encoding.rows import join_row
 from croupier_policies.exploration.base import Array, Estimates
 from croupier_policies.models.per_action import PerActionModel
 from croupier_policies.registry import register
@@ -45,7 +45,7 @@ class LogisticModel(PerActionModel):
         return super().estimates_batch(contexts, actions) if scores is None else self._rates(*scores)
 
     def _rates(self, logit: Array, sd: Array) -> Estimates:
-        mean = 1.0 / (1.0 + self.maths.xp.exp(-(self._base + logit)))
+        mean = 1.0 / (1.0 + self.backend.xp.exp(-(self._base + logit)))
         sigma = self._noise.sigma
         return Estimates(mean, mean * (1.0 - mean) * sd / sigma, sigma, self._noise.count)
 
@@ -58,16 +58,20 @@ class LogisticModel(PerActionModel):
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """One Newton step; what there is no room for is left out, and counted as ignored."""
-        held, encoder, action = self._posteriors, self._encoder, actions.ids[index]
-        row, room = joined_one(context, actions, index), self._has_room(action)
+        posteriors, encoder, action = self._posteriors, self._encoder, actions.ids[index]
+        row, room = join_row(context, actions, index), self._has_room(action)
         if room is None or not encoder.observe(row, room):
             return self._noise.mean_reward
-        slot = held.admit(action, encoder.size)
-        px, quadratic, logit, _ = self.maths.project(encoder.encode(row), held.columns, held.posterior, slot)
+        slot = posteriors.admit(action, encoder.size)
+        px, quadratic, logit, _ = self.backend.project(
+            encoder.encode(row), posteriors.columns, posteriors.posterior, slot
+        )
         mean = 1.0 / (1.0 + math.exp(-max(self._base + logit, -700.0)))
         weight = mean * (1.0 - mean)
         gain = 1.0 / (1.0 + weight * quadratic)
-        self.maths.update(held.columns, held.posterior, slot, px, weight * gain, gain * (reward - mean), 0.0)
+        self.backend.update(
+            posteriors.columns, posteriors.posterior, slot, px, weight * gain, gain * (reward - mean), 0.0
+        )
         self._noise.add(reward, mean, weight * quadratic)
-        self._fade()
+        self._apply_half_life()
         return mean

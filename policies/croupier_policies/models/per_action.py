@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from croupier_policies import arrays
-from croupier_policies.backends.array import Arrays
+from croupier_policies.backends.array import ArrayBackend
 from croupier_policies.backends.noise import Noise
 from croupier_policies.base import Actions, Row, State
 from croupier_policies.encoding.encoder import Encoder
-from croupier_policies.encoding.rows import joined
+from croupier_policies.encoding.rows import join_rows
 from croupier_policies.exploration.base import Array
 from croupier_policies.models.base import Model
-from croupier_policies.models.posteriors import Posteriors
+from croupier_policies.models.posteriors import ActionPosteriors
 
 
 class PerActionModel(Model):
@@ -50,18 +50,18 @@ class PerActionModel(Model):
         self.max_columns, self.max_bytes = max_columns, max_bytes
         self.ignored = 0
         self._encoder = Encoder(max_columns, squares, waves, seed)
-        self._posteriors = Posteriors(self.maths, max_bytes, columns=self._encoder.size)
+        self._posteriors = ActionPosteriors(self.backend, max_bytes, columns=self._encoder.size)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, without `device`."""
         names = ("squares", "waves", "seed", "half_life", "max_columns", "max_bytes")
         return {name: getattr(self, name) for name in names}
 
-    def discount(self, keep: float, action: str | None = None) -> None:
-        """A ← keep·A + (1 - keep)·I and Aθ, Aθ1 ← keep times, of one action or of all; then also the noise."""
-        self._posteriors.discount(keep, action)
+    def discount(self, retain: float, action: str | None = None) -> None:
+        """A ← retain·A + (1 - retain)·I and Aθ, Aθ1 ← retain times, of one action or of all; then also the noise."""
+        self._posteriors.discount(retain, action)
         if action is None:
-            self._noise.discount(keep)
+            self._noise.discount(retain)
 
     def state(self) -> State:
         """Encoding, posteriors and noise."""
@@ -81,21 +81,21 @@ class PerActionModel(Model):
 
     def _scores(self, context: Row, actions: Actions, centre: float) -> tuple[Array, Array]:
         """c + (θ_a - c·θ1_a)ᵀx and √(xᵀA_a⁻¹x) of every candidate, (K,) each, around a centre c."""
-        rows, held = joined(context, actions), self._posteriors
+        rows, posteriors = join_rows(context, actions), self._posteriors
         slots = self._slots_of(actions, rows)
         encoded = [self._encoder.encode(row) for row in rows]
-        return self.maths.scores(encoded, held.columns, held.posterior, centre, slots)
+        return self.backend.scores(encoded, posteriors.columns, posteriors.posterior, centre, slots)
 
     def _scores_batch(self, contexts: Any, actions: Actions, centre: float) -> tuple[Array, Array] | None:
         """The same for array contexts (B, n), (B, K) each, as two matrix products; None where there is no such way."""
         if actions.rows is not None or self._encoder.width is None:
             return None
-        held, first = self._posteriors, arrays.to_host(contexts[0])
+        posteriors, first = self._posteriors, arrays.to_host(contexts[0])
         slots = self._slots_of(actions, (first,))
-        X = self._encoder.scaler(first).encode_batch(self.maths.xp, contexts, held.columns)
-        unseen = self.maths.xp.zeros(X.shape[0], dtype=self.maths.xp.float64)
-        by_product = Arrays(self.maths.xp)  # also on a CPU: a batch is what whole arrays are for
-        return by_product.scores_batch(X, unseen, held.columns, held.posterior, centre, slots)
+        X = self._encoder.scaler(first).encode_batch(self.backend.xp, contexts, posteriors.columns)
+        unseen = self.backend.xp.zeros(X.shape[0], dtype=self.backend.xp.float64)
+        by_product = ArrayBackend(self.backend.xp)  # also on a CPU: a batch is what whole arrays are for
+        return by_product.scores_batch(X, unseen, posteriors.columns, posteriors.posterior, centre, slots)
 
     def _has_room(self, action: str) -> int | None:
         """For how many columns there is memory once the action is learned; None, and counted, where too little."""

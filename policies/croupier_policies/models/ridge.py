@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from croupier_policies import arrays
-from croupier_policies.backends.base import Dense
+from croupier_policies.backends.base import DenseRidge
 from croupier_policies.base import Actions, Row, State, Vector
-from croupier_policies.encoding.rows import joined_one
+from croupier_policies.encoding.rows import join_row
 from croupier_policies.exploration.base import Estimates, Law
 from croupier_policies.models.per_action import PerActionModel
 from croupier_policies.registry import register
@@ -37,7 +37,7 @@ class RidgeModel(PerActionModel):
 
     name: ClassVar[str] = "ridge"
 
-    _dense: Dense | None = None  # once an array was learned, until something of it moves
+    _dense: DenseRidge | None = None  # once an array was learned, until something of it moves
 
     def estimates(self, context: Row, actions: Actions) -> Estimates:
         """Posterior mean and sd, (K,) each."""
@@ -57,7 +57,7 @@ class RidgeModel(PerActionModel):
             return super().choose(context, actions, law)
         slots, dense = self._slots_of(actions, (context,)), self._dense
         if dense is None or context.shape[0] != self._encoder.width:
-            dense = self._put_together(context)
+            dense = self._build_dense(context)
         return dense.choose(law, context, slots)
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
@@ -65,14 +65,14 @@ class RidgeModel(PerActionModel):
 
         What there is no room for any more is left out, and counted as ignored: an action, an array, or new columns.
         """
-        row, action = joined_one(context, actions, index), actions.ids[index]
+        row, action = join_row(context, actions, index), actions.ids[index]
         if isinstance(row, np.ndarray):
             expected = self._learn_array(row, action, reward)
         else:
             expected = self._learn_fields(row, action, reward)
         if expected is None:
             return self._noise.mean_reward
-        self._fade()
+        self._apply_half_life()
         return expected
 
     def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any) -> Vector:
@@ -98,25 +98,27 @@ class RidgeModel(PerActionModel):
 
     def _admit(self, array: Vector, action: str) -> int:
         """The slot in which an array is to be learned; -1 where there is no room for it."""
-        held = self._posteriors
-        if self._dense is not None and array.shape[0] == self._encoder.width and action in held.slots:
-            return held.slots[action]
+        posteriors = self._posteriors
+        if self._dense is not None and array.shape[0] == self._encoder.width and action in posteriors.slots:
+            return posteriors.slots[action]
         room = self._has_room(action)
         if room is None or self._encoder.admit(array, room) is None:
             return -1
-        slot = held.admit(action, self._encoder.size)
-        self._dense = self._put_together(array)
+        slot = posteriors.admit(action, self._encoder.size)
+        self._dense = self._build_dense(array)
         return slot
 
-    def _put_together(self, array: Vector) -> Dense:
-        held = self._posteriors
-        return self.maths.dense(self._encoder.scaler(array), held.columns, held.posterior, self._noise)
+    def _build_dense(self, array: Vector) -> DenseRidge:
+        posteriors = self._posteriors
+        return self.backend.dense_ridge(
+            self._encoder.scaler(array), posteriors.columns, posteriors.posterior, self._noise
+        )
 
     def _learn_fields(self, row: Row, action: str, reward: float) -> float | None:
-        held, encoder, self._dense = self._posteriors, self._encoder, None
+        posteriors, encoder, self._dense = self._posteriors, self._encoder, None
         if (room := self._has_room(action)) is None:
             return None
         encoder.observe(row, room)
-        slot = held.admit(action, encoder.size)
-        seen = self.maths.ridge_step(encoder.encode(row), held.columns, held.posterior, slot, reward)
+        slot = posteriors.admit(action, encoder.size)
+        seen = self.backend.ridge_step(encoder.encode(row), posteriors.columns, posteriors.posterior, slot, reward)
         return self._noise.learn(reward, *seen)

@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
-from croupier_policies.base import Actions, Configured, Learner, Policy, Row, State, Vector
+from croupier_policies.base import Actions, Configurable, Learner, Policy, Row, State, Vector
 from croupier_policies.errors import ForgedState, PolicyError
 from croupier_policies.exploration.sampling import uniform
-from croupier_policies.policies import defaults as ridge_policies
+from croupier_policies.exploration.scores import greedy
+from croupier_policies.policies import defaults as default_policies
 from croupier_policies.registry import build, register
-from croupier_policies.river.scores import greedy
 
-MOST: Final = 6  # a Poisson(1) number is larger once in 12,000 events
+MAX_REPEATS: Final = 6  # a Poisson(1) number is larger once in 12,000 events
 
 
 @register
@@ -47,7 +47,7 @@ class BagPolicy(Policy):
 
     def __init__(
         self,
-        member: Configured | dict[str, Any] | None = None,
+        member: Configurable | dict[str, Any] | None = None,
         *,
         size: int = 10,
         seed: int = 0,
@@ -59,8 +59,8 @@ class BagPolicy(Policy):
             raise PolicyError(f"size {size} must be positive, seed {seed} below 2**64, epsilon {epsilon} from 0 to 1")
         self.size, self.seed, self.epsilon = size, seed, float(epsilon)
         self.max_columns, self.max_bytes = max_columns, max_bytes
-        self._given = member is not None
-        first = _built(member) if member is not None else _ridge(max_columns, max_bytes // size)
+        self._custom = member is not None
+        first = _build_member(member) if member is not None else _ridge(max_columns, max_bytes // size)
         self._members: list[Any] = [first.fresh() for _ in range(size)]
         self._count = 0
 
@@ -77,13 +77,13 @@ class BagPolicy(Policy):
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, the member by its name and configuration."""
         own = {"size": self.size, "seed": self.seed, "epsilon": self.epsilon}
-        if not self._given:
+        if not self._custom:
             return own | {"member": None, "max_columns": self.max_columns, "max_bytes": self.max_bytes}
         return own | {"member": {"name": self._members[0].name, "config": self._members[0].config()}}
 
     def fresh(self) -> Self:
         """A new one that has learned nothing, its members kept even if only you can build them."""
-        return type(self)(**self.config() | ({"member": self._members[0]} if self._given else {}))
+        return type(self)(**self.config() | ({"member": self._members[0]} if self._custom else {}))
 
     def probabilities(self, context: Row, actions: Actions) -> Vector:
         """(1 − ε)·votes/B + ε/K, (K,)."""
@@ -115,12 +115,12 @@ class BagPolicy(Policy):
         self._members, self._count = restored, count
 
 
-def _ridge(max_columns: int, max_bytes: int) -> Configured:
+def _ridge(max_columns: int, max_bytes: int) -> Configurable:
     # without optimism: of its probabilities only the largest matters, which is that of the posterior mean
-    return ridge_policies.SoftmaxPolicy(alpha=0.0, epsilon=0.0, max_columns=max_columns, max_bytes=max_bytes)
+    return default_policies.SoftmaxPolicy(alpha=0.0, epsilon=0.0, max_columns=max_columns, max_bytes=max_bytes)
 
 
-def _built(member: Configured | dict[str, Any]) -> Configured:
+def _build_member(member: Configurable | dict[str, Any]) -> Configurable:
     return build(member["name"], member["config"]) if isinstance(member, dict) else member
 
 
@@ -131,13 +131,13 @@ def _estimates(member: Policy | Learner, context: Row, actions: Actions) -> Vect
 
 
 def _poisson(u: float) -> int:
-    """The Poisson(1) number at the quantile u, at most `MOST`.
+    """The Poisson(1) number at the quantile u, at most `MAX_REPEATS`.
 
     >>> [_poisson(u) for u in (0.1, 0.5, 0.8, 0.95)]
     [0, 1, 2, 3]
     """
     k, chance = 0, math.exp(-1.0)
-    while u >= chance and k < MOST:
+    while u >= chance and k < MAX_REPEATS:
         u -= chance
         k += 1
         chance /= k

@@ -42,9 +42,9 @@ class ModelPolicy(Policy):
         """
         self.model.learn_batch(contexts, actions, indices, rewards)
 
-    def discount(self, keep: float, action: str | None = None) -> None:
+    def discount(self, retain: float, action: str | None = None) -> None:
         """Let the model forget."""
-        self.model.discount(keep, action)
+        self.model.discount(retain, action)
 
     def state(self) -> State:
         """The model's; a law knows nothing."""

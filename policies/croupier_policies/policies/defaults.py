@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from croupier_policies.exploration.base import InverseGap, Law, Softmax
+from croupier_policies.exploration.base import Law
+from croupier_policies.exploration.laws import InverseGap, Softmax
 from croupier_policies.models.bank import BankModel
 from croupier_policies.models.base import Model
 from croupier_policies.models.ridge import RidgeModel

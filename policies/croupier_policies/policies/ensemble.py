@@ -12,10 +12,10 @@ from croupier_policies import arrays, registry
 from croupier_policies.base import Actions, Row, Vector
 from croupier_policies.errors import PolicyError
 from croupier_policies.exploration.sampling import uniform
-from croupier_policies.models.base import Model, at_least
+from croupier_policies.models.base import Model, check_at_least
 from croupier_policies.models.ridge import RidgeModel
 from croupier_policies.policies.base import ModelPolicy
-from croupier_policies.policies.linear import Described
+from croupier_policies.policies.linear import Description
 from croupier_policies.registry import register
 
 
@@ -49,16 +49,16 @@ class EnsemblePolicy(ModelPolicy):
     def __init__(
         self,
         *,
-        model: Model | Described | None = None,
+        model: Model | Description | None = None,
         size: int = 100,
         scale: float = 1.0,
         seed: int = 0,
         epsilon: float = 0.01,
     ) -> None:
-        at_least(0, scale=scale)
+        check_at_least(0, scale=scale)
         if size < 1 or not 0 <= seed < 1 << 64 or not 0 <= epsilon <= 1:
             raise PolicyError(f"size {size} must be positive, seed {seed} below 2**64, epsilon {epsilon} from 0 to 1")
-        self.model = registry.made(Model, RidgeModel() if model is None else model)  # type: ignore[type-abstract] # made concrete
+        self.model = registry.resolve(Model, RidgeModel() if model is None else model)  # type: ignore[type-abstract] # made concrete
         self.size, self.scale, self.seed, self.epsilon = size, float(scale), seed, float(epsilon)
 
     def config(self) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from typing import Any, ClassVar, Self
 
 from croupier_policies import arrays, registry
 from croupier_policies.base import Actions, Row, Vector
-from croupier_policies.exploration.base import Law, Softmax
+from croupier_policies.exploration.base import Law
+from croupier_policies.exploration.laws import Softmax
 from croupier_policies.models.base import Model
 from croupier_policies.models.ridge import RidgeModel
 from croupier_policies.policies.base import ModelPolicy
 from croupier_policies.registry import register
 
-Described = Mapping[str, Any]  # {"name": …, "config": …}
+Description = Mapping[str, Any]  # {"name": …, "config": …}
 
 
 @register
@@ -31,9 +32,9 @@ class LinearPolicy(ModelPolicy):
 
     name: ClassVar[str] = "linear"
 
-    def __init__(self, *, model: Model | Described | None = None, law: Law | Described | None = None) -> None:
-        self.model: Model = registry.made(Model, RidgeModel() if model is None else model)  # type: ignore[type-abstract]
-        self.law: Law = registry.made(Law, Softmax() if law is None else law)  # type: ignore[type-abstract] # made concrete
+    def __init__(self, *, model: Model | Description | None = None, law: Law | Description | None = None) -> None:
+        self.model: Model = registry.resolve(Model, RidgeModel() if model is None else model)  # type: ignore[type-abstract]
+        self.law: Law = registry.resolve(Law, Softmax() if law is None else law)  # type: ignore[type-abstract] # made concrete
 
     @property
     def epsilon(self) -> float:
@@ -61,5 +62,5 @@ class LinearPolicy(ModelPolicy):
         (3, 2)
         """
         return arrays.to_host(
-            self.law.probabilities(self.model.maths.xp, self.model.estimates_batch(contexts, actions))
+            self.law.probabilities(self.model.backend.xp, self.model.estimates_batch(contexts, actions))
         )

@@ -15,7 +15,7 @@ Rule = Callable[[Row, Actions], "Mapping[str, float] | Vector | list[float]"]
 
 
 class LoggedPolicy(Policy):
-    """A rule of yours with known probabilities; subclass it, or wrap a function with `named`.
+    """A rule of yours with known probabilities; subclass it, or wrap a function with `from_function`.
 
     The engine draws from the rule's probabilities and logs them, its learner learns from every reward, and the log can
     be evaluated for any other policy within the rule's support. A rule that draws nothing is deterministic, and its log
@@ -45,10 +45,10 @@ class LoggedPolicy(Policy):
         """The probability of each action, by id or in their order, summing to 1; it depends on nothing else."""
 
     @classmethod
-    def named(cls, name: str, rule: Rule, *, epsilon: float = 0.0) -> LoggedPolicy:
+    def from_function(cls, name: str, rule: Rule, *, epsilon: float = 0.0) -> LoggedPolicy:
         """A policy of the function `rule(context, actions)`, known to the log by `name`.
 
-        >>> policy = LoggedPolicy.named("split-1", lambda context, actions: [1 / len(actions)] * len(actions))
+        >>> policy = LoggedPolicy.from_function("split-1", lambda context, actions: [1 / len(actions)] * len(actions))
         >>> policy.name, policy.config()
         ('split-1', {'epsilon': 0.0})
         """
@@ -64,7 +64,7 @@ class LoggedPolicy(Policy):
 
     def probabilities(self, context: Row, actions: Actions) -> Vector:
         """(1 − ε)·rule + ε/K, (K,). Raises PolicyError where the rule gives no distribution over the candidates."""
-        p = _vector(self.rule(context, actions), actions)
+        p = _as_vector(self.rule(context, actions), actions)
         if p.shape != (len(actions),) or not (p >= 0.0).all() or not abs(p.sum() - 1.0) <= 1e-9:
             raise PolicyError(f"the rule {self.name!r} gives {p.tolist()} for {actions.ids}: not a distribution")
         return (1.0 - self.epsilon) * p + self.epsilon / len(actions)
@@ -80,9 +80,9 @@ class LoggedPolicy(Policy):
         """Nothing to restore."""
 
 
-def _vector(given: Mapping[str, float] | Vector | list[float], actions: Actions) -> Vector:
-    if not isinstance(given, Mapping):
-        return np.array(given, dtype=np.float64)
-    if unknown := set(given) - set(actions.ids):
+def _as_vector(values: Mapping[str, float] | Vector | list[float], actions: Actions) -> Vector:
+    if not isinstance(values, Mapping):
+        return np.array(values, dtype=np.float64)
+    if unknown := set(values) - set(actions.ids):
         raise PolicyError(f"the rule gives probabilities to {sorted(unknown)}, which are no candidates")
-    return np.array([given.get(id, 0.0) for id in actions.ids], dtype=np.float64)
+    return np.array([values.get(id, 0.0) for id in actions.ids], dtype=np.float64)

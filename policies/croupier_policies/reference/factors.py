@@ -12,7 +12,7 @@ from croupier_policies.base import Vector
 Slots = NDArray[np.int64]
 
 
-class Rates(NamedTuple):
+class LearningRates(NamedTuple):
     """How fast is learned: a bias at `first`, falling with 1/n to `last`; factors at `rate`, shrunk by `shrink`."""
 
     first: float
@@ -38,7 +38,7 @@ def learn(
     U: Vector,
     V: Vector,
     seen: tuple[Slots, Slots],
-    rates: Rates,
+    rates: LearningRates,
 ) -> None:
     """Fold in pairs of known slots with their values, in order, in place.
 

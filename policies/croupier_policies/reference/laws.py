@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from croupier_policies.kernels.laws import EQUAL, TINY
+from croupier_policies.reference.constants import TIE, TINY
 
 Array = Any  # of whichever namespace
 NODES = 256  # of the quadrature of `thompson`
@@ -54,7 +54,7 @@ def inverse_gap(
     gap, _ = _optimistic(xp, mean, sd, sigma, alpha)
     count = mean.shape[-1]
     q = 1.0 / (count + gamma * (count * (rewards + 1)) ** 0.5 * gap / (sigma + TINY))
-    best = xp.astype(gap <= EQUAL * sigma, xp.float64)
+    best = xp.astype(gap <= TIE * sigma, xp.float64)
     others = (1.0 - best) * q
     rest = 1.0 - xp.sum(others, axis=-1, keepdims=True)
     return _mixed(others + best * rest / xp.sum(best, axis=-1, keepdims=True), epsilon)
@@ -71,7 +71,7 @@ def boltzmann(
 def greedy(xp: Any, mean: Array, sd: Array, sigma: float, alpha: float, epsilon: float) -> Array:
     """1 - ε shared by the actions of the best optimistic score, and ε/K each: ε-greedy where α = 0, UCB elsewhere."""
     gap, _ = _optimistic(xp, mean, sd, sigma, alpha)
-    return _mixed(_normalised(xp, xp.astype(gap <= EQUAL * sigma, xp.float64)), epsilon)
+    return _mixed(_normalised(xp, xp.astype(gap <= TIE * sigma, xp.float64)), epsilon)
 
 
 def thompson(xp: Any, mean: Array, sd: Array, sigma: float, scale: float, epsilon: float) -> Array:

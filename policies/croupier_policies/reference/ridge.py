@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from croupier_policies.kernels.encoding import AMPLITUDE, LONGEST
-from croupier_policies.kernels.ridge import LANES
+from croupier_policies.reference.constants import FOURIER_NORM, LANES, MAX_SQUARED_NORM
 
 Array = Any  # of whichever namespace
 
@@ -151,8 +150,10 @@ def encode_dense(xp: Any, X: Array, mean: Array, m2: Array, count: int, waves: A
     z = xp.clip((X - mean) / (xp.sqrt(variance) + (1.0 - varied)), -3.0, 3.0) / 2.0 * varied
     features = xp.concat([z, (z * z - 0.25) * varied], axis=1) if squares else z
     length = xp.sum(features * features, axis=1, keepdims=True)
-    shrink = xp.sqrt(LONGEST / xp.where(length > LONGEST, length, xp.full_like(length, LONGEST)))
+    shrink = xp.sqrt(
+        MAX_SQUARED_NORM / xp.where(length > MAX_SQUARED_NORM, length, xp.full_like(length, MAX_SQUARED_NORM))
+    )
     cosines = xp.cos(xp.matmul(z, waves[:-1, :]) + waves[-1:, :])
-    amplitude = AMPLITUDE * math.sqrt(2.0 / max(waves.shape[1], 1))
+    amplitude = FOURIER_NORM * math.sqrt(2.0 / max(waves.shape[1], 1))
     ones = xp.ones((X.shape[0], 1), dtype=xp.float64)
     return xp.concat([ones, amplitude * cosines, features * shrink], axis=1)

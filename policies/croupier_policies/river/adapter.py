@@ -1,4 +1,4 @@
-"""A user's own River model, asked and taught one flat dict of features at a time.
+"""A user's own River model, asked and taught one flat_features dict of features at a time.
 
 Importing this module imports River: `RiverLearner` does so when it is constructed.
 """
@@ -13,7 +13,7 @@ from river import base, compose, preprocessing
 
 from croupier_policies.base import Actions, Row
 from croupier_policies.errors import PolicyError
-from croupier_policies.river.features import flat, named
+from croupier_policies.river.features import flat_features, named_features
 
 
 class AdaptedModel:
@@ -33,19 +33,19 @@ class AdaptedModel:
         if not isinstance(model, base.Estimator):
             raise PolicyError(f"{type(model).__name__} is not a River model")
         self.model: Any = model.clone()
-        for part in _parts(self.model, set()):
-            _settle(part)
-        self.take(self.model)
+        for part in _estimators(self.model, set()):
+            _make_deterministic(part)
+        self.replace_model(self.model)
         self.classifies = isinstance(self._last, base.Classifier)
         if self.classifies:
             self._check_classifier()
         elif not isinstance(self._last, base.Regressor):
             raise PolicyError(f"{type(self._last).__name__} is neither a regressor nor a classifier")
 
-    def take(self, model: Any) -> None:
+    def replace_model(self, model: Any) -> None:
         """Go on with `model`, a taught model of the same classes."""
         self.model = model
-        *self._front, self._last = _steps(model)
+        *self._transformers, self._last = _steps(model)
 
     def _check_classifier(self) -> None:
         name = type(self._last).__name__
@@ -54,15 +54,15 @@ class AdaptedModel:
                 f"{name} takes no sample weights, so a reward of ½ could not be taught; use a classifier whose"
                 " learn_one takes w, or a regressor"
             )
-        if any(not isinstance(step, base.Transformer) or step._supervised for step in self._front):
+        if any(not isinstance(step, base.Transformer) or step._supervised for step in self._transformers):
             raise PolicyError(f"before {name} come only transformers that do not look at the reward")
 
     def predict(self, context: Row, actions: Actions) -> list[float]:
         """The estimated reward of each action; ½ where the model says nothing yet."""
-        x = named(context)
-        return [self._ask(flat(x, actions, k)) for k in range(len(actions))]
+        x = named_features(context)
+        return [self._predict_one(flat_features(x, actions, k)) for k in range(len(actions))]
 
-    def _ask(self, x: dict[str, float | str]) -> float:
+    def _predict_one(self, x: dict[str, float | str]) -> float:
         if self.classifies:
             chances = self.model.predict_proba_one(x)
             return float(chances.get(True, 0.0)) if chances else 0.5
@@ -71,14 +71,14 @@ class AdaptedModel:
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> None:
         """Fold in one reward of `actions.ids[index]`."""
-        x = flat(named(context), actions, index)
+        x = flat_features(named_features(context), actions, index)
         if not self.classifies:
             self.model.learn_one(x, reward)
         elif reward in (0.0, 1.0):
             self.model.learn_one(x, reward == 1.0)
         else:
             self.model.learn_one(x, True, w=reward)
-            for step in self._front:
+            for step in self._transformers:
                 x = step.transform_one(x)
             self._last.learn_one(x, False, w=1.0 - reward)
 
@@ -87,18 +87,18 @@ def _steps(model: Any) -> list[Any]:
     return list(model.steps.values()) if isinstance(model, compose.Pipeline) else [model]
 
 
-def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
+def _estimators(value: Any, seen: set[int]) -> Iterator[Any]:
     """Every River object inside an untaught model, itself included."""
     if isinstance(value, dict | list | tuple):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from _parts(item, seen)
+            yield from _estimators(item, seen)
     elif isinstance(value, base.Base) and id(value) not in seen:
         seen.add(id(value))
         yield value
-        yield from _parts(list(vars(value).values()), seen)
+        yield from _estimators(list(vars(value).values()), seen)
 
 
-def _settle(part: Any) -> None:
+def _make_deterministic(part: Any) -> None:
     """Refuse or mend what would come out otherwise in another process."""
     if vars(part).get("seed", 0) is None:
         raise PolicyError(f"{type(part).__name__} has no seed, so the log could not be replayed; give it one")

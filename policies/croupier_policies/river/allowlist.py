@@ -57,14 +57,14 @@ class AllowedClass:
     """A class of the allow-list.
 
     `derived` attributes are not stored but computed again, or dropped where None; `asked` are mappings that grow when
-    the object is merely asked about a key, so that neither their order nor an entry equal to the default is knowledge.
+    the object is merely growing about a key, so that neither their order nor an entry equal to the default is knowledge.
     """
 
     kind: type
     attributes: frozenset[str]
     required: frozenset[str]
     derived: dict[str, Callable[[Any], Any] | None]
-    asked: frozenset[str]
+    growing: frozenset[str]
 
 
 @lru_cache(maxsize=1)
@@ -74,11 +74,11 @@ def classes() -> dict[str, AllowedClass]:
     for specimen in _specimens():
         kind = type(specimen)
         derived = _derived(specimen)
-        asked = frozenset(k for k, v in vars(specimen).items() if isinstance(v, defaultdict) and kind in _SCALERS)
+        growing = frozenset(k for k, v in vars(specimen).items() if isinstance(v, defaultdict) and kind in _SCALERS)
         names = frozenset(vars(specimen)) - frozenset(derived)
         name = stored_name(kind)
-        known = found.get(name, AllowedClass(kind, names, names, derived, asked))
-        found[name] = AllowedClass(kind, known.attributes | names, known.required & names, derived, asked)
+        known = found.get(name, AllowedClass(kind, names, names, derived, growing))
+        found[name] = AllowedClass(kind, known.attributes | names, known.required & names, derived, growing)
     return found
 
 

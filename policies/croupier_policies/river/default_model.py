@@ -12,7 +12,7 @@ from river import linear_model, optim, preprocessing
 
 from croupier_policies.base import Actions, Row
 from croupier_policies.errors import PolicyError
-from croupier_policies.river.features import named
+from croupier_policies.river.features import named_features
 
 CLIP: Final = 3.0  # standard deviations: one wild number must not move every weight
 NORM: Final = math.sqrt(8.0)  # longer rows are shrunk to it, so that one learning rate suits 2 features and 60
@@ -59,19 +59,19 @@ class CrossedModel:
 
     def predict(self, context: Row, actions: Actions) -> list[float]:
         """The estimated reward of each action; the context is encoded once for all of them."""
-        x = self._encode(named(context))
-        return [self._ask(self._cross(x, actions, k)) for k in range(len(actions))]
+        x = self._encode(named_features(context))
+        return [self._predict_one(self._cross(x, actions, k)) for k in range(len(actions))]
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> None:
         """Fold in one reward of `actions.ids[index]`: first the running moments, then the weights."""
-        row, own = named(context), _own(actions, index)
+        row, own = named_features(context), _own(actions, index)
         numbers = {k: v for k, v in {**row, **own}.items() if not isinstance(v, str)}
-        self.scaler.learn_one(_within(numbers, self.scaler.counts, self.limit))
+        self.scaler.learn_one(_within_limit(numbers, self.scaler.counts, self.limit))
         features = self._cross(self._encode(row), actions, index)
         # `weights` would copy them all
-        self.glm.learn_one(_within(features, self.glm._weights, self.limit), reward)
+        self.glm.learn_one(_within_limit(features, self.glm._weights, self.limit), reward)
 
-    def _ask(self, features: dict[str, float]) -> float:
+    def _predict_one(self, features: dict[str, float]) -> float:
         if self.link == "logistic":
             return float(self.glm.predict_proba_one(features)[True])
         return float(self.glm.predict_one(features))
@@ -84,7 +84,7 @@ class CrossedModel:
                 encoded[f"{name}={value}"] = 1.0
             elif (variance := variances.get(name, 0.0)) > 0.0:  # an overflow made it NaN or −∞
                 encoded[name] = min(CLIP, max(-CLIP, (value - means[name]) / math.sqrt(variance)))
-        return _shrunk(encoded)
+        return _shrink(encoded)
 
     def _cross(self, x: dict[str, float], actions: Actions, index: int) -> dict[str, float]:
         prefix = actions.ids[index] + SEP
@@ -99,7 +99,7 @@ class CrossedModel:
         return features
 
 
-def _shrunk(row: dict[str, float]) -> dict[str, float]:
+def _shrink(row: dict[str, float]) -> dict[str, float]:
     # a plain loop: the built-in sum rounds differently from Python 3.12 on
     square = 0.0
     for value in row.values():
@@ -124,10 +124,10 @@ def _glm(link: str) -> Any:
 
 
 def _own(actions: Actions, index: int) -> dict[str, float | str]:
-    return named(actions.rows[index], OWN) if actions.rows else {}
+    return named_features(actions.rows[index], OWN) if actions.rows else {}
 
 
-def _within(features: dict[str, Any], known: Any, limit: int) -> dict[str, Any]:
+def _within_limit(features: dict[str, Any], known: Any, limit: int) -> dict[str, Any]:
     """The features already known, and as many new ones as there is room for."""
     if len(known) + len(features) <= limit:
         return features

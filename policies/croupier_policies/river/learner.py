@@ -22,7 +22,7 @@ class RiverLearner(Learner):
     """Estimates E[r given x, a] with River, one event at a time, and keeps the honest loss Σ (r − r̂)²/n.
 
     Without a model: r̂(x, a) = g(w·x + w_a·x + w_z·z_a + z_aᵀW x) over standardised numbers and one-hot strings (see
-    `CrossedModel`). A model of your own is given one flat dict: the context's features under their own names (an
+    `CrossedModel`). A model of your own is given one flat_features dict: the context's features under their own names (an
     array's are "0", "1", …), "action" with the action's id, a string, and "action.<name>" for each of its features.
     Strings are yours to handle, with `compose.SelectType(str) | preprocessing.OneHotEncoder()` for one. A regressor is
     asked with `predict_one`; a classifier with `predict_proba_one` for True, and must take sample weights, because
@@ -50,17 +50,17 @@ class RiverLearner(Learner):
     name: ClassVar[str] = "river"
 
     def __init__(self, model: Any = None, *, link: str = "logistic", limit: int = 100_000) -> None:
-        from croupier_policies.river import adapter as river_adapter  # they import River, which takes half a second
-        from croupier_policies.river import default_model as river_model
+        from croupier_policies.river import adapter as adapter  # they import River, which takes half a second
+        from croupier_policies.river import default_model as default_model
 
-        self._own: Any = None
-        self._asked: Any
+        self._adapter: Any = None
+        self._predictor: Any
         if model is None:
-            self._asked = river_model.CrossedModel(link, limit)
+            self._predictor = default_model.CrossedModel(link, limit)
             self._config: dict[str, Any] = {"model": None, "link": link, "limit": limit}
         else:
-            self._own = self._asked = river_adapter.AdaptedModel(_rebuilt(model))
-            self._config = {"model": _description(self._own.model)}
+            self._adapter = self._predictor = adapter.AdaptedModel(_rebuild(model))
+            self._config = {"model": _description(self._adapter.model)}
         self.count = 0
         self._squares = 0.0
 
@@ -72,7 +72,7 @@ class RiverLearner(Learner):
     @property
     def storable(self) -> bool:
         """Whether `state` gives data; else this learner is restored by replay."""
-        return self._own is None or "object" in self._config["model"]
+        return self._adapter is None or "object" in self._config["model"]
 
     @property
     def loss(self) -> float:
@@ -85,18 +85,18 @@ class RiverLearner(Learner):
 
     def fresh(self) -> Self:
         """A new object of the same configuration that has learned nothing, storable or not."""
-        return type(self)(self._own.model) if self._own else type(self)(**self._config)
+        return type(self)(self._adapter.model) if self._adapter else type(self)(**self._config)
 
     def predict(self, context: Row, actions: Actions) -> Vector:
         """The estimated reward of each action, shape (K,), clipped to 0…1; NaN from a model that has diverged."""
-        return np.clip(np.array(self._asked.predict(context, actions), dtype=np.float64), 0.0, 1.0)
+        return np.clip(np.array(self._predictor.predict(context, actions), dtype=np.float64), 0.0, 1.0)
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
         """Score the event as not yet seen (the honest loss), then learn it; the propensity plays no part."""
-        shown = Actions((actions.ids[index],), None if actions.rows is None else (actions.rows[index],))
+        candidate = Actions((actions.ids[index],), None if actions.rows is None else (actions.rows[index],))
         reward = float(reward)  # numpy's own scalars would spread into the state
-        error = reward - float(self.predict(context, shown)[0])
-        self._asked.learn(context, shown, 0, reward)
+        error = reward - float(self.predict(context, candidate)[0])
+        self._predictor.learn(context, candidate, 0, reward)
         self.count += 1
         self._squares += error * error
 
@@ -126,21 +126,21 @@ class RiverLearner(Learner):
         model = restore_model(state["model"])
         if _classes(state["model"]) != _classes(model_state(self._model)):
             raise ForgedState("the stored model is made of other classes than this learner's")
-        self._take(model)
+        self._replace_model(model)
         self.count, self._squares = state["count"], state["squares"]
 
     @property
     def _model(self) -> Any:
-        return self._own.model if self._own else self._asked
+        return self._adapter.model if self._adapter else self._predictor
 
-    def _take(self, model: Any) -> None:
-        if self._own:
-            self._own.take(model)
+    def _replace_model(self, model: Any) -> None:
+        if self._adapter:
+            self._adapter.replace_model(model)
         else:
-            self._asked = model
+            self._predictor = model
 
 
-def _rebuilt(model: Any) -> Any:
+def _rebuild(model: Any) -> Any:
     if not isinstance(model, dict):
         return model
     if "repr" in model:

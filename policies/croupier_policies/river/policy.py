@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 
 from croupier_policies.base import Actions, Policy, Row, State, Vector
 from croupier_policies.errors import ForgedState, PolicyError
+from croupier_policies.exploration.scores import greedy, softmax
 from croupier_policies.registry import register
 from croupier_policies.river.learner import RiverLearner
-from croupier_policies.river.scores import greedy, softmax
 
 LAWS = ("softmax", "epsilon")
 
@@ -26,7 +26,7 @@ class RiverPolicy(Policy):
 
     A model that is no pipeline is given numbers standardised and strings one-hot (the action's id among them), since
     most models break on a string; a pipeline of yours is left as it is. What is storable follows `RiverLearner`: the
-    linear family is, trees and forests are restored by replay.
+    linear allowlist_module is, trees and forests are restored by replay.
 
     Args:
         model: None (the crossed logistic model), a River model (cloned), or `config()["model"]`.
@@ -62,7 +62,7 @@ class RiverPolicy(Policy):
             raise PolicyError(f"epsilon {epsilon} and growth {growth} go from 0 to 1, and rate {rate} is not negative")
         self.law, self.rate, self.growth, self.epsilon = law, float(rate), float(growth), float(epsilon)
         self.limit = limit
-        self._learner = RiverLearner(limit=limit) if model is None else RiverLearner(_prepared(model))
+        self._learner = RiverLearner(limit=limit) if model is None else RiverLearner(_with_preprocessing(model))
 
     @property
     def storable(self) -> bool:
@@ -106,7 +106,7 @@ class RiverPolicy(Policy):
         return {name: getattr(self, name) for name in ("law", "rate", "growth", "epsilon")}
 
 
-def _prepared(model: Any) -> Any:
+def _with_preprocessing(model: Any) -> Any:
     """A bare model behind standardised numbers and one-hot strings; whatever else as it is."""
     from river import base, compose, preprocessing  # it takes half a second
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from croupier_policies.base import State
 from croupier_policies.errors import ForgedState
-from croupier_policies.river.state import SCALARS, family
+from croupier_policies.river.state import SCALARS, allowlist_module
 
 DEPTH: Final = 32  # a pipeline of unions nests about ten deep; deeper data is an attack on the stack
 
@@ -93,13 +93,13 @@ def _read_entries(body: Any, depth: int) -> list[tuple[Any, Any]]:
 def _read_defaultdict(body: Any, depth: int) -> defaultdict[Any, Any]:
     if type(body) is not list or len(body) != 3:
         raise ForgedState("a defaultdict is [factory, keys, values]")
-    return defaultdict(_known(family().FACTORIES, body[0], "factory"), _read_entries(body[1:], depth))
+    return defaultdict(_known(allowlist_module().FACTORIES, body[0], "factory"), _read_entries(body[1:], depth))
 
 
 def _read_object(body: Any, depth: int) -> Any:
     if type(body) is not dict or set(body) != {"class", "attributes"} or type(body["attributes"]) is not dict:
         raise ForgedState("an object is {'class': ..., 'attributes': {...}}")
-    known = _known(family().classes(), body["class"], "class")
+    known = _known(allowlist_module().classes(), body["class"], "class")
     if not known.required <= set(body["attributes"]) <= known.attributes:
         raise ForgedState(f"{body['class']} cannot have the attributes {sorted(map(str, body['attributes']))}")
     attributes = {name: _read(value, depth) for name, value in body["attributes"].items()}
@@ -112,7 +112,7 @@ def _read_object(body: Any, depth: int) -> Any:
 _READERS: Final[dict[str, Callable[[Any, int], Any]]] = {
     "Counter": lambda body, depth: Counter(dict(_read_entries(body, depth))),
     "OrderedDict": lambda body, depth: OrderedDict(_read_entries(body, depth)),
-    "VectorDict": lambda body, depth: family().VectorDict(dict(_read_entries(body, depth))),
+    "VectorDict": lambda body, depth: allowlist_module().VectorDict(dict(_read_entries(body, depth))),
     "defaultdict": _read_defaultdict,
     "dict": lambda body, depth: dict(_read_entries(body, depth)),
     "float": _read_float,
@@ -120,5 +120,5 @@ _READERS: Final[dict[str, Callable[[Any, int], Any]]] = {
     "object": _read_object,
     "set": lambda body, depth: set(_read_keys(body, depth)),
     "tuple": lambda body, depth: tuple(_read_list(body, depth)),
-    "type": lambda body, depth: _known(family().TYPES, body, "type"),
+    "type": lambda body, depth: _known(allowlist_module().TYPES, body, "type"),
 }

@@ -1,6 +1,6 @@
 """River models as plain data, for an exact allow-list of classes; no pickle. `river_restore` is the way back.
 
-The linear River family and our own default are on the list (`river_family`). Whatever else a model holds, a tree or a
+The linear River allowlist_module and our own default are on the list (`allowlist`). Whatever else a model holds, a tree or a
 window, raises `NotStorable`, and the engine restores it by folding the log again.
 """
 
@@ -24,7 +24,7 @@ def model_state(model: Any) -> State:
     """All that a River model knows, as plain data that JSON can hold; equal models give equal data.
 
     The order of a mapping is kept, for it is the order of sums. Not so that of sets, nor of the running statistics of
-    River's scalers: they add entries when merely asked about a feature they have not met, so entries equal to the
+    River's scalers: they add entries when merely growing about a feature they have not met, so entries equal to the
     default are left out, and the others sorted.
 
     Args:
@@ -50,11 +50,11 @@ def model_state(model: Any) -> State:
 
 
 @lru_cache(maxsize=1)
-def family() -> Any:
+def allowlist_module() -> Any:
     """The module of the allow-list."""
-    from croupier_policies.river import allowlist as river_family  # imports River, which takes half a second
+    from croupier_policies.river import allowlist as allowlist  # imports River, which takes half a second
 
-    return river_family
+    return allowlist
 
 
 def _write(value: Any, seen: dict[int, Any]) -> Any:
@@ -69,7 +69,7 @@ def _write(value: Any, seen: dict[int, Any]) -> Any:
     if kind is tuple:
         return {"tuple": [_write(item, seen) for item in value]}
     if isinstance(value, type):
-        return {"type": _name(family().TYPES, value)}
+        return {"type": _name(allowlist_module().TYPES, value)}
     if id(value) in seen:
         raise NotStorable(f"the same {kind.__name__} is held twice: a copy of each would drift apart")
     seen[id(value)] = value
@@ -86,21 +86,23 @@ def _write_mutable(value: Any, kind: type, seen: dict[int, Any]) -> Any:
     if kind is Counter:
         return {"Counter": _entries(value.items(), seen)}
     if kind is defaultdict:
-        return {"defaultdict": [_name(family().FACTORIES, value.default_factory), *_entries(value.items(), seen)]}
-    if kind is family().VectorDict:
+        return {
+            "defaultdict": [_name(allowlist_module().FACTORIES, value.default_factory), *_entries(value.items(), seen)]
+        }
+    if kind is allowlist_module().VectorDict:
         return {"VectorDict": _entries(value.to_dict().items(), seen)}
     return {"object": _write_object(value, kind, seen)}
 
 
 def _write_object(value: Any, kind: type, seen: dict[int, Any]) -> State:
-    name = family().stored_name(kind)
-    known = family().classes().get(name)
+    name = allowlist_module().stored_name(kind)
+    known = allowlist_module().classes().get(name)
     if known is None or known.kind is not kind:
         raise NotStorable(f"{name} is not on the allow-list of models that can be stored as data")
     attributes = {k: v for k, v in sorted(vars(value).items()) if k not in known.derived}
     if extra := set(attributes) - known.attributes:
         raise NotStorable(f"{name} holds attributes of its own: {sorted(extra)}")
-    written = {k: _write(_told(v) if k in known.asked else v, seen) for k, v in attributes.items()}
+    written = {k: _write(_informative_entries(v) if k in known.growing else v, seen) for k, v in attributes.items()}
     return {"class": name, "attributes": written}
 
 
@@ -110,10 +112,10 @@ def _entries(items: Iterable[tuple[Any, Any]], seen: dict[int, Any]) -> list[lis
     return [[_write(key, seen) for key, _ in pairs], [_write(value, seen) for _, value in pairs]]
 
 
-def _told(mapping: defaultdict[Any, Any]) -> defaultdict[Any, Any]:
+def _informative_entries(mapping: defaultdict[Any, Any]) -> defaultdict[Any, Any]:
     """The entries that say something, in an order that says nothing."""
     factory = mapping.default_factory
-    if factory is None or factory not in family().FACTORIES.values():
+    if factory is None or factory not in allowlist_module().FACTORIES.values():
         return mapping  # `_write` will refuse it
     default = repr(_write(factory(), {}))  # repr tells −0.0 from 0.0
     kept = (key for key in _sorted(mapping) if repr(_write(mapping[key], {})) != default)

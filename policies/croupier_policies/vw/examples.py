@@ -61,13 +61,13 @@ class Examples:
     def __init__(self, vw: Any) -> None:
         self.vw = vw
         self._spaces = {space: vw.hash_space(space) for space in "sa"}
-        self._kept: list[Any] = vw._parse(_SHARED)
+        self._reused: list[Any] = vw._parse(_SHARED)
 
-    def ask(self, context: Row, actions: Actions) -> Vector:
+    def predict(self, context: Row, actions: Actions) -> Vector:
         """Vowpal Wabbit's own probabilities, (K,)."""
-        while len(self._kept) <= len(actions):
-            self._kept += self.vw._parse(_ACTION)
-        examples = self._kept[: len(actions) + 1]
+        while len(self._reused) <= len(actions):
+            self._reused += self.vw._parse(_ACTION)
+        examples = self._reused[: len(actions) + 1]
         self._write(examples, context, actions)
         self.vw.predict_multi(examples)
         return np.array(examples[0].get_action_scores(), dtype=np.float64)

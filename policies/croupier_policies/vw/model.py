@@ -24,7 +24,7 @@ _LENGTH: Final = struct.Struct("<I")
 _COSTS: Final = struct.Struct("<ff")
 
 
-def saved(vw: Any) -> bytes:
+def model_bytes(vw: Any) -> bytes:
     """The model file of a workspace. Vowpal Wabbit knows no other way out than a file: a private, passing one."""
     with TemporaryDirectory(prefix="croupier-") as folder:
         path = Path(folder) / "model"
@@ -32,23 +32,23 @@ def saved(vw: Any) -> bytes:
         return path.read_bytes()
 
 
-def taken(vw: Any) -> State:
+def model_state(vw: Any) -> State:
     """The model with the header of a fresh one, and the two costs."""
-    model = saved(vw)
-    place = _place(model)
-    costs = np.frombuffer(model[place : place + _COSTS.size], dtype="<f4").astype(np.float64)
-    return {"model": model[:place] + bytes(_COSTS.size) + model[place + _COSTS.size :], "costs": costs}
+    model = model_bytes(vw)
+    offset = _costs_offset(model)
+    costs = np.frombuffer(model[offset : offset + _COSTS.size], dtype="<f4").astype(np.float64)
+    return {"model": model[:offset] + bytes(_COSTS.size) + model[offset + _COSTS.size :], "costs": costs}
 
 
-def loaded(options: Sequence[str], state: Any) -> Any:
-    """A workspace with these options that goes on from what was `taken`.
+def load_workspace(options: Sequence[str], state: Any) -> Any:
+    """A workspace with these options that goes on from what was `model_state`.
 
     Raises:
         ForgedState: the header is not that of these options, or Vowpal Wabbit does not give back what it read.
     """
     fresh = workspace(options)
     try:
-        model = _whole(saved(fresh), state)
+        model = _with_costs(model_bytes(fresh), state)
     finally:
         fresh.finish()
     with TemporaryDirectory(prefix="croupier-") as folder:
@@ -58,30 +58,30 @@ def loaded(options: Sequence[str], state: Any) -> Any:
             vw = workspace([*options, f"--initial_regressor={path}"])
         except ValueError as error:
             raise ForgedState(f"Vowpal Wabbit cannot read this model: {error}") from error
-    if saved(vw) != model:
+    if model_bytes(vw) != model:
         vw.finish()
         raise ForgedState("Vowpal Wabbit reads this model as another one than it says")
     return vw
 
 
-def _whole(fresh: bytes, state: Any) -> bytes:
-    """The model file, the costs back in their place; `fresh` is a file of our own, which says where its parts stand."""
+def _with_costs(fresh: bytes, state: Any) -> bytes:
+    """The model file, the costs back in their offset; `fresh` is a file of our own, which says where its parts stand."""
     if not isinstance(state, dict) or set(state) != {"model", "costs"} or type(state["model"]) is not bytes:
         raise ForgedState("the state of a Vowpal Wabbit policy is a model and two costs")
-    model, costs, place = state["model"], state["costs"], _place(fresh)
+    model, costs, offset = state["model"], state["costs"], _costs_offset(fresh)
     options = fresh.index(b" --")
     end = options + _LENGTH.unpack_from(fresh, options - _LENGTH.size)[0]
     if fresh[:end] != model[:end]:
         raise ForgedState("the model's header is not that of a fresh workspace with this command line")
     if not isinstance(costs, np.ndarray) or costs.shape != (2,) or costs.dtype != np.float64 or not _finite(costs):
         raise ForgedState("the smallest and the largest cost of a Vowpal Wabbit model are two numbers")
-    return model[:place] + _COSTS.pack(*costs) + model[place + _COSTS.size :]
+    return model[:offset] + _COSTS.pack(*costs) + model[offset + _COSTS.size :]
 
 
 def _finite(costs: Vector) -> bool:
     return bool((np.abs(costs) <= np.finfo(np.float32).max).all())  # also refuses NaN
 
 
-def _place(model: bytes) -> int:
+def _costs_offset(model: bytes) -> int:
     """Where the costs stand: after the version, the id and the mark of a regressor."""
     return model.index(_MARK, _LENGTH.size + _LENGTH.unpack_from(model)[0]) + len(_MARK)

@@ -47,38 +47,38 @@ _FORMS: Final[dict[str, str]] = {
 
 
 class Command(NamedTuple):
-    """A command line, checked: option and value by turns, and whether a model file says all that was learned."""
+    """A checked command line: option and value by turns, and whether a model file says all that was learned."""
 
     tokens: tuple[str, ...]
     resumes: bool
 
 
-def checked(command: str) -> Command:
+def parse_command(command: str) -> Command:
     """The command line in the form that is given to Vowpal Wabbit.
 
     Raises:
         PolicyError: an option outside the allow-list, a value of another form, or no --cb_explore_adf.
         TooLarge: more than 2²⁴ weights.
 
-    >>> checked("--cb_explore_adf -q sa").tokens
+    >>> parse_command("--cb_explore_adf -q sa").tokens
     ('--cb_explore_adf', '--quadratic=sa')
-    >>> checked("--cb_explore_adf --final_regressor /etc/passwd")
+    >>> parse_command("--cb_explore_adf --final_regressor /etc/passwd")
     Traceback (most recent call last):
     ...
     croupier_policies.errors.PolicyError: '--final_regressor' is not on the allow-list of Vowpal Wabbit's options
     """
     words = command.split()
-    given: list[tuple[str, str]] = []
+    options: list[tuple[str, str]] = []
     while words:
-        given.append(_option(words))
-    names = [name for name, _ in given]
+        options.append(_option(words))
+    names = [name for name, _ in options]
     if "--cb_explore_adf" not in names:
         raise PolicyError("the command line must have --cb_explore_adf: a policy gives a probability to every action")
     if twice := {n for n in names if names.count(n) > 1} - {"--quadratic", "--cubic", "--interactions"}:
         raise PolicyError(f"given twice: {', '.join(sorted(twice))}")
-    _check_size(dict(given))
-    resumes = not NOT_RESUMED & set(names) and ("--cb_type", "dr") not in given
-    return Command(tuple(f"{name}={value}" if value else name for name, value in given), resumes)
+    _check_size(dict(options))
+    resumes = not NOT_RESUMED & set(names) and ("--cb_type", "dr") not in options
+    return Command(tuple(f"{name}={value}" if value else name for name, value in options), resumes)
 
 
 def _option(words: list[str]) -> tuple[str, str]:
@@ -99,8 +99,8 @@ def _option(words: list[str]) -> tuple[str, str]:
     return name, value
 
 
-def _check_size(given: dict[str, str]) -> None:
-    copies = sum(int(given.get(name, 0)) for name in ("--bag", "--cover", "--rnd")) + 1
-    weights = copies << int(given.get("--bit_precision", 18))
+def _check_size(options: dict[str, str]) -> None:
+    copies = sum(int(options.get(name, 0)) for name in ("--bag", "--cover", "--rnd")) + 1
+    weights = copies << int(options.get("--bit_precision", 18))
     if weights > 1 << MAX_BITS:
         raise TooLarge(f"{weights} weights are more than 2^{MAX_BITS}; give fewer bits with -b, or fewer members")

@@ -9,8 +9,8 @@ from croupier_policies.base import Actions, Policy, Row, State, Vector
 from croupier_policies.errors import NotStorable, PolicyError
 from croupier_policies.registry import register
 from croupier_policies.vw.examples import Examples, workspace
-from croupier_policies.vw.model import loaded, taken
-from croupier_policies.vw.options import checked
+from croupier_policies.vw.model import load_workspace, model_state
+from croupier_policies.vw.options import parse_command
 
 
 @register
@@ -48,9 +48,9 @@ class VWPolicy(Policy):
     def __init__(self, command: str = "--cb_explore_adf --squarecb -q sa", *, epsilon: float = 0.01) -> None:
         if not 0 <= epsilon <= 1:
             raise PolicyError(f"epsilon must be between 0 and 1, not {epsilon}")
-        options, self._resumes = checked(command)
+        options, self._resumes = parse_command(command)
         self.command, self.epsilon = command, float(epsilon)
-        self._options = _completed(options)
+        self._options = _with_defaults(options)
         self._lock = threading.Lock()
         self._examples = Examples(workspace(self._options))
 
@@ -72,9 +72,9 @@ class VWPolicy(Policy):
 
     def probabilities(self, context: Row, actions: Actions) -> Vector:
         """(1 − ε)·vw + ε/K, (K,)."""
-        order, listed = _by_id(actions)
+        order, listed = _sorted_by_id(actions)
         with self._lock:
-            asked = self._examples.ask(context, listed)
+            asked = self._examples.predict(context, listed)
         p = asked.copy()
         p[order] = asked
         mixed: Vector = (1.0 - self.epsilon) * (p / p.sum()) + self.epsilon / len(p)
@@ -82,7 +82,7 @@ class VWPolicy(Policy):
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
         """One labelled event of cost −reward."""
-        order, listed = _by_id(actions)
+        order, listed = _sorted_by_id(actions)
         with self._lock:
             self._examples.learn(context, listed, order.index(index), -reward, propensity)
 
@@ -91,15 +91,15 @@ class VWPolicy(Policy):
         if not self._resumes:
             raise NotStorable(f"a model file of {self.command!r} does not resume identically: restored by replay")
         with self._lock:
-            return taken(self._examples.vw)
+            return model_state(self._examples.vw)
 
     def restore(self, state: State) -> None:
         """Take over a `state()`. Raises ForgedState where its header is not that of this command line."""
         with self._lock:
-            self._examples = Examples(loaded(self._options, state))
+            self._examples = Examples(load_workspace(self._options, state))
 
 
-def _completed(options: tuple[str, ...]) -> list[str]:
+def _with_defaults(options: tuple[str, ...]) -> list[str]:
     """A fixed seed, and costs from −1 to 0, where nothing else is said."""
     names = {option.partition("=")[0] for option in options}
     added = [] if "--random_seed" in names else ["--random_seed=1"]
@@ -108,7 +108,7 @@ def _completed(options: tuple[str, ...]) -> list[str]:
     return [*options, *added]
 
 
-def _by_id(actions: Actions) -> tuple[list[int], Actions]:
+def _sorted_by_id(actions: Actions) -> tuple[list[int], Actions]:
     """The actions in the order of their ids, and the place that each of them had."""
     order = sorted(range(len(actions)), key=actions.ids.__getitem__)
     rows = actions.rows

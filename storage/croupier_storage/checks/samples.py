@@ -35,7 +35,7 @@ def reward(position: int, of: int, value: float = 1.0) -> Fact:
     return Fact(position, Kind.REWARD, 1.7e9, decision=of, reward=value)
 
 
-def refused(error: type[StorageError], call: Callable[[], object]) -> StorageError:
+def assert_raises(error: type[StorageError], call: Callable[[], object]) -> StorageError:
     """The error that the call must raise, whose message must not be empty."""
     try:
         call()
@@ -47,14 +47,14 @@ def refused(error: type[StorageError], call: Callable[[], object]) -> StorageErr
     return refusal
 
 
-class Opens(ABC):
+class StorageChecks(ABC):
     """What every part of the suite builds on."""
 
     @abstractmethod
     def open(self) -> Storage:
         """A new store without any fact."""
 
-    def filled(self, storage: Storage, pairs: int) -> list[Fact]:
+    def append_pairs(self, storage: Storage, pairs: int) -> list[Fact]:
         """Append pairs of a decision and its reward in one go, and return them."""
         start = storage.head()
         facts: list[Fact] = []

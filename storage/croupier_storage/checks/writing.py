@@ -1,37 +1,37 @@
 # ruff: noqa: S101, D102  (these are tests: asserting is their work, and a test's name says what it shows)
-"""What is refused, and what is kept beside the facts."""
+"""What is assert_raises, and what is kept beside the facts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from croupier_storage.checks.samples import Opens, decision, refused
+from croupier_storage.checks.samples import StorageChecks, assert_raises, decision
 from croupier_storage.errors import InvalidFact, PositionTaken, StorageError
 from croupier_storage.facts import Fact, PolicyRecord, Snapshot
 
 
-class WritingChecks(Opens):
+class WritingChecks(StorageChecks):
     """Appending, and the small tables."""
 
     def test_appending_after_another_writer_is_refused_whole(self) -> None:
         with self.open() as storage:
             storage.append([decision(1)], {})
-            refused(PositionTaken, lambda: storage.append([decision(1)], {b"a": b"A"}))
-            refused(PositionTaken, lambda: storage.append([decision(3)], {b"a": b"A"}))
+            assert_raises(PositionTaken, lambda: storage.append([decision(1)], {b"a": b"A"}))
+            assert_raises(PositionTaken, lambda: storage.append([decision(3)], {b"a": b"A"}))
             assert storage.head() == 1
             assert storage.action_sets([b"a"]) == {}
 
     def test_facts_with_a_gap_between_them_are_refused(self) -> None:
         with self.open() as storage:
-            refused(InvalidFact, lambda: storage.append([decision(1), decision(3)], {}))
+            assert_raises(InvalidFact, lambda: storage.append([decision(1), decision(3)], {}))
             assert storage.head() == 0
 
     def test_an_id_or_key_is_never_stored_twice(self) -> None:
         with self.open() as storage:
             storage.append([decision(1)], {})
-            refused(InvalidFact, lambda: storage.append([decision(2)._replace(id="d1")], {}))
-            refused(InvalidFact, lambda: storage.append([decision(2), decision(3)._replace(key="k1")], {}))
+            assert_raises(InvalidFact, lambda: storage.append([decision(2)._replace(id="d1")], {}))
+            assert_raises(InvalidFact, lambda: storage.append([decision(2), decision(3)._replace(key="k1")], {}))
             assert list(storage.facts()) == [decision(1)]
 
     def test_what_would_not_come_back_unchanged_is_refused(self) -> None:
@@ -48,7 +48,7 @@ class WritingChecks(Opens):
         ]
         with self.open() as storage:
             for one in odd:
-                refused(InvalidFact, lambda one=one: storage.append([one], {}))  # type: ignore[misc]  # mypy cannot infer a default in a lambda
+                assert_raises(InvalidFact, lambda one=one: storage.append([one], {}))  # type: ignore[misc]  # mypy cannot infer a default in a lambda
             assert storage.head() == 0
             assert list(storage.facts()) == []
 
@@ -72,7 +72,7 @@ class WritingChecks(Opens):
             for record in records:
                 storage.save_policy(record)
             assert storage.policies() == records[::-1]
-            refused(StorageError, lambda: storage.save_policy(records[0]))
+            assert_raises(StorageError, lambda: storage.save_policy(records[0]))
 
     def test_snapshots_are_kept_replaced_and_deleted(self) -> None:
         with self.open() as storage:

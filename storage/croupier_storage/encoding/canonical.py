@@ -31,7 +31,7 @@ _DTYPE_CODES = {np.dtype(name): bytes([code]) for code, name in enumerate(DTYPES
 _count = struct.Struct("<Q").pack
 _float = struct.Struct("<d").pack
 
-_Parts: TypeAlias = list[bytes]
+_Chunks: TypeAlias = list[bytes]
 
 
 def encode(state: State) -> bytes:
@@ -42,12 +42,12 @@ def encode(state: State) -> bytes:
             something else. Tuples are refused for the same reason; make them lists.
         ValueError: nested deeper than `DEPTH`, or a string with half of a surrogate pair.
     """
-    parts: _Parts = []
-    _write(state, parts, 0)
-    return b"".join(parts)
+    chunks: _Chunks = []
+    _write(state, chunks, 0)
+    return b"".join(chunks)
 
 
-def _write(value: Any, parts: _Parts, depth: int) -> None:
+def _write(value: Any, chunks: _Chunks, depth: int) -> None:
     writer = _WRITERS.get(type(value))
     if writer is None:
         raise TypeError(
@@ -56,60 +56,60 @@ def _write(value: Any, parts: _Parts, depth: int) -> None:
         )
     if depth > DEPTH:
         raise ValueError(f"the state is nested deeper than {DEPTH} levels; flatten it")
-    writer(value, parts, depth)
+    writer(value, chunks, depth)
 
 
-def _write_none(value: None, parts: _Parts, depth: int) -> None:
-    parts.append(b"n")
+def _write_none(value: None, chunks: _Chunks, depth: int) -> None:
+    chunks.append(b"n")
 
 
-def _write_bool(value: bool, parts: _Parts, depth: int) -> None:
-    parts.append(b"t" if value else b"f")
+def _write_bool(value: bool, chunks: _Chunks, depth: int) -> None:
+    chunks.append(b"t" if value else b"f")
 
 
-def _write_int(value: int, parts: _Parts, depth: int) -> None:
-    _write_sized(b"i", int_bytes(value), parts)
+def _write_int(value: int, chunks: _Chunks, depth: int) -> None:
+    _write_sized(b"i", int_bytes(value), chunks)
 
 
-def _write_float(value: float, parts: _Parts, depth: int) -> None:
-    parts.append(b"d" + _float(value))
+def _write_float(value: float, chunks: _Chunks, depth: int) -> None:
+    chunks.append(b"d" + _float(value))
 
 
-def _write_str(value: str, parts: _Parts, depth: int) -> None:
-    _write_sized(b"s", value.encode(), parts)
+def _write_str(value: str, chunks: _Chunks, depth: int) -> None:
+    _write_sized(b"s", value.encode(), chunks)
 
 
-def _write_bytes(value: bytes, parts: _Parts, depth: int) -> None:
-    _write_sized(b"b", value, parts)
+def _write_bytes(value: bytes, chunks: _Chunks, depth: int) -> None:
+    _write_sized(b"b", value, chunks)
 
 
-def _write_list(value: list[Any], parts: _Parts, depth: int) -> None:
-    parts.append(b"l" + _count(len(value)))
+def _write_list(value: list[Any], chunks: _Chunks, depth: int) -> None:
+    chunks.append(b"l" + _count(len(value)))
     for item in value:
-        _write(item, parts, depth + 1)
+        _write(item, chunks, depth + 1)
 
 
-def _write_dict(value: dict[str, Any], parts: _Parts, depth: int) -> None:
-    parts.append(b"m" + _count(len(value)))
+def _write_dict(value: dict[str, Any], chunks: _Chunks, depth: int) -> None:
+    chunks.append(b"m" + _count(len(value)))
     if any(type(key) is not str for key in value):
         raise TypeError("a dict in a snapshot must have plain str keys; convert the others")
     for key in sorted(value):  # by code point, which is also the order of the UTF-8 bytes
-        _write_sized(b"", key.encode(), parts)
-        _write(value[key], parts, depth + 1)
+        _write_sized(b"", key.encode(), chunks)
+        _write(value[key], chunks, depth + 1)
 
 
-def _write_array(value: np.ndarray[Any, Any], parts: _Parts, depth: int) -> None:
+def _write_array(value: np.ndarray[Any, Any], chunks: _Chunks, depth: int) -> None:
     code = _DTYPE_CODES.get(value.dtype)
     if code is None:
         raise TypeError(f"an array of dtype {value.dtype} cannot be kept in a snapshot; convert it to one of {DTYPES}")
     little = value.astype(value.dtype.newbyteorder("<"), copy=False)
-    parts.append(b"a" + code + bytes([value.ndim]) + b"".join(map(_count, value.shape)))
-    parts.append(little.tobytes())
+    chunks.append(b"a" + code + bytes([value.ndim]) + b"".join(map(_count, value.shape)))
+    chunks.append(little.tobytes())
 
 
-def _write_sized(tag: bytes, content: bytes, parts: _Parts) -> None:
-    parts.append(tag + _count(len(content)))
-    parts.append(content)
+def _write_sized(tag: bytes, content: bytes, chunks: _Chunks) -> None:
+    chunks.append(tag + _count(len(content)))
+    chunks.append(content)
 
 
 def int_bytes(value: int) -> bytes:
@@ -118,7 +118,7 @@ def int_bytes(value: int) -> bytes:
     return value.to_bytes((bits + 7) // 8, "little", signed=True)
 
 
-_WRITERS: dict[type, Callable[[Any, _Parts, int], None]] = {
+_WRITERS: dict[type, Callable[[Any, _Chunks, int], None]] = {
     type(None): _write_none,
     bool: _write_bool,
     int: _write_int,

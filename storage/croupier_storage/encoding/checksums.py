@@ -30,8 +30,8 @@ def digests(columns: Sequence[Sequence[Any]]) -> list[bytes]:
     blobs = context, actions, body
     texts = zip(position, kind, id, decision, unit, action, as_of, policy, key, *map(_lengths, blobs), strict=True)
     plain = map(orjson.dumps, texts)
-    floats = map(_floats, at, _or(reward, nan), _or(propensity, nan))
-    whole = map(b"".join, zip(plain, floats, *(_or(blob, b"") for blob in blobs), strict=False))
+    floats = map(_floats, at, _or_repeat(reward, nan), _or_repeat(propensity, nan))
+    whole = map(b"".join, zip(plain, floats, *(_or_repeat(blob, b"") for blob in blobs), strict=False))
     return [blake2b(content, digest_size=8).digest() for content in whole]
 
 
@@ -63,5 +63,5 @@ def _lengths(blobs: Sequence[Any]) -> Sequence[Any]:
     return blobs if blobs[0] is None else list(map(len, blobs))
 
 
-def _or(column: Sequence[Any], absent: Any) -> Iterable[Any]:
+def _or_repeat(column: Sequence[Any], absent: Any) -> Iterable[Any]:
     return repeat(absent) if column[0] is None else column

@@ -26,7 +26,7 @@ def decode(data: bytes) -> State:
     """
     reader = _Reader(data)
     state = reader.read_value(0)
-    if reader.left():
+    if reader.remaining():
         _refuse("bytes follow the end of the state")
     return state
 
@@ -43,16 +43,16 @@ class _Reader:
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
-        self._place = 0
+        self._offset = 0
 
-    def left(self) -> int:
-        return len(self._data) - self._place
+    def remaining(self) -> int:
+        return len(self._data) - self._offset
 
     def take(self, size: int) -> memoryview:
-        if size > self.left():
+        if size > self.remaining():
             _refuse("it ends too early")
-        self._place += size
-        return self._data[self._place - size : self._place]
+        self._offset += size
+        return self._data[self._offset - size : self._offset]
 
     def count(self) -> int:
         return int(_count(self.take(8))[0])
@@ -87,7 +87,7 @@ class _Reader:
 
     def read_list(self, depth: int) -> list[State]:
         count = self.count()
-        if count > self.left():  # every item takes a byte at least
+        if count > self.remaining():  # every item takes a byte at least
             _refuse("a list is longer than what is left")
         return [self.read_value(depth + 1) for _ in range(count)]
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from croupier_storage.encoding.checksums import digests
 from croupier_storage.errors import CorruptStore
 from croupier_storage.sql import schema
-from croupier_storage.sql.columns import alike
+from croupier_storage.sql.columns import group_by_types
 from croupier_storage.sql.reader import BATCH, FIELDS, SQLReader
 
 _facts = schema.facts.c
@@ -21,19 +21,19 @@ _facts = schema.facts.c
 class SQLChecker(SQLReader):
     """The part of `Storage` that trusts nothing it reads."""
 
-    def damaged(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
+    def damaged_positions(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
         head = self.head()
         last = head if upto is None else min(upto, head)
         written = self._rows(select(func.max(_facts.position)).where(_facts.position <= last))[0][0] or 0
         for start in range(after, min(last, written), BATCH):
             window = range(start + 1, min(start + BATCH, last, written) + 1)
-            sound = self._sound(window)
+            sound = self._intact_positions(window)
             yield from (position for position in window if position not in sound)
         yield from range(max(after, written) + 1, last + 1)
         if upto is None or upto > head:
-            yield from self._beyond(max(after, head), upto)
+            yield from self._positions_past_head(max(after, head), upto)
 
-    def _sound(self, window: range) -> set[int]:
+    def _intact_positions(self, window: range) -> set[int]:
         """The positions of a window whose row is there and matches its checksum."""
         query = select(*FIELDS, _facts.digest).where(_facts.position.between(window[0], window[-1]))
         try:
@@ -43,10 +43,10 @@ class SQLChecker(SQLReader):
                 return set()
             # One unreadable row spoils a whole batch: halve until only that row is left out.
             middle = len(window) // 2
-            return self._sound(window[:middle]) | self._sound(window[middle:])
-        return {position for group in alike(map(tuple, rows)).values() for position in _intact(group)}
+            return self._intact_positions(window[:middle]) | self._intact_positions(window[middle:])
+        return {position for group in group_by_types(map(tuple, rows)).values() for position in _intact(group)}
 
-    def _beyond(self, after: int, upto: int | None) -> Iterator[int]:
+    def _positions_past_head(self, after: int, upto: int | None) -> Iterator[int]:
         """Positions past the head: rows that no append has announced."""
         query = select(_facts.position).order_by(_facts.position).limit(BATCH)
         if upto is not None:

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from sqlalchemy import Connection
 
 from croupier_storage.errors import StoreUnavailable
-from croupier_storage.options import Options
+from croupier_storage.options import StorageOptions
 from croupier_storage.sql import schema
 from croupier_storage.sql.storage import SQLStorage
 
@@ -23,7 +23,7 @@ class PreparedStorage(SQLStorage):
     def _lock_schema(self, connection: Connection) -> None:
         """Keep every other process from making or changing tables until this transaction ends."""
 
-    def prepare(self, options: Options) -> None:
+    def prepare(self, options: StorageOptions) -> None:
         """Check that the database is a store of this schema; make one of an empty database; migrate if asked."""
         with self._reading() as connection:
             version = schema.found_version(connection)
@@ -45,16 +45,16 @@ class PreparedStorage(SQLStorage):
             return schema.VERSION if version is None else version
 
     def _migrate(self) -> int:
-        from croupier_storage import migrations  # alembic costs a tenth of a second, and is hardly ever needed
+        from croupier_storage.sql import migrations  # alembic costs a tenth of a second, and is hardly ever needed
 
         self.acquire()
         try:
             with self._reading() as connection:
                 version = schema.found_version(connection) or 0
-            for step in migrations.after(version):
+            for step in migrations.steps_after(version):
                 with self._writing() as connection:
                     self._lock_schema(connection)
-                    migrations.run(connection, step)
+                    migrations.apply_step(connection, step)
                     version = int(step.revision)
         finally:
             self._release()

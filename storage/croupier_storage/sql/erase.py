@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
+from croupier_storage.encoding.rows import row
 from croupier_storage.facts import Fact, Kind, tombstone
 from croupier_storage.sql import schema
-from croupier_storage.sql.rows import row
 
 _facts = schema.facts.c
 _TOMBSTONE = (
@@ -20,13 +20,13 @@ def erase_unit(connection: Connection, unit: str, at: float) -> list[int]:
     """Turn the unit's facts into tombstones, drop what only they kept alive, and return their positions."""
     # Nobody may append between the search and the commit: a reward of an erased decision would survive it.
     connection.execute(update(schema.head).values(position=schema.head.c.position))
-    gone = _found(connection, unit, at)
-    if gone:
-        connection.execute(_TOMBSTONE, [_values(tombstone(position, when, at)) for position, when in gone])
+    erased = _found(connection, unit, at)
+    if erased:
+        connection.execute(_TOMBSTONE, [_values(tombstone(position, when, at)) for position, when in erased])
         referred = select(_facts.actions).where(_facts.actions.is_not(None))
         connection.execute(delete(schema.action_sets).where(schema.action_sets.c.digest.not_in(referred)))
-        connection.execute(delete(schema.snapshots).where(schema.snapshots.c.position >= gone[0][0]))
-    return [position for position, _ in gone]
+        connection.execute(delete(schema.snapshots).where(schema.snapshots.c.position >= erased[0][0]))
+    return [position for position, _ in erased]
 
 
 def _found(connection: Connection, unit: str, at: float) -> list[tuple[int, float]]:

@@ -14,7 +14,7 @@ Explain: TypeAlias = Callable[[BaseException], StorageError]
 
 
 @contextmanager
-def ours(explain: Explain, driver: type[Exception] = DBAPIError) -> Iterator[None]:
+def translate_errors(explain: Explain, driver: type[Exception] = DBAPIError) -> Iterator[None]:
     """Run a block of database work; what a driver or the system raises in it leaves as a `StorageError`.
 
     Args:

@@ -13,15 +13,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
+from croupier_storage.encoding.rows import row
 from croupier_storage.errors import StorageError, StoreInUse, StoreUnavailable
 from croupier_storage.facts import Fact
-from croupier_storage.options import Options
+from croupier_storage.options import StorageOptions
 from croupier_storage.sql import schema
-from croupier_storage.sql.columns import Columns
+from croupier_storage.sql.columns import FactColumns
 from croupier_storage.sql.create import PreparedStorage
-from croupier_storage.sql.errors import ours
+from croupier_storage.sql.errors import translate_errors
 from croupier_storage.sql.postgres_errors import explain
-from croupier_storage.sql.rows import row
 
 _COLUMNS = schema.facts.c.keys()
 _COPY = f"COPY facts ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
@@ -33,15 +33,15 @@ _LEASE = text("SELECT pg_try_advisory_lock((1668445296::bigint << 32) | 'head'::
 _SCHEMA = text("SELECT pg_advisory_xact_lock(1668445297, hashtext(current_schema()))")
 _LOCKED_HEAD = text("SELECT position FROM head FOR UPDATE")
 
-_LOST = (
+_LEASE_LOST = (
     "the session that held the store's lease broke, and another writer may hold it now; nothing of this call was "
     "kept. Close this store and open it again"
 )
-_UNKNOWN = (
+_COMMIT_UNKNOWN = (
     "the connection broke during a commit, and the server could not be asked since whether the facts were kept; "
     "read the head again before anything is appended"
 )
-_UNSCRUBBED = (
+_NOT_SCRUBBED = (
     "the unit's rows are erased, but their bytes may still be in the tables' files ({}); end long transactions in the "
     "database, then erase the unit again"
 )
@@ -55,7 +55,7 @@ class PostgresStorage(PreparedStorage):
         options: how it is to be opened.
     """
 
-    def __init__(self, engine: Engine, options: Options) -> None:
+    def __init__(self, engine: Engine, options: StorageOptions) -> None:
         super().__init__(engine, read_only=options.read_only)
         self._timeout = options.timeout
         # Single statements need no transaction around them: one way to the server and back instead of three.
@@ -66,7 +66,7 @@ class PostgresStorage(PreparedStorage):
 
     def acquire(self) -> None:
         self._check_writable()
-        with ours(self._explain), self._writing_gate:
+        with translate_errors(self._explain), self._writing_lock:
             if self._lease is not None and not self._lease.invalidated:
                 return
             self._release()
@@ -95,13 +95,13 @@ class PostgresStorage(PreparedStorage):
                 yield connection
             return
         if self._lease.invalidated:
-            raise StoreUnavailable(_LOST)
+            raise StoreUnavailable(_LEASE_LOST)
         try:
             yield self._lease
         finally:
-            self._notice_loss(self._lease)
+            self._invalidate_if_closed(self._lease)
 
-    def _notice_loss(self, lease: Connection) -> None:
+    def _invalidate_if_closed(self, lease: Connection) -> None:
         """SQLAlchemy would quietly open another session in place of a broken one; ours must stay broken."""
         if not lease.invalidated and lease.connection.dbapi_connection.closed:  # type: ignore[union-attr]  # psycopg's own
             lease.invalidate()
@@ -110,7 +110,7 @@ class PostgresStorage(PreparedStorage):
     def _writing(self) -> Iterator[Connection]:
         self._check_writable()
         driver = self._engine.dialect.loaded_dbapi.Error  # COPY speaks to the driver itself
-        with self._writing_gate, ours(self._explain_writing, driver), self._session() as connection:
+        with self._writing_lock, translate_errors(self._explain_writing, driver), self._session() as connection:
             transaction = connection.begin()
             try:
                 yield connection
@@ -123,15 +123,15 @@ class PostgresStorage(PreparedStorage):
                 raise
 
     def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
-        with self._writing_gate:
+        with self._writing_lock:
             self._committing = False
             try:
                 super().append(facts, action_sets)
             except StoreUnavailable:
-                if not (self._committing and facts and self._landed(facts[-1])):
+                if not (self._committing and facts and self._was_committed(facts[-1])):
                     raise
 
-    def _landed(self, last: Fact) -> bool:
+    def _was_committed(self, last: Fact) -> bool:
         """Whether a commit that broke off was made all the same; asked until the server answers, or for too long."""
         deadline = time.monotonic() + self._timeout
         while True:
@@ -139,12 +139,12 @@ class PostgresStorage(PreparedStorage):
                 return self._holds(last)
             except StoreUnavailable as error:
                 if time.monotonic() > deadline:
-                    raise StoreUnavailable(f"{_UNKNOWN} ({error})") from error
+                    raise StoreUnavailable(f"{_COMMIT_UNKNOWN} ({error})") from error
                 time.sleep(0.05)
 
     def _holds(self, last: Fact) -> bool:
         digest = select(schema.facts.c.digest).where(schema.facts.c.position == last.position)
-        with ours(explain), self._engine.begin() as connection:
+        with translate_errors(explain), self._engine.begin() as connection:
             # The lock waits for the broken session to end: it cannot commit after we have looked.
             connection.execute(_LOCKED_HEAD)
             return bool(connection.scalar(digest) == row(last)[-1])
@@ -163,7 +163,7 @@ class PostgresStorage(PreparedStorage):
     def _lock_schema(self, connection: Connection) -> None:
         connection.execute(_SCHEMA)
 
-    def _insert_facts(self, connection: Connection, groups: Sequence[Columns]) -> None:
+    def _insert_facts(self, connection: Connection, groups: Sequence[FactColumns]) -> None:
         cursor: Any = connection.connection.cursor()
         with cursor, cursor.copy(_COPY) as copy:
             copy.set_types(_TYPES)
@@ -173,7 +173,10 @@ class PostgresStorage(PreparedStorage):
                     copy.write_row(fields)
 
     def _scrub(self) -> None:
-        with ours(lambda error: StoreUnavailable(_UNSCRUBBED.format(error))), self._reader.connect() as connection:
+        with (
+            translate_errors(lambda error: StoreUnavailable(_NOT_SCRUBBED.format(error))),
+            self._reader.connect() as connection,
+        ):
             connection.exec_driver_sql("VACUUM (FULL, ANALYZE) facts, action_sets, snapshots")
 
     def _explain(self, error: BaseException) -> StorageError:
@@ -181,7 +184,7 @@ class PostgresStorage(PreparedStorage):
 
     def _explain_writing(self, error: BaseException) -> StorageError:
         if self._lease is not None and self._lease.invalidated:
-            return StoreUnavailable(f"{_LOST} ({error})")
+            return StoreUnavailable(f"{_LEASE_LOST} ({error})")
         return explain(error)
 
     def close(self) -> None:

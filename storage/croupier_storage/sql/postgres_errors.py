@@ -26,11 +26,14 @@ _ADVICE: dict[str, _Advice] = {
     "55P03": (StoreUnavailable, "another program holds the store locked; wait for it, then try again"),
     "57": (StoreUnavailable, "the server broke the work off; see that it is running, then try again"),
     "58": (StoreUnavailable, "the server's disk failed to read or write; check it before going on"),
-    "XX001": (CorruptStore, "a table is damaged; restore a backup, or salvage with `damaged`"),
-    "XX002": (CorruptStore, "an index is damaged; REINDEX it, then check with `damaged`"),
+    "XX001": (CorruptStore, "a table is damaged; restore a backup, or salvage with `damaged_positions`"),
+    "XX002": (CorruptStore, "an index is damaged; REINDEX it, then check with `damaged_positions`"),
 }
 
-_UNREACHED: _Advice = (StoreUnavailable, "the server could not be reached, or the connection broke; see that it runs")
+_CONNECTION_FAILED: _Advice = (
+    StoreUnavailable,
+    "the server could not be reached, or the connection broke; see that it runs",
+)
 
 
 def explain(error: BaseException) -> StorageError:
@@ -41,11 +44,13 @@ def explain(error: BaseException) -> StorageError:
     """
     state = getattr(error, "sqlstate", None)
     if state is None:
-        kind, advice = _UNREACHED if _of_connection(error) else (InvalidFact, "a value that PostgreSQL cannot hold")
+        kind, advice = (
+            _CONNECTION_FAILED if _is_connection_error(error) else (InvalidFact, "a value that PostgreSQL cannot hold")
+        )
     else:
         kind, advice = next(_ADVICE[state[:size]] for size in range(5, -1, -1) if state[:size] in _ADVICE)
     return kind(f"{advice} ({' '.join(str(error).split())}). Nothing of this call was kept")
 
 
-def _of_connection(error: BaseException) -> bool:
+def _is_connection_error(error: BaseException) -> bool:
     return type(error).__name__ not in {"DataError", "ProgrammingError"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import URL, create_engine, event
 
-from croupier_storage.options import Options
+from croupier_storage.options import StorageOptions
 from croupier_storage.sql.postgres import PostgresStorage
 
 # A server may be set to wait for its standbys as well; that is not undone.
@@ -16,7 +16,7 @@ _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_s
 _ALIVE = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
 
 
-def open_server(url: URL, options: Options) -> PostgresStorage:
+def open_server(url: URL, options: StorageOptions) -> PostgresStorage:
     """The store in this database."""
     engine = create_engine(
         url,
@@ -27,7 +27,7 @@ def open_server(url: URL, options: Options) -> PostgresStorage:
         pool_pre_ping=True,  # a server that was restarted costs nobody a call
         connect_args={name: value for name, value in _client(options).items() if name not in url.query},
     )
-    event.listen(engine, "connect", _settler(options))
+    event.listen(engine, "connect", _session_initialiser(options))
     storage = PostgresStorage(engine, options)
     try:
         storage.prepare(options)
@@ -37,7 +37,7 @@ def open_server(url: URL, options: Options) -> PostgresStorage:
     return storage
 
 
-def _client(options: Options) -> dict[str, Any]:
+def _client(options: StorageOptions) -> dict[str, Any]:
     """The driver's side of a session: a network that went silent is noticed within half a minute, not in hours."""
     return {
         "client_encoding": "utf8",
@@ -49,7 +49,7 @@ def _client(options: Options) -> dict[str, Any]:
     }
 
 
-def _settler(options: Options) -> Any:
+def _session_initialiser(options: StorageOptions) -> Any:
     """Settles a new session: how long it waits for locks, whether it waits for the disk, whether it may write.
 
     Per session rather than per transaction, which would cost each one another way to the server and back.
@@ -59,9 +59,9 @@ def _settler(options: Options) -> Any:
     if options.read_only:
         settings.append("SET default_transaction_read_only = on")
 
-    def settle(connection: Any, record: object) -> None:
+    def initialise(connection: Any, record: object) -> None:
         connection.autocommit = True
         connection.execute("; ".join(settings))
         connection.autocommit = False
 
-    return settle
+    return initialise

@@ -17,9 +17,9 @@ from croupier_storage.encoding.checksums import intact, snapshot_digest
 from croupier_storage.errors import CorruptSnapshot, CorruptStore, StorageError
 from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo
 from croupier_storage.sql import schema
-from croupier_storage.sql.errors import ours
+from croupier_storage.sql.errors import translate_errors
 
-SHORT = 32_000  # positions
+SHORT_WINDOW = 32_000  # positions
 BATCH = 1000  # facts per read: enough to make the statement's own cost vanish, little enough to hold in memory
 
 _facts = schema.facts.c
@@ -48,8 +48,8 @@ class SQLReader(Storage):
 
     def __init__(self, engine: Engine, *, alone: bool = False) -> None:
         self._engine = self._reader = engine
-        self._writing_gate = RLock()
-        self._reading_gate: AbstractContextManager[object] = self._writing_gate if alone else nullcontext()
+        self._writing_lock = RLock()
+        self._reading_lock: AbstractContextManager[object] = self._writing_lock if alone else nullcontext()
         self._closed = False
 
     @abstractmethod
@@ -63,7 +63,7 @@ class SQLReader(Storage):
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         self._check_open()
-        with ours(self._explain), self._reading_gate, self._reader.connect() as connection:
+        with translate_errors(self._explain), self._reading_lock, self._reader.connect() as connection:
             yield connection
 
     def _rows(self, query: Select[Any], **values: object) -> list[Any]:
@@ -71,10 +71,10 @@ class SQLReader(Storage):
         with self._reading() as connection:
             return list(connection.execute(query, values))
 
-    def _said(self, query: Select[Any], **values: object) -> list[Fact]:
+    def _fetch_facts(self, query: Select[Any], **values: object) -> list[Fact]:
         """The facts of one query, made of the driver's own rows: SQLAlchemy's would cost more than reading them."""
         driver = self._engine.dialect.loaded_dbapi.Error
-        with ours(self._explain, driver), self._reading() as connection:
+        with translate_errors(self._explain, driver), self._reading() as connection:
             cursor: Any = connection.execute(query, values).cursor
             return list(map(_fact, cursor.fetchall()))
 
@@ -90,17 +90,17 @@ class SQLReader(Storage):
         if kinds is not None:
             query = query.where(_facts.kind.in_([str(kind) for kind in kinds]))
         while after < last:
-            found = self._said(query.where(_facts.position > after, _facts.position <= last))
+            found = self._fetch_facts(query.where(_facts.position > after, _facts.position <= last))
             if kinds is None:
                 _check_gapless(found, after + 1, min(after + BATCH, last))
             yield from found
             after = found[-1].position if len(found) == BATCH else last
 
-    def displaced(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+    def decisions_out_of_order(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         last = self.head() if upto is None else min(upto, self.head())
         # `+ 0` keeps SQLite from walking by position and sorting: the index on `as_of` already has the order, and says
         # by itself which are displaced. Only for a short window it is better to look at the window alone.
-        position = _facts.position if last - after <= SHORT else _facts.position + 0
+        position = _facts.position if last - after <= SHORT_WINDOW else _facts.position + 0
         query = (
             select(*FIELDS)
             .where(_facts.as_of != _facts.position - 1, _facts.kind == Kind.DECISION.value)
@@ -108,13 +108,13 @@ class SQLReader(Storage):
             .order_by(_facts.as_of, _facts.position)
             .limit(BATCH)
         )
-        found = self._said(query)
+        found = self._fetch_facts(query)
         while found:
             yield from found
             seen, place = found[-1], tuple_(_facts.as_of, _facts.position + 0)
-            found = self._said(query.where(_facts.as_of >= seen.as_of, place > (seen.as_of, seen.position)))
+            found = self._fetch_facts(query.where(_facts.as_of >= seen.as_of, place > (seen.as_of, seen.position)))
 
-    def unanswered(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+    def decisions_without(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         last = self.head() if upto is None else min(upto, self.head())
         answer = schema.facts.alias().c
         named = exists().where(answer.decision == _facts.position, answer.kind.in_([str(kind) for kind in kinds]))
@@ -122,29 +122,29 @@ class SQLReader(Storage):
         # By windows of positions: a log without gaps in its answers would otherwise be walked in one long read.
         for start in range(after, last, BATCH):
             window = query.where(_facts.position > start, _facts.position <= min(start + BATCH, last))
-            yield from self._said(window)
+            yield from self._fetch_facts(window)
 
     def decision(self, id: str) -> Fact | None:
-        return next(iter(self._said(_DECISION, of=id)), None)
+        return next(iter(self._fetch_facts(_DECISION, of=id)), None)
 
-    def keyed(self, key: str) -> Fact | None:
-        return next(iter(self._said(_KEYED, of=key)), None)
+    def fact_with_key(self, key: str) -> Fact | None:
+        return next(iter(self._fetch_facts(_KEYED, of=key)), None)
 
-    def with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
-        found = (Fact._make(row) for some in _pages(keys) for row in self._rows(_KEYS, some=some))
+    def facts_with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
+        found = (Fact._make(row) for some in _batches(keys) for row in self._rows(_KEYS, some=some))
         return {fact.key or "": fact for fact in found}
 
-    def at(self, positions: Sequence[int]) -> dict[int, Fact]:
-        pages = (self._said(_AT, some=some) for some in _pages(positions))
+    def facts_at(self, positions: Sequence[int]) -> dict[int, Fact]:
+        pages = (self._fetch_facts(_AT, some=some) for some in _batches(positions))
         return {fact.position: fact for page in pages for fact in page}
 
-    def about(self, *decisions: int) -> list[Fact]:
-        return sorted(fact for some in _pages(decisions) for fact in self._said(_ABOUT, some=some))
+    def facts_about(self, *decisions: int) -> list[Fact]:
+        return sorted(fact for some in _batches(decisions) for fact in self._fetch_facts(_ABOUT, some=some))
 
     def action_sets(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
         sets = schema.action_sets.c
         query = select(sets.digest, sets.body)
-        rows = (self._rows(query.where(sets.digest.in_(some))) for some in _pages(digests))
+        rows = (self._rows(query.where(sets.digest.in_(some))) for some in _batches(digests))
         return {row.digest: row.body for page in rows for row in page}
 
     def settings(self) -> dict[str, bytes]:
@@ -178,7 +178,7 @@ _DAMAGED = (
 )
 
 
-def _pages(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
+def _batches(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
     return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
 
 
@@ -187,5 +187,5 @@ def _check_gapless(facts: Sequence[Fact], first: int, last: int) -> None:
     if [fact[0] for fact in facts] != list(range(first, last + 1)):
         raise CorruptStore(
             f"facts are missing between positions {first} and {last}; a state folded without them would be another "
-            "one. `damaged()` names them; restore a backup"
+            "one. `damaged_positions()` names them; restore a backup"
         )

@@ -18,16 +18,16 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, QueuePool, StaticPool, create_engine
 
 from croupier_storage.errors import CorruptStore, InvalidFact, StorageError, StoreInUse, StoreUnavailable
-from croupier_storage.options import Options
-from croupier_storage.sql.columns import Columns
+from croupier_storage.options import StorageOptions
+from croupier_storage.sql.columns import FactColumns
 from croupier_storage.sql.create import PreparedStorage
-from croupier_storage.sql.errors import ours
+from croupier_storage.sql.errors import translate_errors
 
 # Rows per statement. The driver releases the interpreter's lock around every step, and beside a busy thread each
 # release can cost 5 ms: so one step for all. Few sizes, so that the driver's cache of statements hits; what a statement
 # has room for beyond the facts is filled with rows at position 0, which it leaves out. The largest stays below SQLite's
 # limit of 32,766 parameters.
-_MOST = 1024
+_MAX_ROWS = 1024
 _SIZES = sorted({*(1 << power for power in range(11)), *(3 << power for power in range(9))})
 
 _ADVICE: dict[int, tuple[type[StorageError], str]] = {
@@ -38,12 +38,15 @@ _ADVICE: dict[int, tuple[type[StorageError], str]] = {
     sqlite3.SQLITE_CANTOPEN: (StoreUnavailable, "the file cannot be opened; check the path and its permissions"),
     sqlite3.SQLITE_IOERR: (StoreUnavailable, "the disk failed to read or write; check it before going on"),
     sqlite3.SQLITE_NOTADB: (CorruptStore, "the file is not a SQLite database; check the URL, or restore a backup"),
-    sqlite3.SQLITE_CORRUPT: (CorruptStore, "the database file is damaged; restore a backup, or salvage with `damaged`"),
+    sqlite3.SQLITE_CORRUPT: (
+        CorruptStore,
+        "the database file is damaged; restore a backup, or salvage with `damaged_positions`",
+    ),
     sqlite3.SQLITE_CONSTRAINT: (InvalidFact, "an id or key is already in the store; use one that is new"),
     sqlite3.SQLITE_TOOBIG: (InvalidFact, "a value is larger than SQLite can hold; make it smaller"),
 }
 
-_UNSCRUBBED = (
+_NOT_SCRUBBED = (
     "the unit's rows are erased, but its bytes may still be in the database's files ({}); make room or close other "
     "readers, then erase the unit again"
 )
@@ -81,7 +84,7 @@ class SQLiteStorage(PreparedStorage):
         self._check_writable()
         if self._lock is None or self._holder is not None:
             return  # nobody else can see a database in memory
-        with ours(self._explain):
+        with translate_errors(self._explain):
             try:
                 self._lock.acquire(timeout=0)
             except Timeout as error:
@@ -104,19 +107,19 @@ class SQLiteStorage(PreparedStorage):
     def _lock_schema(self, connection: Connection) -> None:
         """Nothing to do: a transaction that writes is alone already."""
 
-    def _insert_facts(self, connection: Connection, groups: Sequence[Columns]) -> None:
+    def _insert_facts(self, connection: Connection, groups: Sequence[FactColumns]) -> None:
         for facts in groups:
             self._insert(connection, facts)
 
-    def _insert(self, connection: Connection, facts: Columns) -> None:
+    def _insert(self, connection: Connection, facts: FactColumns) -> None:
         # The driver takes a bytearray as it is, and looks for an adapter of every other blob: three times the price.
         values: list[Any] = [
             map(bytearray, column) if isinstance(column[0], bytes) else column  # type: ignore[arg-type]  # all alike
             for column in facts.values
         ]
         flat, width = list(chain.from_iterable(zip(*values, strict=True))), len(facts.names)
-        for start in range(0, len(flat), _MOST * width):
-            some = flat[start : start + _MOST * width]
+        for start in range(0, len(flat), _MAX_ROWS * width):
+            some = flat[start : start + _MAX_ROWS * width]
             size = _SIZES[bisect_left(_SIZES, len(some) // width)]
             some += [0] * (size * width - len(some))
             connection.exec_driver_sql(_insert_sql(facts.names, size), tuple(some))
@@ -125,21 +128,21 @@ class SQLiteStorage(PreparedStorage):
         # Zeroing what is deleted is not enough: pages that were split or freed before hold copies nobody remembers.
         if self._lock is None:
             return
-        with ours(self._explain_scrub), self._writing_gate, self._engine.connect() as connection:
+        with translate_errors(self._explain_scrub), self._writing_lock, self._engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
             connection.exec_driver_sql("VACUUM")
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
         if busy:
-            raise StoreUnavailable(_UNSCRUBBED.format("another program is reading the database"))
+            raise StoreUnavailable(_NOT_SCRUBBED.format("another program is reading the database"))
 
     def _explain_scrub(self, error: BaseException) -> StorageError:
-        return StoreUnavailable(_UNSCRUBBED.format(error))
+        return StoreUnavailable(_NOT_SCRUBBED.format(error))
 
     def _explain(self, error: BaseException) -> StorageError:
-        code = getattr(error, "sqlite_errorcode", None)  # absent where the driver itself, not SQLite, refused
+        code = getattr(error, "sqlite_errorcode", None)  # absent where the driver itself, not SQLite, assert_raises
         kind, advice = _ADVICE.get((code or 0) & 0xFF, (StorageError, "the database refused"))
         if "Could not decode" in str(error):
-            kind, advice = CorruptStore, "a text in the database is damaged; `damaged` names its position"
+            kind, advice = CorruptStore, "a text in the database is damaged; `damaged_positions` names its position"
         return kind(f"{advice} ({error}). Nothing of this call was kept")
 
 
@@ -160,11 +163,11 @@ def open_memory() -> SQLiteStorage:
         return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
 
     storage = SQLiteStorage(create_engine("sqlite://", creator=connect, poolclass=StaticPool), None)
-    storage.prepare(Options())
+    storage.prepare(StorageOptions())
     return storage
 
 
-def open_file(path: str, options: Options) -> SQLiteStorage:
+def open_file(path: str, options: StorageOptions) -> SQLiteStorage:
     """The store in this file."""
     path = os.path.realpath(path)  # two names of one file must share one lock
     if options.create and not options.read_only:
@@ -192,7 +195,7 @@ def _make_private(path: str) -> None:
         raise StoreUnavailable(f"cannot create {path} ({error}); check that its folder exists and is yours") from error
 
 
-def _connector(path: str, options: Options) -> Callable[[], sqlite3.Connection]:
+def _connector(path: str, options: StorageOptions) -> Callable[[], sqlite3.Connection]:
     uri, wait = f"file:{quote(path)}?mode={'ro' if options.read_only else 'rw'}", options.timeout
     synchronous = "FULL" if options.durability == "commit" else "NORMAL"
 

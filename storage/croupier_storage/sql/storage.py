@@ -11,17 +11,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Table, bindparam, delete, insert, text, update
 
 from croupier_storage.encoding.checksums import snapshot_digest
+from croupier_storage.encoding.rows import plain_bytes, plain_float, plain_int, plain_policy, plain_snapshot, plain_text
 from croupier_storage.errors import InvalidFact, PositionTaken, StorageError, StoreUnavailable
 from croupier_storage.facts import Fact, PolicyRecord, Snapshot
 from croupier_storage.sql import schema
 from croupier_storage.sql.checking import SQLChecker
-from croupier_storage.sql.columns import Columns, columns
+from croupier_storage.sql.columns import FactColumns, group_columns
 from croupier_storage.sql.erase import erase_unit
-from croupier_storage.sql.errors import ours
-from croupier_storage.sql.rows import plain_bytes, plain_float, plain_int, plain_policy, plain_snapshot, plain_text
+from croupier_storage.sql.errors import translate_errors
 
 # Both dialects know this clause, and SQLAlchemy Core has no common word for it.
-_KEEP_SET = text("INSERT INTO action_sets (digest, body) VALUES (:digest, :body) ON CONFLICT DO NOTHING")
+_INSERT_ACTION_SET = text("INSERT INTO action_sets (digest, body) VALUES (:digest, :body) ON CONFLICT DO NOTHING")
 
 _head = schema.head.c.position
 _ADVANCE = update(schema.head).where(_head == bindparam("expected")).values(position=_head + bindparam("count"))
@@ -45,7 +45,7 @@ class SQLStorage(SQLChecker):
         """Start a transaction that will write, if the driver does not."""
 
     @abstractmethod
-    def _insert_facts(self, connection: Connection, groups: Sequence[Columns]) -> None:
+    def _insert_facts(self, connection: Connection, groups: Sequence[FactColumns]) -> None:
         """Add facts, in groups that have the same fields, in the dialect's fastest way."""
 
     @abstractmethod
@@ -65,13 +65,13 @@ class SQLStorage(SQLChecker):
     def _writing(self) -> Iterator[Connection]:
         """One transaction, committed at the end of the block and rolled back where it raises."""
         self._check_writable()
-        with ours(self._explain), self._writing_gate, self._engine.begin() as connection:
+        with translate_errors(self._explain), self._writing_lock, self._engine.begin() as connection:
             self._begin(connection)
             yield connection
 
     def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
         self._check_writable()
-        groups = columns(facts)
+        groups = group_columns(facts)
         _check_consecutive(facts)
         sets = [{"digest": plain_bytes(key), "body": plain_bytes(body)} for key, body in action_sets.items()]
         if not groups and not sets:
@@ -81,7 +81,7 @@ class SQLStorage(SQLChecker):
                 self._advance(connection, plain_int(facts[0].position) - 1, len(facts))
                 self._insert_facts(connection, groups)
             if sets:
-                connection.execute(_KEEP_SET, sets)
+                connection.execute(_INSERT_ACTION_SET, sets)
 
     def _advance(self, connection: Connection, expected: int, count: int) -> None:
         moved = connection.execute(_ADVANCE, {"expected": expected, "count": count})
@@ -126,15 +126,15 @@ class SQLStorage(SQLChecker):
     def erase(self, unit: str, at: float) -> list[int]:
         unit, at = plain_text(unit), plain_float(at)
         with self._writing() as connection:
-            gone = erase_unit(connection, unit, at)
+            erased = erase_unit(connection, unit, at)
         self._scrub()  # even if nothing was found: an earlier call may have been cut short before this
-        return gone
+        return erased
 
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        with ours(self._explain), self._writing_gate:
+        with translate_errors(self._explain), self._writing_lock:
             try:
                 self._engine.dispose()
             finally:

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from croupier_policies import Actions, InverseGap, Law, LinearPolicy, RidgeModel, Softmax
-from croupier_policies.backends.base import Arithmetic
-from croupier_policies.backends.numba import Compiled
-from croupier_policies.checks.states import same
+from croupier_policies.backends.base import Backend
+from croupier_policies.backends.numba import NumbaBackend
+from croupier_policies.checks.states import bitwise_equal
 from croupier_policies.encoding.encoder import Encoder
 
 
-class OneByOne(Compiled):
+class OneByOne(NumbaBackend):
     """The same kernels without the fused ones."""
 
-    dense = Arithmetic.dense
+    dense = Backend.dense
 
 
 @pytest.mark.parametrize("law", [Softmax(), InverseGap()], ids=lambda law: law.name)
@@ -28,13 +28,13 @@ class OneByOne(Compiled):
 def test_fused_kernels_have_the_same_bits(law: Law, actions: int, width: int, waves: int, seed: int) -> None:
     rng, candidates = np.random.default_rng(seed), Actions(tuple(f"a{k}" for k in range(actions)))
     fused, other = (LinearPolicy(model=RidgeModel(waves=waves), law=law) for _ in range(2))
-    other.model.maths = OneByOne()
+    other.model.backend = OneByOne()
     for x in rng.normal(size=(40, width)):
-        assert same(fused.probabilities(x, candidates), other.probabilities(x, candidates))
+        assert bitwise_equal(fused.probabilities(x, candidates), other.probabilities(x, candidates))
         k, reward = int(rng.integers(actions)), float(rng.random())
         fused.learn(x, candidates, k, reward, 0.5)
         other.learn(x, candidates, k, reward, 0.5)
-    assert same(fused.state(), other.state())
+    assert bitwise_equal(fused.state(), other.state())
 
 
 def test_read_only_contexts_have_the_same_bits() -> None:
@@ -43,10 +43,10 @@ def test_read_only_contexts_have_the_same_bits() -> None:
     frozen.flags.writeable = False
     one, other = LinearPolicy(), LinearPolicy()
     for x, y in zip(rows, frozen, strict=True):
-        assert same(one.probabilities(x, actions), other.probabilities(y, actions))
+        assert bitwise_equal(one.probabilities(x, actions), other.probabilities(y, actions))
         one.learn(x, actions, 0, 0.5, 0.5)
         other.learn(y, actions, 0, 0.5, 0.5)
-    assert same(one.state(), other.state())
+    assert bitwise_equal(one.state(), other.state())
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda policy: pickle.loads(pickle.dumps(policy))])  # noqa: S301 # our own bytes
@@ -56,9 +56,9 @@ def test_a_copy_learns_apart_from_its_original(copied: Callable[[LinearPolicy], 
     policy.learn(x, actions, 0, 1.0, 0.5)
     before, other = policy.state(), copied(policy)
     other.learn(x + 1.0, actions, 0, 0.0, 0.5)
-    assert same(policy.state(), before)
+    assert bitwise_equal(policy.state(), before)
     policy.learn(x + 1.0, actions, 0, 0.0, 0.5)
-    assert same(policy.state(), other.state())
+    assert bitwise_equal(policy.state(), other.state())
 
 
 def test_the_largest_numbers_are_clipped_before_they_are_counted() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from croupier_policies import Actions, SoftmaxPolicy, UniformPolicy
-from croupier_policies.base import Odds, Policy, Remainder, Row, State, Vector
-from croupier_policies.catalogue.lists import enumerated, left, list_marginals, marginals
+from croupier_policies.base import Odds, Policy, RemainingActions, Row, State, Vector
+from croupier_policies.catalogue.lists import enumerate_marginals, list_marginals, marginals, without
 
 
 class FixedOdds(Policy):
@@ -48,7 +48,7 @@ def test_marginals_are_those_of_every_list_added_up(logits: list[float], epsilon
     depth = data.draw(st.integers(1, min(3, len(logits))))
     found = marginals(policy.odds({}, actions), depth)
     assert found.sum(axis=1) == pytest.approx(np.ones(depth), abs=1e-12)
-    assert found == pytest.approx(enumerated(policy, {}, actions, depth), abs=1e-12)
+    assert found == pytest.approx(enumerate_marginals(policy, {}, actions, depth), abs=1e-12)
 
 
 def test_one_item_that_outweighs_all_others_leaves_them_their_second_and_third_places() -> None:
@@ -77,13 +77,13 @@ def test_a_policy_without_constant_odds_is_asked_about_every_beginning_while_the
 def test_a_remainder_is_the_set_without_its_places(count: int, data: st.DataObject) -> None:
     whole = Actions(tuple(f"a{k}" for k in range(count)), tuple(np.array([float(k)]) for k in range(count)))
     out = data.draw(st.sets(st.integers(0, count - 1), max_size=count - 1))
-    rest = Remainder(whole, out)
+    rest = RemainingActions(whole, out)
     expected = [k for k in range(count) if k not in out]
     assert rest.ids == tuple(f"a{k}" for k in expected)
     assert rest.rows is not None
     assert [float(row[0]) for row in rest.rows if isinstance(row, np.ndarray)] == expected
     assert len(rest) == len(expected)
-    assert (rest.whole, whole.whole, whole.out) == (whole, whole, ())
+    assert (rest.full_set, whole.full_set, whole.excluded) == (whole, whole, ())
     if len(expected) > 1:
         place = data.draw(st.integers(0, len(expected) - 1))
-        assert left(rest, [place]).ids == tuple(id for id in rest.ids if id != rest.ids[place])
+        assert without(rest, [place]).ids == tuple(id for id in rest.ids if id != rest.ids[place])

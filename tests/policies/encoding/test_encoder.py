@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from croupier_policies import PolicyError, Vector
 from croupier_policies.base import Row
-from croupier_policies.checks.states import same
+from croupier_policies.checks.states import bitwise_equal
 from croupier_policies.encoding.encoder import Encoder
-from croupier_policies.encoding.scaler import Encoded
+from croupier_policies.encoding.scaler import SparseRow
 
 
 def taught(rows: list[Row], max_columns: int = 512) -> Encoder:
@@ -21,7 +21,7 @@ def taught(rows: list[Row], max_columns: int = 512) -> Encoder:
     return encoder
 
 
-def dense(encoded: Encoded, size: int) -> Vector:
+def dense(encoded: SparseRow, size: int) -> Vector:
     vector = np.zeros(size)
     vector[encoded.cols] = encoded.vals
     return vector
@@ -77,7 +77,7 @@ def test_what_was_not_met_has_its_prior_variance_and_allocates_nothing() -> None
     encoded = encoder.encode({"a": "new", "b": "new", "y": 3.0})
     assert (encoded.cols.tolist(), encoded.vals.tolist()) == ([0], [1.0])
     assert encoded.unseen == pytest.approx(2.0 * 1.5**2 / 2.0)
-    assert same(encoder.state(), before)
+    assert bitwise_equal(encoder.state(), before)
 
 
 def test_long_rows_are_shrunk_to_root_eight() -> None:
@@ -131,7 +131,7 @@ def test_arrays_of_another_width_are_refused_when_asked_and_ignored_when_learned
         encoder.encode(np.zeros(4))
     before = encoder.state()
     assert not encoder.observe(np.zeros(4))
-    assert same(encoder.state(), before | {"ignored": 1})
+    assert bitwise_equal(encoder.state(), before | {"ignored": 1})
 
 
 def test_an_array_too_wide_says_which_setting_to_raise() -> None:

@@ -13,15 +13,15 @@ from croupier_policies import Estimates, InverseGap, Softmax, Vector
 from croupier_policies.backends import select as devices
 from croupier_policies.reference import laws
 
-CPU = devices.for_device("cpu")
+CPU = devices.backend_for("cpu")
 
 
 def softmax_on_cpu(mean: Vector, sd: Vector, sigma: float, alpha: float, v: float, epsilon: float) -> Vector:
-    return CPU.explore(Softmax(alpha=alpha, v=v, epsilon=epsilon), Estimates(mean, sd, sigma, 0))
+    return CPU.apply_law(Softmax(alpha=alpha, v=v, epsilon=epsilon), Estimates(mean, sd, sigma, 0))
 
 
 def inverse_gap_on_cpu(mean: Vector, sd: Vector, sigma: float, rewards: int, epsilon: float) -> Vector:
-    return CPU.explore(InverseGap(alpha=0.5, epsilon=epsilon), Estimates(mean, sd, sigma, rewards))
+    return CPU.apply_law(InverseGap(alpha=0.5, epsilon=epsilon), Estimates(mean, sd, sigma, rewards))
 
 
 def softmax_by_hand(mean: Any, sd: Any, sigma: float, alpha: float, v: float, epsilon: float) -> list[float]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from croupier_policies.exploration.sampling import checked, draw, uniform
+from croupier_policies.exploration.sampling import check_distribution, draw, uniform
 
 BELOW_ONE = 1.0 - 2.0**-53
 
@@ -78,9 +78,9 @@ def test_seeds_domains_and_names_are_independent(other: tuple[int, str, str]) ->
 @pytest.mark.parametrize("p", [[0.5, 0.5 + 1e-8], [-1e-300, 1.0], [np.nan, 1.0], [np.inf, 0.0], [0.5, 0.5, 0.0]])
 def test_what_is_no_distribution_over_two_is_refused(p: list[float]) -> None:
     with pytest.raises(ValueError, match="not a distribution"):
-        checked(np.array(p), 2)
+        check_distribution(np.array(p), 2)
 
 
 def test_a_distribution_is_given_back() -> None:
     p = np.array([0.25, 0.75 + 1e-10])
-    assert checked(p, 2) is p
+    assert check_distribution(p, 2) is p

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from croupier_policies import Actions, FactorLearner, PolicyError
-from croupier_policies.checks.states import same
-from croupier_policies.factors.svd import PRIOR, Start, truncated_svd
-from croupier_policies.factors.tables import Table, scattered
+from croupier_policies.checks.states import bitwise_equal
+from croupier_policies.factors.svd import PRIOR, InitialFactors, truncated_svd
+from croupier_policies.factors.tables import RowTable, hashed_factors
 from croupier_policies.kernels import factors as factor_kernels
 from croupier_policies.reference import factors as factor_reference
-from croupier_policies.reference.factors import Rates
+from croupier_policies.reference.factors import LearningRates
 
 
 def ratings(n: int, seed: int = 0, users: int = 60, items: int = 40) -> tuple[list[str], list[str], np.ndarray]:
@@ -32,7 +32,7 @@ def test_kernels_do_what_the_formulas_say(seed: int, rank: int) -> None:
     rng = np.random.default_rng(seed)
     of_users, of_items = rng.normal(size=(5, 1 + rank)), rng.normal(size=(4, 1 + rank))
     i, j, values = rng.integers(5, size=30), rng.integers(4, size=30), rng.random(30)
-    rates = Rates(0.2, 0.02, 0.05, 0.03)
+    rates = LearningRates(0.2, 0.02, 0.05, 0.03)
     ours = of_users.copy(), of_items.copy(), np.zeros(5, dtype=np.int64), np.zeros(4, dtype=np.int64)
     theirs = of_users.copy(), of_items.copy(), np.zeros(5, dtype=np.int64), np.zeros(4, dtype=np.int64)
     factor_kernels.learn(i, j, values, 0.4, *ours, *rates)
@@ -50,7 +50,7 @@ def test_who_is_not_known_is_taken_for_the_mean() -> None:
     for user, item in ((None, "i1"), ("nobody", "i1"), ("u1", "nothing")):
         before = learner.state()
         assert 0.0 <= learner.expected(user, item) <= 1.0
-        assert same(before, learner.state())
+        assert bitwise_equal(before, learner.state())
     assert learner.expected("nobody", "nothing") == learner.mean
 
 
@@ -58,7 +58,7 @@ def test_the_start_is_the_decomposition_of_what_biases_leave() -> None:
     users, items, values = ratings(3000)
     start = truncated_svd(users, items, values, rank=3)
     again = truncated_svd(users, items, values, rank=3)
-    assert same([start.U, start.V], [again.U, again.V])
+    assert bitwise_equal([start.U, start.V], [again.U, again.V])
     i, j = ([names.index(name) for name in column] for names, column in ((start.users, users), (start.items, items)))
     rest = np.zeros((len(start.users), len(start.items)))
     np.add.at(rest, (i, j), values - start.mean - start.V[j, 0] - start.U[i, 0])
@@ -73,10 +73,10 @@ def test_a_start_is_part_of_the_configuration_bit_for_bit() -> None:
     start = truncated_svd(*ratings(500), rank=2)
     learner = FactorLearner(start=start)
     twin = FactorLearner(**json.loads(json.dumps(learner.config())))
-    assert same(twin.state(), learner.state())
-    assert same(learner.fresh().state(), learner.state())
+    assert bitwise_equal(twin.state(), learner.state())
+    assert bitwise_equal(learner.fresh().state(), learner.state())
     with pytest.raises(PolicyError, match="again from the history"):
-        Start.of(start.config() | {"U": "AAAA"})
+        InitialFactors.from_config(start.config() | {"U": "AAAA"})
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_a_start_and_every_reward_after_it_lower_the_loss() -> None:
         warm.rate(user, item, float(value))
     assert warm.loss < 0.5 * cold.loss
     assert warm.loss < 0.5 * float(np.var(late[2]))
-    frozen = FactorLearner(start=warm.start).expectations(*late[:2])
-    assert np.mean((warm.expectations(*late[:2]) - late[2]) ** 2) < np.mean((frozen - late[2]) ** 2)
+    frozen = FactorLearner(start=warm.start).predict_pairs(*late[:2])
+    assert np.mean((warm.predict_pairs(*late[:2]) - late[2]) ** 2) < np.mean((frozen - late[2]) ** 2)
 
 
 def test_fitting_again_and_again_finds_the_factors() -> None:
@@ -106,17 +106,17 @@ def test_fitting_again_and_again_finds_the_factors() -> None:
     learner = FactorLearner(start=truncated_svd(users, items, values, rank=2), rate=0.05)
     learner.fit(users, items, values, epochs=20)
     held = ratings(1000, seed=2)
-    assert np.sqrt(np.mean((learner.expectations(*held[:2]) - held[2]) ** 2)) < 0.07, "the noise is 0.05"
+    assert np.sqrt(np.mean((learner.predict_pairs(*held[:2]) - held[2]) ** 2)) < 0.07, "the noise is 0.05"
 
 
 def test_tables_are_bounded_and_grow_the_same_way() -> None:
-    table = Table(2, limit=40)
+    table = RowTable(2, limit=40)
     for k in range(60):
-        table.take(f"n{k}", np.array([float(k), 1.0]))
+        table.add(f"n{k}", np.array([float(k), 1.0]))
     assert (len(table), table.ignored, table.find("n39"), table.find("n40")) == (40, 20, 39, -1)
-    copy = Table(2, limit=40)
+    copy = RowTable(2, limit=40)
     copy.restore(table.state())
-    assert same(copy.state(), table.state())
+    assert bitwise_equal(copy.state(), table.state())
     assert copy.values[39].tolist() == [39.0, 1.0]
     limited = FactorLearner(rank=3, limit=8)
     for k in range(5):
@@ -125,11 +125,11 @@ def test_tables_are_bounded_and_grow_the_same_way() -> None:
 
 
 def test_first_values_belong_to_their_names() -> None:
-    many = np.concatenate([scattered(f"u{k}", "user", 0, 16, 0.1) for k in range(400)])
+    many = np.concatenate([hashed_factors(f"u{k}", "user", 0, 16, 0.1) for k in range(400)])
     assert abs(many.mean()) < 0.006
     assert many.std() == pytest.approx(0.1, abs=0.004)
-    assert same(scattered("a", "user", 1, 4, 0.1), scattered("a", "user", 1, 4, 0.1))
-    assert not same(scattered("a", "user", 1, 4, 0.1), scattered("a", "item", 1, 4, 0.1))
+    assert bitwise_equal(hashed_factors("a", "user", 1, 4, 0.1), hashed_factors("a", "user", 1, 4, 0.1))
+    assert not bitwise_equal(hashed_factors("a", "user", 1, 4, 0.1), hashed_factors("a", "item", 1, 4, 0.1))
 
 
 @pytest.mark.parametrize("wrong", [{"rate": 2.0}, {"shrink": float("nan")}, {"rank": -1}, {"limit": 0}])

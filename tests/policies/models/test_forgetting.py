@@ -17,8 +17,8 @@ from croupier_policies import (
     SoftmaxPolicy,
 )
 from croupier_policies.backends import select as devices
-from croupier_policies.encoding.scaler import Encoded
-from croupier_policies.models.posteriors import Posteriors
+from croupier_policies.encoding.scaler import SparseRow
+from croupier_policies.models.posteriors import ActionPosteriors
 
 ONE = Actions(("a",))
 
@@ -27,17 +27,17 @@ ONE = Actions(("a",))
 @pytest.mark.parametrize("prior", [1.0, 0.1])
 def test_the_discounted_posterior_is_the_textbook_one(device: str, prior: float) -> None:
     rng, d, factor = np.random.default_rng(0), 4, 0.9
-    held = Posteriors(devices.for_device(device), 2**20, prior)
+    posteriors = ActionPosteriors(devices.backend_for(device), 2**20, prior)
     A, b, b1 = np.eye(d) / prior, np.zeros(d), np.zeros(d)  # noqa: N806 # a matrix keeps its capital
     for t in range(60):
         x, reward = rng.normal(size=d), float(rng.random())
-        slot = held.admit("a", d)
-        held.maths.ridge_step(Encoded(np.arange(d), x, 0.0), d, held.posterior, slot, reward)
+        slot = posteriors.admit("a", d)
+        posteriors.backend.ridge_step(SparseRow(np.arange(d), x, 0.0), d, posteriors.posterior, slot, reward)
         A, b, b1 = A + np.outer(x, x), b + reward * x, b1 + x  # noqa: N806 # a matrix keeps its capital
         if t % 7 == 6:
-            held.discount(factor)
+            posteriors.discount(factor)
             A, b, b1 = factor * A + (1.0 - factor) * np.eye(d) / prior, factor * b, factor * b1  # noqa: N806 # a matrix keeps its capital
-    state = held.state()
+    state = posteriors.state()
     np.testing.assert_allclose(state["P"][0, :, 0], np.linalg.inv(A)[np.tril_indices(d)], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(state["theta"][0, :, 0], np.linalg.solve(A, b), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(state["theta1"][0, :, 0], np.linalg.solve(A, b1), rtol=1e-9, atol=1e-12)
@@ -128,17 +128,17 @@ def test_a_policy_forgets_one_action_or_all_as_far_as_it_is_told(model: Model) -
 
 @pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"])
 def test_what_actions_share_is_forgotten_by_the_textbook_too(device: str) -> None:
-    rng, model, keep = np.random.default_rng(0), HybridModel(device=device), 0.3
+    rng, model, retain = np.random.default_rng(0), HybridModel(device=device), 0.3
     actions = Actions(("a", "b", "c"), tuple(rng.normal(size=(3, 2))))
     for t in range(60):
         model.learn(rng.normal(size=3), actions, t % 3, float(rng.random()))
     before, w = _shared(model)
-    model.discount(keep)
+    model.discount(retain)
     A = np.linalg.inv(before)  # noqa: N806 # a matrix keeps its capital
-    expected = np.linalg.inv(keep * A + (1.0 - keep) * np.eye(len(A)))
+    expected = np.linalg.inv(retain * A + (1.0 - retain) * np.eye(len(A)))
     found, forgotten = _shared(model)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(forgotten, keep * expected @ A @ w, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(forgotten, retain * expected @ A @ w, rtol=1e-9, atol=1e-12)
 
 
 def _shared(model: HybridModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -19,8 +19,8 @@ from croupier_policies import (
     SoftmaxPolicy,
     TooLarge,
 )
-from croupier_policies.checks.states import same
-from croupier_policies.encoding.waves import Waves
+from croupier_policies.checks.states import bitwise_equal
+from croupier_policies.encoding.fourier import FourierFeatures
 
 DEVICES = pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"])
 IDS = ("a", "b", "c")
@@ -33,7 +33,7 @@ class Textbook:
         self.Q, self.P = np.eye(dx * dz), {id: own * np.eye(dx) for id in IDS}
         self.w, self.delta = np.zeros((2, dx * dz)), {id: np.zeros((2, dx)) for id in IDS}
 
-    def ask(self, x, z, action, centre):  # type: ignore[no-untyped-def]
+    def query(self, x, z, action, centre):  # type: ignore[no-untyped-def]
         phi = np.outer(x, z).ravel()
         means = self.w @ phi + self.delta[action] @ x
         return centre + means[0] - centre * means[1], phi @ self.Q @ phi + x @ self.P[action] @ x
@@ -63,7 +63,7 @@ def test_a_hybrid_is_two_blocks_with_one_innovation(device: str) -> None:
     found = model.estimates(np.ones(3), actions)
     x = model._contexts.encode(np.ones(3)).dense(4)
     for k, id in enumerate(IDS):
-        mean, variance = book.ask(x, model._features.encode(z[k]).dense(3), id, np.mean(rewards))
+        mean, variance = book.query(x, model._features.encode(z[k]).dense(3), id, np.mean(rewards))
         assert float(found.mean[k]) == pytest.approx(mean, abs=1e-9)
         assert float(found.sd[k]) == pytest.approx(math.sqrt(variance), abs=1e-9)
 
@@ -153,7 +153,7 @@ def test_a_batch_leaves_out_what_events_would_leave_out() -> None:
     expected = [one.learn(x, Actions(ids), k, reward) for x, k, reward in events]
     assert batch.learn_batch(contexts, Actions(ids), indices, rewards).tolist() == expected
     assert 0 < one.ignored < 90
-    assert same(one.state(), batch.state())
+    assert bitwise_equal(one.state(), batch.state())
 
 
 def test_waves_make_a_linear_model_learn_what_is_not() -> None:
@@ -169,11 +169,11 @@ def test_waves_make_a_linear_model_learn_what_is_not() -> None:
 
 
 def test_waves_are_derived_and_of_the_stated_size() -> None:
-    waves = Waves(64, seed=1)
+    waves = FourierFeatures(64, seed=1)
     matrix = waves.matrix(5, 200)
     assert matrix.shape == (201, 64)
     assert matrix[:-1].std() * math.sqrt(200) == pytest.approx(1.2, rel=0.05)
     assert np.linalg.norm(waves.of([(5, 0.3), (9, -1.0)], 2)) == pytest.approx(3.0, rel=0.2)
-    assert (Waves(64, seed=2).matrix(5, 200) != matrix).any()
+    assert (FourierFeatures(64, seed=2).matrix(5, 200) != matrix).any()
     with pytest.raises(PolicyError, match="leave no column"):
         RidgeModel(waves=64, max_columns=64)

@@ -31,7 +31,7 @@ def test_a_rule_conforms() -> None:
 
 
 def test_a_function_conforms() -> None:
-    policy = LoggedPolicy.named("split-1", shared, epsilon=0.1)
+    policy = LoggedPolicy.from_function("split-1", shared, epsilon=0.1)
     checks.check_policy(lambda: policy.fresh())
     assert (policy.name, policy.config()) == ("split-1", {"epsilon": 0.1})
 
@@ -40,13 +40,13 @@ def test_a_function_conforms() -> None:
     "given", [{"a": 0.5}, {"a": 0.5, "c": 0.5}, [0.5], [1.5, -0.5], [float("nan"), 1.0], [0.6, 0.6]]
 )
 def test_what_is_no_distribution_is_refused(given: Any) -> None:
-    policy = LoggedPolicy.named("wrong", lambda context, actions: given)
+    policy = LoggedPolicy.from_function("wrong", lambda context, actions: given)
     with pytest.raises(PolicyError):
         policy.probabilities({}, Actions(("a", "b")))
 
 
 def test_an_action_that_the_rule_does_not_name_has_no_chance() -> None:
-    policy = LoggedPolicy.named("one", lambda context, actions: {"a": 1.0})
+    policy = LoggedPolicy.from_function("one", lambda context, actions: {"a": 1.0})
     assert policy.probabilities({}, Actions(("a", "b"))).tolist() == [1.0, 0.0]
 
 

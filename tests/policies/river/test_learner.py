@@ -193,8 +193,8 @@ def test_a_reward_of_numpys_own_type_leaves_the_same_state() -> None:
 def test_memory_is_bounded() -> None:
     learner = RiverLearner(limit=40)
     taught(learner, [({f"n{t}": float(t), "s": str(t)}, Actions((str(t),)), 0, 1.0) for t in range(60)])
-    assert len(learner._asked.glm.weights) <= 40
-    assert len(learner._asked.scaler.counts) <= 40
+    assert len(learner._predictor.glm.weights) <= 40
+    assert len(learner._predictor.scaler.counts) <= 40
     assert np.isfinite(learner.predict({"n59": 1.0}, TWO)).all()
 
 

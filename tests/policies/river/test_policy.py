@@ -9,14 +9,14 @@ from river import compose, forest, linear_model, preprocessing, tree
 
 from croupier_policies import Actions, NotStorable, PolicyError, RiverPolicy, checks
 from croupier_policies.checks import events
-from croupier_policies.checks.common import ask, check_late_rewards_are_learned, teach
+from croupier_policies.checks.common import check_late_rewards_are_learned, query, train
 from croupier_policies.checks.policies import (
     check_draws_match_probabilities,
-    check_it_is_a_distribution,
     check_order_does_not_matter,
+    check_probabilities_are_a_distribution,
 )
-from croupier_policies.checks.states import same
-from croupier_policies.river.scores import greedy, softmax
+from croupier_policies.checks.states import bitwise_equal
+from croupier_policies.exploration.scores import greedy, softmax
 
 VECTORS = Path(__file__).parents[4] / "shared" / "data" / "vw" / "explore_vectors.json"
 TREES = [tree.HoeffdingTreeRegressor(), forest.ARFRegressor(n_models=3, seed=1)]
@@ -41,15 +41,19 @@ def test_trees_take_strings_and_are_restored_by_replay(model: object) -> None:
     for log in events.logs(60):
         asked = RiverPolicy(model)
         for event in log:
-            ask(asked, event)
-            teach(asked, [event])
-        silent = teach(asked.fresh(), log)
-        assert same([ask(asked, event) for event in log], [ask(silent, event) for event in log])
+            query(asked, event)
+            train(asked, [event])
+        silent = train(asked.fresh(), log)
+        assert bitwise_equal([query(asked, event) for event in log], [query(silent, event) for event in log])
     check_order_does_not_matter(lambda: RiverPolicy(model))
 
 
 def test_a_tree_gives_probabilities_as_any_other() -> None:
-    for check in (check_it_is_a_distribution, check_draws_match_probabilities, check_late_rewards_are_learned):
+    for check in (
+        check_probabilities_are_a_distribution,
+        check_draws_match_probabilities,
+        check_late_rewards_are_learned,
+    ):
         check(lambda: RiverPolicy(TREES[0], law="epsilon", epsilon=0.1))
 
 

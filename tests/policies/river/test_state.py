@@ -52,7 +52,7 @@ def rows(n: int, seed: int) -> list[tuple[dict[str, float], Any]]:
     return made
 
 
-def ask(model: Any, x: dict[str, float]) -> float:
+def query(model: Any, x: dict[str, float]) -> float:
     last = model[-1] if isinstance(model, compose.Pipeline) else model
     classifies = hasattr(last, "predict_proba_one") and not isinstance(last, linear_model.LinearRegression)
     return float(model.predict_proba_one(dict(x))[True] if classifies else model.predict_one(dict(x)))
@@ -67,7 +67,7 @@ def test_a_model_restored_in_mid_stream_goes_on_bit_for_bit(model: Any) -> None:
     again = restore_model(json.loads(json.dumps(state, allow_nan=False)))
     assert model_state(again) == state
     for x, y in rows(40, seed=2):
-        assert ask(again, x).hex() == ask(model, x).hex()
+        assert query(again, x).hex() == query(model, x).hex()
         model.learn_one(dict(x), y)
         again.learn_one(dict(x), y)
     assert model_state(again) == model_state(model)
@@ -143,7 +143,7 @@ def test_a_shared_part_and_a_foreign_attribute_are_not_storable() -> None:
         model_state(model)
 
 
-def named(name: str, **attributes: Any) -> dict[str, Any]:
+def named_features(name: str, **attributes: Any) -> dict[str, Any]:
     return {"object": {"class": name, "attributes": attributes}}
 
 
@@ -157,15 +157,15 @@ def nested(depth: int) -> Any:
 MEAN = "river.stats.mean.Mean"
 SUM = "river.stats.summing.Sum"
 PARTS = [
-    named("os.system", command="touch forged"),
-    named("subprocess.Popen", args="touch forged"),
-    named("river.tree.hoeffding_tree_regressor.HoeffdingTreeRegressor"),
-    named("builtins.object"),
-    named(SUM, sum=0.0, get="forged"),
-    named(SUM, sum=0.0, __class__="forged"),
-    named(SUM, sum=0.0, __dict__={"dict": [[], []]}),
-    named(SUM),
-    named(["unhashable"]),  # type: ignore[arg-type] # a forgery
+    named_features("os.system", command="touch forged"),
+    named_features("subprocess.Popen", args="touch forged"),
+    named_features("river.tree.hoeffding_tree_regressor.HoeffdingTreeRegressor"),
+    named_features("builtins.object"),
+    named_features(SUM, sum=0.0, get="forged"),
+    named_features(SUM, sum=0.0, __class__="forged"),
+    named_features(SUM, sum=0.0, __dict__={"dict": [[], []]}),
+    named_features(SUM),
+    named_features(["unhashable"]),  # type: ignore[arg-type] # a forgery
     {"object": {"class": SUM}},
     {"object": {"class": SUM, "attributes": []}},
     {"object": {"class": SUM, "attributes": {"sum": 0.0}, "more": 1}},
@@ -198,7 +198,7 @@ def test_a_forgery_only_raises(part: Any, tmp_path: Any, monkeypatch: pytest.Mon
     with pytest.raises(ForgedState):
         restore_model(part)
     with pytest.raises(ForgedState):
-        restore_model(named(SUM, sum=part))
+        restore_model(named_features(SUM, sum=part))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from croupier_policies import Actions, NotStorable, PolicyError, VWPolicy, checks, registry
 from croupier_policies.checks import events
-from croupier_policies.checks.common import ask, check_extremes_stay_finite, teach
-from croupier_policies.checks.policies import check_it_is_a_distribution, check_order_does_not_matter
-from croupier_policies.checks.states import same
+from croupier_policies.checks.common import check_extremes_stay_finite, query, train
+from croupier_policies.checks.policies import check_order_does_not_matter, check_probabilities_are_a_distribution
+from croupier_policies.checks.states import bitwise_equal
 from croupier_policies.vw.examples import features
 
 pytestmark = pytest.mark.skipif(find_spec("vowpalwabbit") is None, reason="Vowpal Wabbit is not installed")
@@ -25,7 +25,7 @@ REPLAY = [
     "--softmax --cb_dro",
     "--softmax --sparse_weights",
 ]
-STATELESS = (check_extremes_stay_finite, check_it_is_a_distribution, check_order_does_not_matter)
+STATELESS = (check_extremes_stay_finite, check_probabilities_are_a_distribution, check_order_does_not_matter)
 
 
 def make(options: str, epsilon: float = 0.01) -> VWPolicy:
@@ -49,10 +49,12 @@ def test_those_that_do_not_resume_are_restored_by_replay(options: str) -> None:
     for log in events.logs(40):
         asked, silent = make(options), make(options)
         for event in log:
-            ask(asked, event)
-            teach(asked, [event])
-        teach(silent, log)
-        assert same([ask(asked, e) for e in log], [ask(silent, e) for e in log]), "asking changed what was learned"
+            query(asked, event)
+            train(asked, [event])
+        train(silent, log)
+        assert bitwise_equal([query(asked, e) for e in log], [query(silent, e) for e in log]), (
+            "asking changed what was learned"
+        )
 
 
 @pytest.mark.parametrize("check", STATELESS)
@@ -91,8 +93,8 @@ def test_several_threads_may_ask_and_learn() -> None:
     def work(offset: int) -> None:
         try:
             for event in log[offset::4]:
-                assert abs(ask(policy, event).sum() - 1.0) < 1e-9
-                teach(policy, [event])
+                assert abs(query(policy, event).sum() - 1.0) < 1e-9
+                train(policy, [event])
         except BaseException as error:
             wrong.append(error)
 

@@ -10,8 +10,8 @@ import pytest
 
 from croupier_policies import ForgedState, PolicyError, TooLarge, VWPolicy
 from croupier_policies.checks import events
-from croupier_policies.checks.common import ask, teach
-from croupier_policies.checks.states import same
+from croupier_policies.checks.common import query, train
+from croupier_policies.checks.states import bitwise_equal
 
 pytestmark = pytest.mark.skipif(find_spec("vowpalwabbit") is None, reason="Vowpal Wabbit is not installed")
 
@@ -68,13 +68,13 @@ def forgeries(model: bytes, target: Path) -> Iterator[bytes]:
 
 
 def test_forged_models_are_refused_and_write_nothing(tmp_path: Path) -> None:
-    policy = teach(make("--squarecb"), events.logs(30)[0])
+    policy = train(make("--squarecb"), events.logs(30)[0])
     event, before = events.logs(3)[0][0], policy.state()
-    first = ask(policy, event)
+    first = query(policy, event)
     for model in forgeries(before["model"], tmp_path / "written"):
         with pytest.raises(ForgedState):
             policy.restore(before | {"model": model})
-        assert same(ask(policy, event), first)
+        assert bitwise_equal(query(policy, event), first)
     others: list[Any] = [
         {},
         None,

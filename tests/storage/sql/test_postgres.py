@@ -56,7 +56,7 @@ def test_facts_survive_closing_and_damage_is_named(postgres_url: str) -> None:
         assert list(again.facts()) == [decision(1), reward(2, 1), reward(3, 1)]
         run(postgres_url, "UPDATE facts SET reward = 0.5 WHERE position = 2")
         run(postgres_url, "DELETE FROM facts WHERE position = 3")
-        assert list(again.damaged()) == [2, 3]
+        assert list(again.damaged_positions()) == [2, 3]
 
 
 def test_the_lease_is_exclusive_and_freed_by_closing(postgres_url: str) -> None:

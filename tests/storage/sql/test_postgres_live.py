@@ -139,7 +139,7 @@ def test_a_server_may_stop_and_start(postgres: Any, postgres_url: str) -> None:
             postgres.start()
         assert list(storage.facts()) == [decision(1)]
         storage.append([decision(2)], {})
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
 
 
 def append_until(storage: Storage, end: int, taken: list[int]) -> None:
@@ -166,7 +166,7 @@ def test_a_follower_beside_many_writers_skips_nothing(postgres_url: str) -> None
             thread.join()
         assert seen == list(range(1, len(seen) + 1))
         assert taken  # they did get in each other's way
-        assert list(follower.damaged()) == []
+        assert list(follower.damaged_positions()) == []
     finally:
         for store in stores:
             store.close()

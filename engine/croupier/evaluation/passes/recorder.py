@@ -20,7 +20,7 @@ from croupier.log.reader import DecodedDecision
 from croupier.state.fold import Fold
 from croupier.state.verify import ELSEWHERE
 from croupier_policies import Learner, Policy, RiverLearner, Vector
-from croupier_policies.exploration.sampling import checked
+from croupier_policies.exploration.sampling import check_distribution
 from croupier_storage import Fact
 
 
@@ -171,7 +171,7 @@ def _own_learner(source: Source, fold: Fold) -> Learner | None:
 
 def _vector(probabilities: Vector, decided: DecodedDecision, fact: Fact, who: str) -> Vector:
     try:
-        return checked(probabilities, len(decided.actions))
+        return check_distribution(probabilities, len(decided.actions))
     except ValueError as error:
         raise PolicyFailed(f"decision {fact.id} at position {fact.position}, {who}: {error}") from error
 

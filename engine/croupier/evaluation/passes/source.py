@@ -83,7 +83,7 @@ def opened(
 def told(source: Source, decisions: Sequence[Fact]) -> list[RewardState]:
     """The story of each decision up to the head of the log."""
     found = {fact.position: RewardState.of(fact) for fact in decisions}
-    for about in source.log.storage.about(*found):
+    for about in source.log.storage.facts_about(*found):
         if about.decision is not None and about.position <= source.head:
             found[about.decision].apply(about, source.configuration.rewards)
     return list(found.values())

@@ -13,7 +13,7 @@ import orjson
 from croupier.errors import InputError
 from croupier.state.features import settings
 from croupier.state.features.detector import Detector, checked_spec
-from croupier_policies import Configured, State
+from croupier_policies import Configurable, State
 from croupier_storage import Fact, Kind
 
 ALL = {"name": "adwin", "delta": 0.002}
@@ -31,7 +31,7 @@ class Drifted(NamedTuple):
     after: float
 
 
-class Drift(Configured):
+class Drift(Configurable):
     """Watches how far rewards are from the learner's predictions before it learned them: `Engine.open(drift=…)`.
 
     If the mean error has moved away from 0, that is a fact of the log, and from there what was learned counts for

@@ -12,14 +12,14 @@ from croupier.state.features.attributes import Attributes
 from croupier.state.features.items import ItemFeatures
 from croupier.state.features.observation import Attribute, Observation, decode
 from croupier.state.features.unit import Item, Unit
-from croupier_policies import Configured, State
+from croupier_policies import Configurable, State
 from croupier_storage import Fact
 
 T = TypeVar("T", Unit, Item)
 KINDS = ("view", "click", "cart", "purchase", "rate")
 
 
-class Features(Configured):
+class Features(Configurable):
     """What a unit did, and what items are like, as named numbers: given to `Engine.open(features=…)`.
 
     A unit's history h and its current session c are kept apart. For each of them and every kind of event: log(1 + n)

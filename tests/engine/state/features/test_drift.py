@@ -101,7 +101,7 @@ def test_a_drift_that_is_not_told_or_not_true_is_found(url: str, tmp_path: Path)
             sets = old.action_sets([fact.actions for fact in old.facts() if fact.actions is not None])
             facts = list(old.facts(upto=first if change == "add" else first - 1))
             stray = facts[-1]._replace(position=len(facts) + 1, unit="v") if change == "add" else None
-            last = old.at([first + 1])[first + 1]._replace(position=len(facts) + 1, as_of=first - 1)
+            last = old.facts_at([first + 1])[first + 1]._replace(position=len(facts) + 1, as_of=first - 1)
             new.append([*facts, stray or last], sets)
         odd = "no fact tells it" if change == "drop" else "do not find"
         assert odd in (verify(other).difference or "")
@@ -119,7 +119,7 @@ def test_what_a_crash_left_untold_is_told_when_the_store_is_opened(url: str, tmp
             new.save_policy(record)
         sets = old.action_sets([fact.actions for fact in old.facts() if fact.actions is not None])
         new.append(list(old.facts(upto=first - 1)), sets)
-        told = old.at([first])[first]
+        told = old.facts_at([first])[first]
     assert verify(cut).sound
     opened(cut).close()
     assert drifts(cut) == [told]

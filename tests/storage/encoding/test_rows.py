@@ -7,7 +7,7 @@ import pytest
 
 from croupier_storage import Fact, InvalidFact, Kind, open_storage
 from croupier_storage.encoding.checksums import fact_digest
-from croupier_storage.sql.rows import row
+from croupier_storage.encoding.rows import row
 
 FULL = Fact(1, Kind.DECISION, 1.5, "id", 2, "unit", 'a\tb\x7f\u2028Ω😀"\\', 0.25, 0.5, 3, 4, b"c", b"", "key", b"{}")
 
@@ -51,7 +51,7 @@ def test_values_are_stored_as_plain_as_they_come_back() -> None:
     with open_storage("sqlite://") as storage:
         storage.append([fact], {})
         assert list(storage.facts()) == [plain]
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The features of all candidates as one matrix."""
+"""Candidate features encoded as one matrix."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ import numpy as np
 
 from croupier_policies.base import Actions, Vector
 from croupier_policies.encoding.encoder import Encoder
-from croupier_policies.encoding.scaler import Encoded
+from croupier_policies.encoding.scaler import SparseRow
 
-PLAIN = Encoded(np.zeros(1, np.int64), np.ones(1), 0.0)  # of an action without features: the intercept
-REMEMBERED_SETS = 16  # candidate sets whose features are kept as one matrix
+INTERCEPT_ONLY = SparseRow(np.zeros(1, np.int64), np.ones(1), 0.0)  # the row of an action without features
+MAX_SETS = 16  # candidate sets whose stacked features are cached
 
 
-class Candidates:
-    """Encodes candidates side by side; features that are arrays are stacked once a candidate set, not once an event."""
+class CandidateEncoder:
+    """Encodes all candidates at once; array features are stacked once per candidate set, not once per event."""
 
     def __init__(self) -> None:
         self._matrices: OrderedDict[Actions, Vector | None] = OrderedDict()
 
-    def encoded(self, actions: Actions, encoder: Encoder) -> tuple[Vector, Vector]:
-        """z of every candidate, (dz, K), and its squared length outside the known columns, (K,)."""
+    def encode(self, actions: Actions, encoder: Encoder) -> tuple[Vector, Vector]:
+        """z of every candidate, (dz, K), and its squared norm outside the known columns, (K,)."""
         count, dz = len(actions), encoder.size
         if actions.rows is None:
-            return np.repeat(PLAIN.dense(dz)[:, None], count, axis=1), np.zeros(count)
+            return np.repeat(INTERCEPT_ONLY.dense(dz)[:, None], count, axis=1), np.zeros(count)
         matrix = self._matrix_of(actions)
         if matrix is not None:
             return encoder.scaler(matrix[0]).encode_rows(matrix, dz), np.zeros(count)
         rows = [encoder.encode(row) for row in actions.rows]
-        side_by_side = np.ascontiguousarray(np.stack([z.dense(dz) for z in rows], axis=1))
-        return side_by_side, np.array([z.unseen for z in rows])
+        matrix_of_rows = np.ascontiguousarray(np.stack([z.dense(dz) for z in rows], axis=1))
+        return matrix_of_rows, np.array([z.unseen for z in rows])
 
     def _matrix_of(self, actions: Actions) -> Vector | None:
-        """The candidates' features where they are arrays of one width, (K, n)."""
+        """The candidates' features, (K, n), if all are arrays of one width; else None."""
         if actions not in self._matrices:
             rows: Sequence[Any] = actions.rows or ()
             alike = {getattr(row, "shape", None) for row in rows} == {getattr(rows[0], "shape", ())}
             self._matrices[actions] = np.stack(rows) if alike else None
-            if len(self._matrices) > REMEMBERED_SETS:
+            if len(self._matrices) > MAX_SETS:
                 self._matrices.popitem(last=False)
         return self._matrices[actions]

@@ -6,11 +6,11 @@ from __future__ import annotations
 import threading
 
 from croupier_storage.base import Storage
-from croupier_storage.checks.samples import Opens, decision, refused
+from croupier_storage.checks.samples import StorageChecks, assert_raises, decision
 from croupier_storage.errors import StorageError
 
 
-class LivingChecks(Opens):
+class LifecycleChecks(StorageChecks):
     """One store, several threads, one end."""
 
     def test_threads_may_share_it(self) -> None:
@@ -30,7 +30,7 @@ class LivingChecks(Opens):
             for thread in threads:
                 thread.start()
             for _ in range(30):
-                self.filled(storage, 5)
+                self.append_pairs(storage, 5)
             for thread in threads:
                 thread.join()
             assert failures == []
@@ -42,6 +42,6 @@ class LivingChecks(Opens):
         storage.acquire()
         storage.close()
         storage.close()
-        refused(StorageError, storage.head)
-        refused(StorageError, lambda: storage.append([decision(1)], {}))
-        refused(StorageError, lambda: storage.save_settings({}))
+        assert_raises(StorageError, storage.head)
+        assert_raises(StorageError, lambda: storage.append([decision(1)], {}))
+        assert_raises(StorageError, lambda: storage.save_settings({}))

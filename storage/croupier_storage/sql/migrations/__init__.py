@@ -14,13 +14,13 @@ from croupier_storage.sql.schema import schema_version
 FOLDER = Path(__file__).parent
 
 
-def after(version: int) -> list[Script]:
+def steps_after(version: int) -> list[Script]:
     """The steps that a store of this version still needs, in order; a step's revision is the version it makes."""
     steps = ScriptDirectory(str(FOLDER)).walk_revisions()
     return sorted((step for step in steps if int(step.revision) > version), key=lambda step: int(step.revision))
 
 
-def run(connection: Connection, step: Script) -> None:
+def apply_step(connection: Connection, step: Script) -> None:
     """Take one step and record it, both inside the caller's transaction: whoever finds the one finds the other."""
     with Operations.context(MigrationContext.configure(connection)):
         step.module.upgrade()
