@@ -57,8 +57,8 @@ class Actions:
 class RemainingActions(Actions):
     """A candidate set with some candidates left out, which takes memory for those only.
 
-    `ids` and `rows` are made when asked for, so that thousands of remembered decisions over a catalogue of thousands
-    stay small. A policy that prepares something for `whole` finds there what it prepared.
+    `ids` and `rows` are computed on access, so that thousands of pending decisions over a catalogue of thousands of
+    items stay small. A policy may cache what it computes for a candidate set under `full_set`.
 
     Args:
         full_set: The candidate set; not a `RemainingActions` itself.
@@ -203,4 +203,4 @@ class Learner(Configurable):
     @property
     @abstractmethod
     def loss(self) -> float:
-        """Progressive validation loss: mean squared error of predictions made before learning the event; NaN at first."""
+        """Progressive validation loss: mean squared error of the predictions before each event; NaN at first."""

@@ -1,4 +1,4 @@
-"""The arithmetic of one event at a time on a CPU: numba ridge_kernels."""
+"""The numba backend: one event at a time on a CPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from croupier_policies.reference.ridge import Posterior, Projection
 
 
 class NumbaBackend(Backend):
-    """The numba ridge_kernels."""
+    """The numba kernels."""
 
     xp = np
     crossed = NumbaCrossedBackend()
@@ -27,7 +27,7 @@ class NumbaBackend(Backend):
     def scores(
         self, rows: Sequence[SparseRow], columns: int, posterior: Posterior, mean_reward: float, slots: Slots
     ) -> tuple[Array, Array]:
-        """Shared rows go through all actions of a group at once, rows of their own one action at a time."""
+        """A shared row is scored for all actions of a group at once, separate rows for one action at a time."""
         mean, sd = np.empty(slots.shape[0]), np.empty(slots.shape[0])
         if len(rows) == 1:
             ridge_kernels.scores(*rows[0], *posterior, mean_reward, slots, mean, sd)
@@ -45,7 +45,7 @@ class NumbaBackend(Backend):
     def update(
         self, columns: int, posterior: Posterior, slot: int, px: Array, down: float, step: float, step1: float
     ) -> None:
-        """The rank-one step in place."""
+        """The rank-one update in place."""
         P, theta, theta1, _ = posterior
         ridge_kernels.update(P, theta, theta1, slot, px, down, step, step1)
 
@@ -55,7 +55,7 @@ class NumbaBackend(Backend):
             discount_kernels.discount(*posterior, slot, columns, factor)
 
     def apply_law(self, law: Law, estimates: Estimates) -> Vector:
-        """The law's kernel, or its formula where it has none."""
+        """The law's kernel, or its formula if it has none."""
         if law.compiled is None:
             return np.asarray(law.probabilities(np, estimates))
         out = np.empty(estimates.mean.shape[0])
@@ -63,5 +63,5 @@ class NumbaBackend(Backend):
         return out
 
     def dense_ridge(self, scaler: Scaler, columns: int, posterior: Posterior, noise: Noise) -> DenseRidge:
-        """By their addresses."""
+        """The fused kernels, which read the arrays by address."""
         return FusedRidge(self, scaler, columns, posterior, noise)

@@ -1,4 +1,4 @@
-"""The arithmetic of a device."""
+"""Selects the backend of a device."""
 
 from __future__ import annotations
 

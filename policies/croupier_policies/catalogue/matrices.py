@@ -1,4 +1,4 @@
-"""Catalogues as matrices, made once and kept in step with what is learned."""
+"""Candidate sets as matrices, built once and updated as the policy learns."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from croupier_policies.encoding.scaler import SparseRow
 from croupier_policies.errors import PolicyError
 from croupier_policies.factors.tables import RowTable
 
-MAX_CATALOGUES = 16  # catalogues at hand
+MAX_CATALOGUES = 16  # matrices in the cache
 
 
 class _CatalogueMatrix:
-    """One set of items: an item in each column, its features, its bias, its factors."""
+    """One candidate set; each column is an item: its features, its bias, its factors."""
 
     def __init__(self, ids: Sequence[str], features: Vector, items: RowTable) -> None:
         self.matrix = np.zeros((features.shape[0] + items.width, len(ids)))
@@ -30,16 +30,16 @@ class _CatalogueMatrix:
         self.matrix[self._features :, known] = items.values[slots[known]].T
 
     def update_item(self, item: str, row: Vector) -> None:
-        """Write an item's own numbers, if it is here."""
+        """Write the bias and factors of an item, if the set contains it."""
         place = self._places.get(item)
         if place is not None:
             self.matrix[self._features :, place] = row
 
 
 class CatalogueMatrices:
-    """The matrices of the sets last asked about, with the encoder of items' features. It holds nothing of its own.
+    """A cache of the matrices of recent candidate sets, with the encoder of item features.
 
-    Whatever is here follows from the state and the items: a matrix made anew is the same.
+    The matrices are derived from the encoder and the item table: rebuilding one gives the same matrix.
     """
 
     def __init__(self, encoder: Encoder, rank: int) -> None:
@@ -48,17 +48,17 @@ class CatalogueMatrices:
         self._matrices: OrderedDict[Actions, _CatalogueMatrix] = OrderedDict()
 
     def matrix(self, actions: Actions, items: RowTable) -> Vector:
-        """Of these items, (features + 1 + rank, K). Raises PolicyError where their features do not fit."""
-        held = self._matrices.get(actions)
-        if held is None:
+        """The matrix of these items, (features + 1 + rank, K). Raises PolicyError if their features do not fit."""
+        matrix = self._matrices.get(actions)
+        if matrix is None:
             features, _ = self._candidates.encode(actions, self.encoder)
-            held = self._matrices[actions] = _CatalogueMatrix(actions.ids, features, items)
+            matrix = self._matrices[actions] = _CatalogueMatrix(actions.ids, features, items)
             if len(self._matrices) > MAX_CATALOGUES:
                 self._matrices.popitem(last=False)
-        return held.matrix
+        return matrix.matrix
 
     def row(self, features: Row | None) -> SparseRow:
-        """The vector of one item's features; the intercept alone where it has none, or none that fit."""
+        """The encoded features of one item; only the intercept if it has none, or none that fit."""
         if features is None:
             return INTERCEPT_ONLY
         try:
@@ -67,20 +67,20 @@ class CatalogueMatrices:
             return INTERCEPT_ONLY
 
     def update_item(self, item: str, row: Vector | None) -> None:
-        """Bring an item's own numbers to every matrix it is in."""
+        """Write the bias and factors of an item to every matrix that contains it."""
         if row is not None:
             for matrix in self._matrices.values():
                 matrix.update_item(item, row)
 
     def take_statistics(self, observed: Encoder) -> None:
-        """Take over the statistics of another encoder; every matrix is made anew when it is asked for."""
+        """Replace the encoder's statistics by those of another encoder, and clear the cache."""
         self.restore(observed.state())
 
     def restore(self, state: State) -> None:
-        """Go on with an encoder's state."""
+        """Replace the encoder's state, and clear the cache."""
         self.encoder.restore(state)
         self.clear()
 
     def clear(self) -> None:
-        """Let every matrix be made anew when it is asked for."""
+        """Clear the cache."""
         self._matrices.clear()

@@ -1,4 +1,4 @@
-"""One policy over a whole catalogue: content and collaborative scores together, a softmax over all items."""
+"""A policy over a whole catalogue: content and collaborative scores, and a softmax over all items."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ from croupier_policies.registry import register
 
 @register
 class CataloguePolicy(Policy):
-    """A softmax over the scores of all items, of which every user and every item has some that are its own.
+    """A softmax over the scores of all items, with shared, per-user and per-item parameters.
 
     s(i, j) = z_jᵀ(W·x + t_i) + c_j + u_i·v_j;  r̂(i, j) = σ(s(i, j));  π(j|i) = (1 - ε)·softmax_j(s(i, j)/τ) + ε/K
 
-    z_j are the item's features and x the context's, each with a 1 in front: W·x is the content score's weights in this
-    context, t_i what the user's taste adds to them, c_j the item's popularity beyond its features, u_i·v_j what users
-    have in common beyond them. A new item is scored by its features for everyone at once, a new user by the context; a
-    user who has rewarded anything has a taste over the features of all items, new ones too. The softmax is over
-    log-odds, not over r̂ itself, so that one temperature τ serves clicks of 1 % and of 50 %.
+    z_j are the features of the item and x those of the context, each with an intercept. W·x are the weights of the
+    content score in this context, t_i is the user's deviation from them, c_j the item's popularity beyond its features,
+    and u_i·v_j the collaborative score. A new item is scored by its features, a new user by the context; a user with any
+    reward has weights for the features of all items, including new ones. The softmax is over log-odds, not over r̂, so
+    that one temperature τ serves click rates of 1 % and of 50 %.
 
-    Learned by one gradient step of the log-loss a reward (see `catalogue_reference.learn`); the steps of t_i, c_j, u_i
-    and v_j do not fall, so that they follow a user whose taste changes. Numbers of contexts are standardised, strings
-    one-hot; so are those of items, by statistics that are taken over at the 1st, 2nd, 4th, 8th … reward, so that a
-    catalogue is encoded anew a few times only. A choice is then one pass over a matrix of K items.
+    Learned by one gradient step on the log-loss per reward (see `reference.catalogue.learn`). The step sizes of t_i,
+    c_j, u_i and v_j are constant, so that they track changes. Numbers are standardised and strings one-hot encoded; for
+    items the statistics take effect at the 1st, 2nd, 4th, 8th … reward only, so that a catalogue is re-encoded rarely.
+    A choice is one pass over a matrix of K items.
 
     Args:
         temperature: τ, at least .01.
         epsilon: The floor ε.
-        rank: Factors of u_i and v_j; 0 for none.
-        shared: Step of W.
-        own: Step of t_i.
-        bias: Step of c_j.
-        rate: Step of u_i and v_j.
-        shrink: λ, how fast what is a user's or an item's own returns to 0.
-        spread: Standard deviation of the factors' first values.
-        max_columns: Of items' features and of contexts', each.
-        limit: At most so many numbers for users, and as many for items; who comes after that has none of its own.
-        unit_field: Where the context names the user; `Engine` puts the unit there.
-        seed: Of the first values.
-        start: A `InitialFactors` on the scale of log-odds, or its `config()`: `truncated_svd(…, logit=True)`.
+        rank: The number of factors of u_i and v_j; 0 for none.
+        shared: The step size of W.
+        own: The step size of t_i.
+        bias: The step size of c_j.
+        rate: The step size of u_i and v_j.
+        shrink: λ, the shrinkage of per-user and per-item parameters toward 0.
+        spread: The standard deviation of the factors' initial values.
+        max_columns: The largest number of columns of encoded items, and of encoded contexts.
+        limit: The largest number of parameters for users, and for items; users and items beyond it have none.
+        unit_field: The context field that names the user; `Engine` fills it in with the unit.
+        seed: The seed of the initial values.
+        start: Initial factors on the scale of log-odds, or their `config()`: `truncated_svd(…, logit=True)`.
 
     Raises:
-        PolicyError: A number out of range.
+        PolicyError: An argument is out of range.
 
     >>> policy, films = CataloguePolicy(), Actions(("a", "b"), (np.array([1.0]), np.array([-1.0])))
     >>> for t in range(200):
@@ -86,12 +86,12 @@ class CataloguePolicy(Policy):
         self.start = InitialFactors.from_config(start)
         self.rank = rank if self.start is None else self.start.rank
         if not (0.01 <= temperature <= 100.0 and 0.0 <= epsilon <= 1.0 and 0.0 <= spread <= 1.0):
-            raise PolicyError("temperature is .01 to 100, epsilon and spread 0 to 1")
+            raise PolicyError("temperature must be .01 to 100, epsilon and spread 0 to 1")
         self.steps = StepSizes(float(shared), float(own), float(bias), float(rate), float(shrink))
         if not all(0.0 <= step <= 1.0 for step in self.steps):
-            raise PolicyError(f"steps are 0 to 1, or they overshoot, not {self.steps}")
+            raise PolicyError(f"step sizes must be 0 to 1, not {self.steps}: larger steps overshoot")
         if not 0 <= self.rank <= 1024 or max_columns < 1 or limit < 1:
-            raise PolicyError("rank is 0 to 1024, max_columns and limit at least 1")
+            raise PolicyError("rank must be 0 to 1024, max_columns and limit at least 1")
         self.temperature, self.epsilon, self.spread = float(temperature), float(epsilon), float(spread)
         self.max_columns, self.limit, self.unit_field, self.seed = max_columns, limit, unit_field, seed
         self._reset()
@@ -109,7 +109,7 @@ class CataloguePolicy(Policy):
             self._load_start(self.start)
 
     def _load_start(self, start: InitialFactors) -> None:
-        """Take over what a history knows, as far as there is room."""
+        """Load the initial factors, as far as there is room."""
         mean = min(max(start.mean, 0.001), 0.999)
         self._W[0, 0] = math.log(mean / (1.0 - mean))
         for name, row in zip(start.users, start.U, strict=True):
@@ -133,7 +133,7 @@ class CataloguePolicy(Policy):
         }
 
     def probabilities(self, context: Row, actions: Actions) -> Vector:
-        """π over the items, (K,). Raises PolicyError for features that do not fit those before."""
+        """π over the items, (K,). Raises PolicyError for features that do not fit earlier ones."""
         p = self._scaled(context, actions)
         catalogue_kernels.below_top(p)
         np.exp(p, out=p)
@@ -141,11 +141,11 @@ class CataloguePolicy(Policy):
         return p
 
     def odds(self, context: Row, actions: Actions) -> Odds:
-        """exp(s/τ): an item's odds do not depend on who else is a candidate."""
+        """The Luce weights exp(s/τ)."""
         return Odds(np.exp(self._scaled(context, actions)), self.epsilon)
 
     def scores(self, context: Row, actions: Actions) -> Vector:
-        """s(i, j) of every item, (K,), cut to ±300·τ; σ of it is the expected reward."""
+        """s(i, j) of every item, (K,), clipped to ±300·τ; σ(s) is the expected reward."""
         return self._scaled(context, actions) * self.temperature
 
     def _scaled(self, context: Row, actions: Actions) -> Vector:
@@ -159,7 +159,7 @@ class CataloguePolicy(Policy):
         return np.delete(out, actions.excluded) if actions.excluded else out
 
     def _split(self, context: Row) -> tuple[str | None, SparseRow]:
-        """Who the user is, and the vector of everything else."""
+        """The user, and the encoded rest of the context."""
         if isinstance(context, np.ndarray):
             return None, self._contexts.encode(context)
         rest = dict(context)
@@ -167,7 +167,7 @@ class CataloguePolicy(Policy):
         return (unit if isinstance(unit, str) else None), self._contexts.encode(rest)
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
-        """One step; see the class."""
+        """One gradient step; see the class."""
         place, whole = actions.full_index(index), actions.full_set
         item, features = whole.ids[place], None if whole.rows is None else whole.rows[place]
         self._observe(context, features)
@@ -182,7 +182,7 @@ class CataloguePolicy(Policy):
         self._matrices.update_item(item, None if j < 0 else self._items.values[j])
 
     def _observe(self, context: Row, features: Row | None) -> None:
-        """Count the rows into the statistics; those of items are taken over at every doubling."""
+        """Update the statistics; those of items take effect at every doubling of the count."""
         self.count += 1
         if isinstance(context, np.ndarray):
             self._contexts.observe(context)
@@ -194,7 +194,7 @@ class CataloguePolicy(Policy):
             self._matrices.take_statistics(self._observed)
 
     def _accepted(self, context: Row) -> tuple[str | None, SparseRow]:
-        """As `_split`; an array that does not fit any more, since it was asked for, says nothing."""
+        """As `_split`; an array that no longer fits is encoded as an empty row."""
         try:
             return self._split(context)
         except PolicyError:
@@ -208,25 +208,25 @@ class CataloguePolicy(Policy):
         return table.add(name, np.concatenate([np.zeros(before), factors]))
 
     def discount(self, retain: float, action: str | None = None) -> None:
-        """Let what is an item's own, or all that was learned, count for `retain` of what it did."""
+        """Multiply the parameters of one item, or all parameters, by `retain`."""
         if action is not None:
             slot = self._items.find(action)
             if slot >= 0:
                 self._items.values[slot] *= retain
                 self._matrices.update_item(action, self._items.values[slot])
             return
-        for known in (self._W, self._G, self._users.values, self._items.values):
-            known *= retain
+        for parameters in (self._W, self._G, self._users.values, self._items.values):
+            parameters *= retain
         self._matrices.clear()
 
     def discount_unit(self, retain: float, unit: str) -> None:
-        """Let the user's taste count for `retain` of what it did."""
+        """Multiply the parameters of one user by `retain`."""
         slot = self._users.find(unit)
         if slot >= 0:
             self._users.values[slot] *= retain
 
     def state(self) -> State:
-        """Statistics, weights and everyone's own."""
+        """Statistics, shared weights and tables."""
         return {
             "count": self.count,
             "contexts": self._contexts.state(),
@@ -239,7 +239,7 @@ class CataloguePolicy(Policy):
         }
 
     def restore(self, state: State) -> None:
-        """Take over a `state()`."""
+        """Replace the state by a `state()`."""
         self.count = state["count"]
         self._contexts.restore(state["contexts"])
         self._observed.restore(state["observed"])

@@ -1,5 +1,5 @@
 # ruff: noqa: S101  (these are tests: asserting is their work)
-"""What holds for policies and learners alike: asking, learning, state and configuration."""
+"""Checks of both policies and learners: prediction, learning, state and configuration."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Factory = Callable[[], Any]
 
 
 def query(model: Policy | Learner, event: Event) -> Vector:
-    """The probabilities of a policy, the predictions of a learner."""
+    """The probabilities of a policy, or the predictions of a learner."""
     if isinstance(model, Policy):
         return model.probabilities(event.context, event.actions)
     return model.predict(event.context, event.actions)
 
 
 def train(model: Policy | Learner, log: Iterable[Event]) -> Any:
-    """Fold in every event's own action; the model itself."""
+    """Learn every event with its own action; returns the model."""
     for event in log:
         model.learn(event.context, event.actions, event.chosen, float(event.rewards[event.chosen]), 0.5)
     return model
 
 
 def check_untrained_model_predicts(make: Factory) -> None:
-    """It answers before any reward, finitely, whatever it is shown."""
+    """An untrained model returns finite values for every kind of event."""
     for log in events.logs(3):
         for event in log:
             answer = query(make(), event)
@@ -44,61 +44,59 @@ def check_untrained_model_predicts(make: Factory) -> None:
 
 
 def check_predicting_changes_nothing(make: Factory) -> None:
-    """Asking, also about what it has not met, leaves state and answers as they were."""
+    """Predicting, also for unseen features and actions, leaves state and predictions unchanged."""
     for log in events.logs(40):
         model = train(make(), log[:20])
         before, first = model.state(), [query(model, event) for event in log]
-        assert bitwise_equal(before, model.state()), "asking changed the state"
+        assert bitwise_equal(before, model.state()), "predicting changed the state"
         again = [query(model, event) for event in reversed(log)][::-1]
-        assert bitwise_equal(first, again), "asking twice gave two answers"
+        assert bitwise_equal(first, again), "two predictions for one event differ"
 
 
 def check_learning_is_deterministic(make: Factory) -> None:
-    """Two objects taught alike are equal bit for bit, asked in between or not."""
+    """Two models trained on one log are equal bit for bit, with predictions in between or without."""
     for log in events.logs(40):
         one, other = make(), make()
         for event in log:
             query(one, event)
             train(one, [event])
         train(other, log)
-        assert bitwise_equal(one.state(), other.state()), "the same log gave two states"
+        assert bitwise_equal(one.state(), other.state()), "one log gave two states"
         assert bitwise_equal([query(one, event) for event in log], [query(other, event) for event in log]), (
-            "two answers"
+            "one log gave two predictions"
         )
 
 
 def check_state_round_trips(make: Factory) -> None:
-    """A stored and restored state is the same, bit for bit, in answers and in all that is learned from there."""
+    """A stored and restored state is equal bit for bit, in its predictions and in further learning."""
     for log in events.logs(60):
         model = train(make(), log[:30])
         state = model.state()
-        assert is_plain_data(state), "a state is plain data and arrays"
-        copy = train(make(), log[29::-1])  # what was learned before, in another order, must be forgotten
+        assert is_plain_data(state), "the state is not plain data and arrays"
+        copy = train(make(), log[29::-1])  # its previous state must be discarded
         assert all(len(query(copy, event)) for event in log)
         copy.restore(through_storage(state))
-        assert bitwise_equal(copy.state(), state), "restored to another state"
+        assert bitwise_equal(copy.state(), state), "the restored state differs"
         assert bitwise_equal([query(copy, event) for event in log], [query(model, event) for event in log]), (
-            "restored to others"
+            "the restored predictions differ"
         )
         kept = through_storage(state)
-        assert bitwise_equal(train(copy, log[30:]).state(), train(model, log[30:]).state()), (
-            "learning went on differently"
-        )
-        assert bitwise_equal(state, kept), "a state shares memory with its object"
+        assert bitwise_equal(train(copy, log[30:]).state(), train(model, log[30:]).state()), "further learning differs"
+        assert bitwise_equal(state, kept), "the state shares memory with its object"
 
 
 def check_untrained_state_round_trips(make: Factory) -> None:
-    """So is the state of one that learned nothing, and `fresh` gives such a one."""
+    """The state of an untrained model round-trips, and `fresh` returns an untrained model."""
     for log in events.logs(20):
         model = train(make(), log)
         model.restore(through_storage(make().state()))
-        assert bitwise_equal(model.state(), make().state()), "not untaught again"
-        assert bitwise_equal(train(make(), log).fresh().state(), make().state()), "fresh() knows something"
-        assert bitwise_equal(train(model, log).state(), train(make(), log).state()), "learning went on differently"
+        assert bitwise_equal(model.state(), make().state()), "restoring an untrained state left something behind"
+        assert bitwise_equal(train(make(), log).fresh().state(), make().state()), "fresh() is not untrained"
+        assert bitwise_equal(train(model, log).state(), train(make(), log).state()), "further learning differs"
 
 
 def check_late_rewards_are_learned(make: Factory) -> None:
-    """What was accepted when asking can be learned, whatever came in between."""
+    """Events accepted for prediction can be learned later, in any order."""
     for log in (*events.logs(20), events.widths(20)):
         model = make()
         accepted = []
@@ -108,13 +106,13 @@ def check_late_rewards_are_learned(make: Factory) -> None:
             except PolicyError:
                 continue
             accepted.append(event)
-        assert len(accepted) > len(log) // 4, "hardly anything is accepted"
+        assert len(accepted) > len(log) // 4, "most events were refused"
         for event in train(model, accepted[::-1]) and log[:1]:
             assert np.isfinite(query(model, event)).all()
 
 
 def check_inputs_are_not_modified(make: Factory) -> None:
-    """Contexts, actions and their features are as they were, and may be read-only."""
+    """Contexts, actions and their features are not modified, and may be read-only."""
     for log, untouched in zip(events.logs(30), events.logs(30), strict=True):
         model = make()
         for event, before in zip(log, untouched, strict=True):
@@ -130,7 +128,7 @@ def check_inputs_are_not_modified(make: Factory) -> None:
 
 
 def check_extremes_stay_finite(make: Factory) -> None:
-    """Numbers as large, small or constant as the log may hold give finite answers, or are refused when asking."""
+    """Extreme numbers give finite predictions, or are refused at prediction."""
     ordinary = Event({"x": 0.5, "y": 1.0}, Actions(("a", "b")), np.array([1.0, 0.0]), 0)
     for log in events.extremes():
         model = make()
@@ -141,11 +139,11 @@ def check_extremes_stay_finite(make: Factory) -> None:
                 continue
             assert np.isfinite(answer).all(), f"{answer} for {event.context}"
             train(model, [event])
-        assert np.isfinite(query(model, ordinary)).all(), "an extreme row poisoned the rest"
+        assert np.isfinite(query(model, ordinary)).all(), "an extreme row spoiled later predictions"
 
 
 def check_memory_is_bounded(make: Factory) -> None:
-    """With small limits (arguments called max_columns, max_bytes or limit) endless newcomers stop to cost memory."""
+    """With small limits (max_columns, max_bytes or limit), memory stops growing with new features and actions."""
     config = _limited(make().config(), {"max_columns": 24, "max_bytes": 1 << 17, "limit": 64})
     sizes: list[int] = []
     refused: list[str] = []
@@ -157,30 +155,30 @@ def check_memory_is_bounded(make: Factory) -> None:
             refused.append(str(error))
         sizes.append(count_elements(train(model, [event]).state()))
     assert sizes[-1] == sizes[300], "memory grows without bound"
-    assert all("fewer" in reason for reason in refused), f"a refusal says what to give instead: {refused[:1]}"
+    assert all("fewer" in reason for reason in refused), f"the message must say what to reduce: {refused[:1]}"
 
 
 def _limited(config: Any, limits: dict[str, int]) -> Any:
-    """The configuration with these limits wherever it has them, in its parts too."""
+    """The configuration with these limits wherever it has them, nested configurations included."""
     if isinstance(config, list):
-        return [_limited(part, limits) for part in config]
+        return [_limited(item, limits) for item in config]
     if not isinstance(config, dict):
         return config
-    return {name: limits.get(name, _limited(part, limits)) for name, part in config.items()}
+    return {name: limits.get(name, _limited(value, limits)) for name, value in config.items()}
 
 
 def check_config_rebuilds(make: Factory) -> None:
-    """Name and configuration, through JSON, give an object that answers and learns alike."""
+    """Name and configuration, through JSON, rebuild an object with equal predictions and learning."""
     model = make()
     config = json.loads(json.dumps(model.config()))
     known = registry.implementations().get(model.name) is type(model)
     twin: Any = registry.build(model.name, config) if known else type(model)(**config)
-    assert bitwise_equal(twin.config(), model.config()), "another configuration"
+    assert bitwise_equal(twin.config(), model.config()), "the configuration differs"
     for log in events.logs(20):
         one, other = train(make(), log), train(twin.fresh(), log)
         for event in log[:3]:
-            alike = np.allclose(query(one, event), query(other, event), rtol=0.0, atol=1e-9)
-            assert alike, "the rebuilt one answers differently"
+            equal = np.allclose(query(one, event), query(other, event), rtol=0.0, atol=1e-9)
+            assert equal, "the rebuilt object predicts differently"
 
 
 COMMON: tuple[Callable[[Factory], None], ...] = (

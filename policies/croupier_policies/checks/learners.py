@@ -1,5 +1,5 @@
 # ruff: noqa: S101  (these are tests: asserting is their work)
-"""What holds for learners: bounded estimates and an honest loss."""
+"""Checks of learners: bounded estimates and progressive validation loss."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LearnerFactory = Callable[[], Learner]
 
 
 def check_predictions_are_rewards(make: LearnerFactory) -> None:
-    """Every estimate lies between 0 and 1, however far learning has gone."""
+    """Every estimate is between 0 and 1 at every stage of learning."""
     for log in events.logs(60):
         learner = make()
         for event in log:
@@ -24,14 +24,14 @@ def check_predictions_are_rewards(make: LearnerFactory) -> None:
 
 
 def check_loss_is_progressive(make: LearnerFactory) -> None:
-    """The loss is that of the predictions made before each event was learned; NaN before the first."""
+    """The loss is that of the predictions before each event was learned; NaN before the first."""
     for log in events.logs(40):
         learner, squares = make(), 0.0
-        assert math.isnan(learner.loss), "a loss without an event"
+        assert math.isnan(learner.loss), "the loss before the first event is not NaN"
         for n, event in enumerate(log, 1):
             squares += (event.rewards[event.chosen] - query(learner, event)[event.chosen]) ** 2
             train(learner, [event])
-            assert math.isclose(learner.loss, squares / n, rel_tol=1e-9), "another loss than the predictions had"
+            assert math.isclose(learner.loss, squares / n, rel_tol=1e-9), "the loss is not that of the predictions"
 
 
 LEARNER_CHECKS: tuple[Callable[[LearnerFactory], None], ...] = (
@@ -42,6 +42,6 @@ LEARNER_CHECKS: tuple[Callable[[LearnerFactory], None], ...] = (
 
 
 def check_learner(make: LearnerFactory) -> None:
-    """Hold a learner to every check; `make` gives an untaught one. Raises AssertionError."""
+    """Run every check on a learner; `make` returns an untrained one. Raises AssertionError."""
     for check in LEARNER_CHECKS:
         check(make)

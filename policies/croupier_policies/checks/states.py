@@ -1,4 +1,4 @@
-"""States compared bit for bit, and carried over as a store would."""
+"""Bitwise comparison of states, and their round trip through a store."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bitwise_equal(one: Any, other: Any) -> bool:
 
 
 def is_plain_data(state: Any) -> bool:
-    """Whether a state is None, bool, int, float, str, bytes, list, dict with string keys, and arrays of numbers."""
+    """Whether a state is made of None, bool, int, float, str, bytes, list, dict with string keys, and numeric arrays."""
     if isinstance(state, np.ndarray):
         return state.dtype.kind in "biuf"
     if type(state) is dict:
@@ -40,7 +40,7 @@ def is_plain_data(state: Any) -> bool:
 
 
 def through_storage(state: Any) -> State | Any:
-    """The state as it comes back from a store: equal, sharing nothing, its arrays read-only."""
+    """The state as a store returns it: equal, sharing no memory, with read-only arrays."""
     if isinstance(state, np.ndarray):
         return np.frombuffer(state.tobytes(), dtype=state.dtype).reshape(state.shape)
     if isinstance(state, dict):
@@ -49,7 +49,7 @@ def through_storage(state: Any) -> State | Any:
 
 
 def count_elements(state: Any) -> int:
-    """How many numbers and words a state holds.
+    """The number of numbers and strings in a state.
 
     >>> count_elements({"a": [1, "b"], "c": np.zeros((2, 3))})
     8

@@ -1,4 +1,4 @@
-"""A ridge model on array contexts, compiled: an event is one call, and a call hands over one array of addresses.
+"""A ridge model on array contexts: one kernel call per event, with one array of addresses as its argument.
 
 Passing a dozen arrays to a kernel takes as long as learning from them. Here the caller passes one array, `table`, which
 holds the addresses and sizes of the others. The caller (`backends.fused.FusedRidge`) keeps the arrays alive and
@@ -22,14 +22,14 @@ from croupier_policies.kernels.jit import jit
 from croupier_policies.kernels.ridge import project, scores, update
 from croupier_policies.reference.constants import LANES
 
-# Where the addresses stand in a table, and the sizes: numbers in a context, waves, columns of an array, columns in use,
-# groups, entries of a triangle, columns for which there is room.
+# Positions in a table of the addresses, and of the sizes: numbers in a context, Fourier features, columns of an array,
+# columns in use, groups, entries of a packed triangle, columns allocated.
 MEAN, M2, ROWS, WAVES, COLS, PACKED, THETA, THETA1, NOISE = range(9)
 N, F, USED, D, GROUPS, ENTRIES, ROOM = range(9, 16)
 
 
 def _cast(typing: Any, address: Any) -> Any:
-    """An integer as the address that it is."""
+    """Reinterpret an integer as a pointer."""
 
     def cast(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
@@ -59,7 +59,7 @@ def _scaler(t):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def _posterior(t):  # type: ignore[no-untyped-def] # compiled
-    """P, θ, θ1 and the noise."""
+    """P, θ, θ1 and the noise statistics."""
     shape = (t[GROUPS], t[ROOM], LANES)
     packed = _floats(t, PACKED, (t[GROUPS], t[ENTRIES], LANES))
     return packed, _floats(t, THETA, shape), _floats(t, THETA1, shape), _floats(t, NOISE, (4,))
@@ -67,7 +67,7 @@ def _posterior(t):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def _estimate(t, x, prior, slots, means, sds):  # type: ignore[no-untyped-def] # compiled
-    """Encode and score; returns σ and the number of rewards."""
+    """Encode and score; returns σ and the number of rewards learned."""
     mean, m2, rows, waves, cols = _scaler(t)
     P, theta, theta1, noise = _posterior(t)
     vals = np.empty(cols.shape[0])
@@ -98,7 +98,7 @@ def choose_inverse_gap(t, x, prior, slots, alpha, gamma, epsilon):  # type: igno
 
 @jit
 def learn(t, x, slot, reward):  # type: ignore[no-untyped-def] # compiled
-    """Count and encode the row, take one ridge step, count the error; returns what was expected."""
+    """Observe and encode the row, take one ridge step, update the noise; returns the prediction before the step."""
     mean, m2, rows, waves, cols = _scaler(t)
     P, theta, theta1, noise = _posterior(t)
     vals, px = np.empty(cols.shape[0]), np.empty(t[D])
@@ -112,7 +112,7 @@ def learn(t, x, slot, reward):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def learn_rows(t, X, slots, rewards, out):  # type: ignore[no-untyped-def] # compiled
-    """`learn` of one row of X after another, (B, n), and what it returns; a slot of -1 is not learned."""
+    """`learn` the rows of X, (B, n), in order, and write what it returns into `out`; slot -1 is not learned."""
     noise = _floats(t, NOISE, (4,))
     for i in range(X.shape[0]):
         out[i] = noise[2] if slots[i] < 0 else learn(t, X[i], slots[i], rewards[i])

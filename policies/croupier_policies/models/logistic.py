@@ -1,4 +1,4 @@
-"""A logistic posterior of every action, for rewards that are 0 or 1."""
+"""A logistic posterior per action, for rewards of 0 or 1."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from croupier_policies.registry import register
 
 @register
 class LogisticModel(PerActionModel):
-    """E[r] = 1 / (1 + exp(-b - θ_aᵀx)) with θ_a ~ N(0, I), learned by one Newton step a reward (online Laplace).
+    """E[r] = 1 / (1 + exp(-b - θ_aᵀx)) with θ_a ~ N(0, I), learned by one Newton step per reward (online Laplace).
 
-    With p the estimate before and w = p(1 - p), A_a ← A_a + w·xxᵀ and θ_a ← θ_a + A_a⁻¹x(r - p); b is the logit of the
-    running mean reward. The standard deviation of an estimate is w·√(xᵀA_a⁻¹x), told in units of σ as laws expect it.
+    With p the estimate before the reward and w = p(1 - p), A_a ← A_a + w·xxᵀ and θ_a ← θ_a + A_a⁻¹x(r - p); b is the logit of the
+    running mean reward. The sd of an estimate is w·√(xᵀA_a⁻¹x)/σ.
     (Chapelle & Li 2011, "An empirical evaluation of Thompson sampling", algorithm 3, with a full covariance.)
 
     Args:
@@ -51,13 +51,13 @@ class LogisticModel(PerActionModel):
 
     @property
     def _base(self) -> float:
-        """The logit of the mean reward, counting half a success and half a failure before the first."""
+        """The logit of the mean reward, with half a success and half a failure as prior observations."""
         n, mean = self._noise.count, self._noise.mean_reward
         rate = (n * mean + 0.5) / (n + 1.0)
         return math.log(rate / (1.0 - rate))
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
-        """One Newton step; what there is no room for is left out, and counted as ignored."""
+        """One Newton step; an event for which there is no room is skipped and counted in `ignored`."""
         posteriors, encoder, action = self._posteriors, self._encoder, actions.ids[index]
         row, room = join_row(context, actions, index), self._has_room(action)
         if room is None or not encoder.observe(row, room):

@@ -1,4 +1,4 @@
-"""An online bootstrap: many models of the same data, each seeing every event a random number of times."""
+"""Online bootstrap: many models, each of which learns every event a random number of times."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from croupier_policies.exploration.scores import greedy
 from croupier_policies.policies import defaults as default_policies
 from croupier_policies.registry import build, register
 
-MAX_REPEATS: Final = 6  # a Poisson(1) number is larger once in 12,000 events
+MAX_REPEATS: Final = 6  # a Poisson(1) variable exceeds it once in 12,000 events
 
 
 @register
 class BagPolicy(Policy):
-    """The votes of an online bootstrap: π_a = (1 − ε)·(share of the members whose best action is a) + ε/K.
+    """Votes of an online bootstrap: π_a = (1 − ε)·(fraction of members whose best action is a) + ε/K.
 
-    Each member learns the n-th event Poisson(1) times: a number derived by hashing from the seed, n and the member, so
-    that the same log gives the same members. Actions that are equally good for a member share its vote.
+    Each member learns the n-th event Poisson(1) times; the number is derived by hashing the seed, n and the member, so
+    that the same log gives the same members. Actions tied for a member share its vote.
 
     Args:
-        member: A learner (voting by its estimates) or a policy (by its probabilities), `fresh()` copies of which are
-            the members; its `{"name": …, "config": …}`; or None, a ridge posterior's mean.
-        size: The number of members B; nothing can have a probability between ε/K and 1/B above it.
-        seed: Of the bootstrap.
+        member: A learner, which votes by its estimates, or a policy, which votes by its probabilities; the members are
+            `fresh()` copies of it. Or its `{"name": …, "config": …}`; or None for the mean of a ridge posterior.
+        size: The number of members B; no probability lies strictly between ε/K and ε/K + (1 − ε)/B unless votes tie.
+        seed: The seed of the bootstrap.
         epsilon: The floor ε.
-        max_columns: Of the default member; see `RidgePolicy`.
-        max_bytes: Of all default members together.
+        max_columns: The limit of a default member; see `RidgeModel`.
+        max_bytes: The memory limit of all default members together.
 
     Raises:
-        PolicyError: A number out of range, or an unknown member.
+        PolicyError: An argument is out of range, or the member is unknown.
 
     Source: Oza & Russell (2001), "Online Bagging and Boosting", AISTATS; Eckles & Kaptein (2014), arXiv 1410.4009.
 
@@ -66,12 +66,12 @@ class BagPolicy(Policy):
 
     @property
     def storable(self) -> bool:
-        """Whether its members are."""
-        return self._members[0].storable  # type: ignore[no-any-return] # all are alike
+        """Whether its members are storable."""
+        return self._members[0].storable  # type: ignore[no-any-return] # all members have one class
 
     @property
     def arithmetic(self) -> str:
-        """That of its members."""
+        """What the bits of its members' results depend on."""
         return str(self._members[0].arithmetic)
 
     def config(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class BagPolicy(Policy):
         return own | {"member": {"name": self._members[0].name, "config": self._members[0].config()}}
 
     def fresh(self) -> Self:
-        """A new one that has learned nothing, its members kept even if only you can build them."""
+        """A new, untrained policy with copies of the member object, which need not be registered."""
         return type(self)(**self.config() | ({"member": self._members[0]} if self._custom else {}))
 
     def probabilities(self, context: Row, actions: Actions) -> Vector:
@@ -94,21 +94,21 @@ class BagPolicy(Policy):
         return p
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
-        """Teach the event to each member Poisson(1) times."""
+        """Each member learns the event Poisson(1) times."""
         for b, member in enumerate(self._members):
             for _ in range(_poisson(uniform(self.seed, "bag", f"{self._count}/{b}"))):
                 member.learn(context, actions, index, reward, propensity)
         self._count += 1
 
     def state(self) -> State:
-        """The members' states and the number of events. Raises NotStorable where a member does."""
+        """The members' states and the number of events. Raises NotStorable if a member does."""
         return {"count": self._count, "members": [member.state() for member in self._members]}
 
     def restore(self, state: State) -> None:
-        """Take over a `state()`. Raises ForgedState where it is not that of so many members."""
+        """Replace the state by a `state()`. Raises ForgedState if it does not have a state for each member."""
         members, count = state.get("members"), state.get("count")
         if type(count) is not int or count < 0 or type(members) is not list or len(members) != self.size:
-            raise ForgedState("a bag's state is a count and a state for each member")
+            raise ForgedState("the state of a bag must be a count and one state per member; nothing was restored")
         restored = [member.fresh() for member in self._members]
         for member, own in zip(restored, members, strict=True):
             member.restore(own)
@@ -116,7 +116,7 @@ class BagPolicy(Policy):
 
 
 def _ridge(max_columns: int, max_bytes: int) -> Configurable:
-    # without optimism: of its probabilities only the largest matters, which is that of the posterior mean
+    # without optimism: only the largest probability counts, which is that of the largest posterior mean
     return default_policies.SoftmaxPolicy(alpha=0.0, epsilon=0.0, max_columns=max_columns, max_bytes=max_bytes)
 
 

@@ -1,4 +1,4 @@
-"""A policy is a reward model plus an exploration law."""
+"""A policy as a reward model plus an exploration law."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LinearPolicy(ModelPolicy):
 
     Args:
         model: The reward model, or its name and configuration as `config` gives them.
-        law: The exploration law, alike.
+        law: The exploration law, or its name and configuration.
 
     >>> from croupier_policies import Thompson
     >>> LinearPolicy(model=RidgeModel(), law=Thompson()).probabilities({"hour": 14.0}, Actions(("a", "b"))).tolist()
@@ -38,17 +38,18 @@ class LinearPolicy(ModelPolicy):
 
     @property
     def epsilon(self) -> float:
-        """The floor: every candidate has at least epsilon/K."""
+        """The floor: every candidate has probability at least epsilon/K."""
         return self.law.epsilon
 
     def config(self) -> dict[str, Any]:
         """Names and configurations of model and law."""
         return {
-            part: {"name": it.name, "config": it.config()} for part, it in (("model", self.model), ("law", self.law))
+            key: {"name": value.name, "config": value.config()}
+            for key, value in (("model", self.model), ("law", self.law))
         }
 
     def fresh(self) -> Self:
-        """A new one that has learned nothing, on the same device."""
+        """A new, untrained policy on the same device."""
         return type(self)(model=self.model.fresh(), law=self.law)
 
     def probabilities(self, context: Row, actions: Actions) -> Vector:
@@ -56,7 +57,7 @@ class LinearPolicy(ModelPolicy):
         return self.model.choose(context, actions, self.law)
 
     def probabilities_batch(self, contexts: Any, actions: Actions) -> Vector:
-        """π for a batch of array contexts, (B, n) to (B, K): what `probabilities` gives for each, to about 1e-9.
+        """π for a batch of array contexts, (B, n) to (B, K); equals `probabilities` of each to about 1e-9.
 
         >>> LinearPolicy().probabilities_batch([[1.0], [2.0], [3.0]], Actions(("a", "b"))).shape
         (3, 2)

@@ -1,4 +1,4 @@
-"""A user's own River model, asked and taught one flat_features dict of features at a time.
+"""Adapts a user's own River model, which takes one flat dict of features at a time.
 
 Importing this module imports River: `RiverLearner` does so when it is constructed.
 """
@@ -19,22 +19,22 @@ from croupier_policies.river.features import flat_features, named_features
 class AdaptedModel:
     """A River regressor, or a classifier whose P(True) is the estimated reward.
 
-    A classifier learns a reward r between 0 and 1 as two examples: True with sample weight r, False with 1 − r. The
-    parts before it in a pipeline see the event once.
+    A classifier learns a reward r between 0 and 1 as two examples: True with sample weight r, and False with 1 − r. The
+    transformers before it in a pipeline see the event once.
 
     Args:
-        model: it is cloned, so it starts untaught, and the caller's object is left alone.
+        model: A River model; it is cloned, so that it starts untrained and the caller's object is not changed.
 
     Raises:
-        PolicyError: not such a model, a classifier without sample weights, or one that would not learn the same twice.
+        PolicyError: It is not such a model, is a classifier without sample weights, or is not reproducible.
     """
 
     def __init__(self, model: Any) -> None:
         if not isinstance(model, base.Estimator):
             raise PolicyError(f"{type(model).__name__} is not a River model")
         self.model: Any = model.clone()
-        for part in _estimators(self.model, set()):
-            _make_deterministic(part)
+        for estimator in _estimators(self.model, set()):
+            _make_deterministic(estimator)
         self.replace_model(self.model)
         self.classifies = isinstance(self._last, base.Classifier)
         if self.classifies:
@@ -43,7 +43,7 @@ class AdaptedModel:
             raise PolicyError(f"{type(self._last).__name__} is neither a regressor nor a classifier")
 
     def replace_model(self, model: Any) -> None:
-        """Go on with `model`, a taught model of the same classes."""
+        """Replace the model by a trained one of the same classes."""
         self.model = model
         *self._transformers, self._last = _steps(model)
 
@@ -51,26 +51,26 @@ class AdaptedModel:
         name = type(self._last).__name__
         if "w" not in inspect.signature(self._last.learn_one).parameters:
             raise PolicyError(
-                f"{name} takes no sample weights, so a reward of ½ could not be taught; use a classifier whose"
-                " learn_one takes w, or a regressor"
+                f"{name} takes no sample weights, so it cannot learn a reward of ½; use a classifier whose learn_one"
+                " takes w, or a regressor"
             )
         if any(not isinstance(step, base.Transformer) or step._supervised for step in self._transformers):
-            raise PolicyError(f"before {name} come only transformers that do not look at the reward")
+            raise PolicyError(f"only unsupervised transformers may precede {name} in a pipeline")
 
     def predict(self, context: Row, actions: Actions) -> list[float]:
-        """The estimated reward of each action; ½ where the model says nothing yet."""
+        """The estimated reward of each action; ½ if the model returns no prediction yet."""
         x = named_features(context)
         return [self._predict_one(flat_features(x, actions, k)) for k in range(len(actions))]
 
     def _predict_one(self, x: dict[str, float | str]) -> float:
         if self.classifies:
-            chances = self.model.predict_proba_one(x)
-            return float(chances.get(True, 0.0)) if chances else 0.5
+            probabilities = self.model.predict_proba_one(x)
+            return float(probabilities.get(True, 0.0)) if probabilities else 0.5
         estimate = self.model.predict_one(x)
         return 0.5 if estimate is None else float(estimate)
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> None:
-        """Fold in one reward of `actions.ids[index]`."""
+        """Learn one reward of `actions.ids[index]`."""
         x = flat_features(named_features(context), actions, index)
         if not self.classifies:
             self.model.learn_one(x, reward)
@@ -88,7 +88,7 @@ def _steps(model: Any) -> list[Any]:
 
 
 def _estimators(value: Any, seen: set[int]) -> Iterator[Any]:
-    """Every River object inside an untaught model, itself included."""
+    """Every River object inside an untrained model, including itself."""
     if isinstance(value, dict | list | tuple):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _estimators(item, seen)
@@ -98,13 +98,13 @@ def _estimators(value: Any, seen: set[int]) -> Iterator[Any]:
         yield from _estimators(list(vars(value).values()), seen)
 
 
-def _make_deterministic(part: Any) -> None:
-    """Refuse or mend what would come out otherwise in another process."""
-    if vars(part).get("seed", 0) is None:
-        raise PolicyError(f"{type(part).__name__} has no seed, so the log could not be replayed; give it one")
-    kind = type(part)  # isinstance would take a pipeline for its last step
+def _make_deterministic(estimator: Any) -> None:
+    """Sort or refuse what would differ in another process."""
+    if vars(estimator).get("seed", 0) is None:
+        raise PolicyError(f"{type(estimator).__name__} has no seed, so the log could not be replayed; set one")
+    kind = type(estimator)  # isinstance would compare the last step of a pipeline
     if issubclass(kind, compose.Select):
-        # a set of strings has another order in every process, and a sum in another order has another last bit
-        vars(part)["keys"] = tuple(sorted(map(str, part.keys)))
-    if issubclass(kind, preprocessing.OneHotEncoder) and part.categories and not part.drop_zeros:
-        raise PolicyError("OneHotEncoder orders its categories anew in every process; give it drop_zeros=True")
+        # a set of strings has a different order in every process, and a sum in another order has another last bit
+        vars(estimator)["keys"] = tuple(sorted(map(str, estimator.keys)))
+    if issubclass(kind, preprocessing.OneHotEncoder) and estimator.categories and not estimator.drop_zeros:
+        raise PolicyError("OneHotEncoder orders its categories differently in every process; pass drop_zeros=True")

@@ -1,4 +1,4 @@
-"""Rows as the flat_features dicts of named_features features that River takes."""
+"""Rows as the flat dicts of named features that River takes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def _names(size: int, prefix: str) -> tuple[str, ...]:
 
 
 def named_features(row: Row, prefix: str = "") -> dict[str, float | str]:
-    """A row as a dict of features of its own; the i-th number of an array is called str(i).
+    """A row as a new dict of features; the i-th number of an array is named str(i).
 
     Args:
-        row: a mapping of names, or an array of shape (d,).
-        prefix: put before every name.
+        row: A mapping by name, or an array of shape (d,).
+        prefix: Prepended to every name.
 
     >>> named_features(np.array([0.5, 2.0]), "a.")
     {'a.0': 0.5, 'a.1': 2.0}
@@ -32,10 +32,10 @@ def named_features(row: Row, prefix: str = "") -> dict[str, float | str]:
 
 
 def flat_features(context: dict[str, float | str], actions: Actions, index: int) -> dict[str, float | str]:
-    """What a user's own River model is given: one dict of the context's features and the action's.
+    """The input of a user's own River model: one dict of the context's and the action's features.
 
-    "action" is the action's id, and "action.<name>" each of its features. Where a context feature bears one of those
-    names, the action's wins.
+    "action" is the action's id, and "action.<name>" each of its features. They take precedence over context features of
+    the same name.
 
     >>> flat_features({"hour": 14.0}, Actions(("sale", "new"), ({"price": 9.0}, {"price": 5.0})), 1)
     {'hour': 14.0, 'action': 'new', 'action.price': 5.0}

@@ -19,7 +19,7 @@ from croupier_policies.encoding.encoder import Encoder
 class OneByOne(NumbaBackend):
     """The same kernels without the fused ones."""
 
-    dense = Backend.dense
+    dense_ridge = Backend.dense_ridge
 
 
 @pytest.mark.parametrize("law", [Softmax(), InverseGap()], ids=lambda law: law.name)

@@ -49,9 +49,9 @@ def test_who_is_not_known_is_taken_for_the_mean() -> None:
     learner = FactorLearner(start=truncated_svd(*ratings(2000), rank=2))
     for user, item in ((None, "i1"), ("nobody", "i1"), ("u1", "nothing")):
         before = learner.state()
-        assert 0.0 <= learner.expected(user, item) <= 1.0
+        assert 0.0 <= learner.predict_pair(user, item) <= 1.0
         assert bitwise_equal(before, learner.state())
-    assert learner.expected("nobody", "nothing") == learner.mean
+    assert learner.predict_pair("nobody", "nothing") == learner.mean
 
 
 def test_the_start_is_the_decomposition_of_what_biases_leave() -> None:
@@ -93,8 +93,8 @@ def test_a_start_and_every_reward_after_it_lower_the_loss() -> None:
     late = ratings(4000, seed=1)
     cold, warm = FactorLearner(rank=4), FactorLearner(start=truncated_svd(users, items, values, rank=4))
     for user, item, value in zip(*late, strict=True):
-        cold.rate(user, item, float(value))
-        warm.rate(user, item, float(value))
+        cold.learn_pair(user, item, float(value))
+        warm.learn_pair(user, item, float(value))
     assert warm.loss < 0.5 * cold.loss
     assert warm.loss < 0.5 * float(np.var(late[2]))
     frozen = FactorLearner(start=warm.start).predict_pairs(*late[:2])
@@ -120,7 +120,7 @@ def test_tables_are_bounded_and_grow_the_same_way() -> None:
     assert copy.values[39].tolist() == [39.0, 1.0]
     limited = FactorLearner(rank=3, limit=8)
     for k in range(5):
-        limited.rate(f"u{k}", "x", 1.0)
+        limited.learn_pair(f"u{k}", "x", 1.0)
     assert (len(limited.users), limited.users.ignored) == (2, 3)
 
 

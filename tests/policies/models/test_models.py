@@ -173,7 +173,7 @@ def test_waves_are_derived_and_of_the_stated_size() -> None:
     matrix = waves.matrix(5, 200)
     assert matrix.shape == (201, 64)
     assert matrix[:-1].std() * math.sqrt(200) == pytest.approx(1.2, rel=0.05)
-    assert np.linalg.norm(waves.of([(5, 0.3), (9, -1.0)], 2)) == pytest.approx(3.0, rel=0.2)
+    assert np.linalg.norm(waves.features([(5, 0.3), (9, -1.0)], 2)) == pytest.approx(3.0, rel=0.2)
     assert (FourierFeatures(64, seed=2).matrix(5, 200) != matrix).any()
     with pytest.raises(PolicyError, match="leave no column"):
         RidgeModel(waves=64, max_columns=64)
