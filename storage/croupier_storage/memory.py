@@ -1,7 +1,8 @@
-# ruff: noqa: D102  (the contract of a method stands once, in `Storage`)
-"""A back end of plain Python structures: nothing outlives it, and what it does can be seen at a glance.
+# ruff: noqa: D102  (the methods are documented in `Storage`)
+"""A back end of Python lists and dicts, which ends with its process.
 
-It is what the back ends in SQL are compared with, so it prefers the obvious to the fast: most questions scan the log.
+It is the reference that the SQL back ends are tested against, so it is simple rather than fast: most queries scan the
+log.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ from threading import RLock
 
 from croupier_storage.base import Storage
 from croupier_storage.encoding.rows import (
-    plain_bytes,
-    plain_float,
-    plain_policy,
-    plain_snapshot,
-    plain_text,
-    plain_values,
+    exact_bytes,
+    exact_float,
+    exact_policy,
+    exact_snapshot,
+    exact_text,
+    exact_values,
 )
 from croupier_storage.errors import InvalidFact, PositionTaken, StorageError
 from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo, tombstone
 
 
 class MemoryStorage(Storage):
-    """A store in this process's memory. Made by `open_storage`."""
+    """A store in this process's memory. Opened by `open_storage`."""
 
     def __init__(self) -> None:
         self._lock = RLock()
@@ -40,7 +41,7 @@ class MemoryStorage(Storage):
     def _while_open(self) -> Iterator[None]:
         with self._lock:
             if self._closed:
-                raise StorageError("the store is closed, and what it held is gone; open another")
+                raise StorageError("the store is closed and its content is gone; open a new one")
             yield
 
     def _window(self, after: int, upto: int | None) -> list[Fact]:
@@ -49,7 +50,7 @@ class MemoryStorage(Storage):
 
     def acquire(self) -> None:
         with self._while_open():
-            pass  # nobody else can see it
+            pass  # no other process can see it
 
     def settings(self) -> dict[str, bytes]:
         with self._while_open():
@@ -57,7 +58,7 @@ class MemoryStorage(Storage):
 
     def save_settings(self, settings: Mapping[str, bytes]) -> None:
         with self._while_open():
-            self._settings |= {plain_text(name): plain_bytes(value) for name, value in settings.items()}
+            self._settings |= {exact_text(name): exact_bytes(value) for name, value in settings.items()}
 
     def head(self) -> int:
         with self._while_open():
@@ -65,19 +66,19 @@ class MemoryStorage(Storage):
 
     def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
         with self._while_open():
-            added = [Fact._make(plain_values(fact)) for fact in facts]
-            sets = {plain_bytes(digest): plain_bytes(body) for digest, body in action_sets.items()}
+            added = [Fact._make(exact_values(fact)) for fact in facts]
+            sets = {exact_bytes(digest): exact_bytes(body) for digest, body in action_sets.items()}
             self._check(added)
             self._log += added
             self._sets = sets | self._sets
 
     def _check(self, added: Sequence[Fact]) -> None:
-        """Refuse what does not follow the head, or repeats an id or a key."""
+        """Refuse facts that do not follow the head, or that repeat an id or a key."""
         if not added:
             return
         first = added[0].position
         if [fact.position for fact in added] != list(range(first, first + len(added))):
-            raise InvalidFact("the facts' positions are not consecutive; nothing was appended. Number them anew")
+            raise InvalidFact("the facts' positions are not consecutive; nothing was appended. Renumber them")
         if first != len(self._log) + 1:
             raise PositionTaken(f"the log's head is {len(self._log)}; read the facts after yours, then append again")
         for name in ("id", "key"):
@@ -89,9 +90,9 @@ class MemoryStorage(Storage):
         yield from (fact for fact in self._window(after, upto) if kinds is None or fact.kind in kinds)
 
     def decisions_out_of_order(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
-        made = [(fact.as_of, fact.position, fact) for fact in self.facts(after, upto, kinds=[Kind.DECISION])]
-        late = [(as_of, position, fact) for as_of, position, fact in made if as_of not in (None, position - 1)]
-        yield from (fact for *_, fact in sorted(late))
+        decisions = [(fact.as_of, fact.position, fact) for fact in self.facts(after, upto, kinds=[Kind.DECISION])]
+        earlier = [(as_of, position, fact) for as_of, position, fact in decisions if as_of not in (None, position - 1)]
+        yield from (fact for *_, fact in sorted(earlier))
 
     def decisions_without(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         answered = {fact.decision for fact in self.facts(kinds=kinds)}
@@ -99,7 +100,7 @@ class MemoryStorage(Storage):
 
     def damaged_positions(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
         with self._while_open():
-            yield from ()  # nobody else can reach it
+            yield from ()  # no other process can damage it
 
     def decision(self, id: str) -> Fact | None:
         return next((fact for fact in self.facts(kinds=[Kind.DECISION]) if fact.id == id), None)
@@ -128,21 +129,21 @@ class MemoryStorage(Storage):
 
     def save_policy(self, record: PolicyRecord) -> None:
         with self._while_open():
-            record = plain_policy(record)
+            record = exact_policy(record)
             if record.id in self._policies:
-                raise InvalidFact(f"policy {record.id} is already in the store; use an id that is new")
+                raise InvalidFact(f"policy {record.id} is already in the store; nothing was saved. Use a new id")
             self._policies[record.id] = record
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         with self._while_open():
-            snapshot = plain_snapshot(snapshot)
+            snapshot = exact_snapshot(snapshot)
             self._snapshots[snapshot.position] = snapshot
 
     def snapshots(self) -> list[SnapshotInfo]:
         with self._while_open():
             return [
-                SnapshotInfo(position, kept.at, kept.hash, len(kept.body), position in self._pinned)
-                for position, kept in sorted(self._snapshots.items())
+                SnapshotInfo(position, snapshot.at, snapshot.hash, len(snapshot.body), position in self._pinned)
+                for position, snapshot in sorted(self._snapshots.items())
             ]
 
     def snapshot(self, position: int) -> Snapshot | None:
@@ -152,7 +153,7 @@ class MemoryStorage(Storage):
     def pin(self, position: int, pinned: bool) -> None:
         with self._while_open():
             if position not in self._snapshots:
-                raise StorageError(f"there is no snapshot at position {position} to pin; `snapshots` names them")
+                raise StorageError(f"there is no snapshot at position {position} to pin; `snapshots` lists them")
             (self._pinned.add if pinned else self._pinned.discard)(position)
 
     def delete_snapshot(self, position: int) -> None:
@@ -162,7 +163,7 @@ class MemoryStorage(Storage):
 
     def erase(self, unit: str, at: float) -> list[int]:
         with self._while_open():
-            unit, at = plain_text(unit), plain_float(at)
+            unit, at = exact_text(unit), exact_float(at)
             decisions = {fact.position for fact in self._log if fact.unit == unit and fact.kind == Kind.DECISION}
             erased = [fact.position for fact in self._log if fact.unit == unit or fact.decision in decisions]
             for position in erased:
@@ -170,7 +171,7 @@ class MemoryStorage(Storage):
             referred = {fact.actions for fact in self._log}
             if erased:
                 self._sets = {digest: body for digest, body in self._sets.items() if digest in referred}
-            for position in [kept for kept in self._snapshots if erased and kept >= erased[0]]:
+            for position in [p for p in self._snapshots if erased and p >= erased[0]]:
                 self.delete_snapshot(position)
             return erased
 

@@ -1,4 +1,4 @@
-"""From a URL to a store."""
+"""Opens the store of a URL."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ def open_storage(
     migrate: bool = False,
     timeout: float = 5.0,
 ) -> Storage:
-    """Open the store that a URL names, and make it where there is none.
+    """Open the store at a URL, creating it if it does not exist.
 
     Args:
         url: `sqlite:///file` (relative), `sqlite:////file` (absolute), `sqlite://` (in memory, new each time),
-            `postgresql+psycopg://user@host/database` (with the extra `croupier[postgres]`; a pooler between must be
-            in session mode, for a lease is a session's), or `memory://`, the reference in plain Python.
-        durability: with `commit`, `append` returns when its facts would survive a power cut; with `group` they
-            survive the death of the process at once, and a power cut when the system has written them out.
-        create: make the store where there is none. A new file is readable by its owner only.
-        read_only: refuse to write.
-        lease: also `acquire` the exclusive lease.
-        migrate: bring an older store to this library's schema, under the exclusive lease. Back up the store first:
-            there is no way back.
-        timeout: seconds to wait for another program's transaction, or for the server, before giving up.
+            `postgresql+psycopg://user@host/database` (requires `croupier[postgres]`; a connection pooler must be in
+            session mode, since the lease belongs to a session), or `memory://`, the reference back end.
+        durability: With "commit", `append` returns when its facts would survive a power failure; with "group" they
+            survive a crash of the process at once, and a power failure once the system has flushed them.
+        create: Create the store if there is none. A new file is readable by its owner only.
+        read_only: Refuse to write.
+        lease: Also `acquire` the exclusive lease.
+        migrate: Migrate an older store to this library's schema, under the exclusive lease. Back up the store first:
+            a migration cannot be undone.
+        timeout: Seconds to wait for another program's transaction, or for the server.
 
     Raises:
-        StorageError: a URL that no back end understands, or one whose driver is not installed.
-        StoreUnavailable: the file or server cannot be opened, or holds no store and none may be made.
-        StoreInUse: with `lease` or to migrate, someone else holds it.
-        SchemaMismatch: the database is newer than this library, older without `migrate`, or not a store.
-        CorruptStore: the file is damaged, or no database at all.
+        StorageError: No back end supports the URL, or its driver is not installed.
+        StoreUnavailable: The file or server cannot be opened, or contains no store and `create` is false.
+        StoreInUse: The lease is needed (`lease`, `migrate`) and another process holds it.
+        SchemaMismatch: The schema is newer than this library's, older without `migrate`, or not that of a store.
+        CorruptStore: The file is damaged, or is not a database.
 
     >>> with open_storage("sqlite://") as storage:
     ...     storage.head()
     0
     """
     if durability not in ("group", "commit"):
-        raise StorageError(f"durability {durability!r} is unknown; say 'group' or 'commit'")
+        raise StorageError(f"unknown durability {durability!r}; use 'group' or 'commit'")
     storage = _open(_parse(url), StorageOptions(durability, create, read_only, migrate, timeout))
     if lease:
         try:
@@ -93,11 +93,11 @@ def _open_sqlite(url: URL, display_url: str, options: StorageOptions) -> Storage
 
 def _open_postgres(url: URL, options: StorageOptions) -> Storage:
     try:
-        import psycopg  # noqa: F401  (only to see whether it is there; the back end takes it from SQLAlchemy)
+        import psycopg  # noqa: F401  (only to check that it is installed; SQLAlchemy imports it itself)
     except ImportError as error:
         raise StorageError(
             "PostgreSQL needs its driver, which is not installed: pip install 'croupier[postgres]'"
         ) from error
-    from croupier_storage.sql.postgres_opening import open_server  # an import of the package must not need it
+    from croupier_storage.sql.postgres_opening import open_server  # importing the package must not require it
 
     return open_server(url, options)

@@ -1,4 +1,4 @@
-"""How a store is to be opened."""
+"""The options of opening a store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class StorageOptions(NamedTuple):
-    """The arguments of `open_storage` that a back end needs, with their meaning there."""
+    """The arguments of `open_storage` that a back end needs; they are documented there."""
 
     durability: str = "group"
     create: bool = True

@@ -28,9 +28,9 @@ class CataloguePolicy(Policy):
 
     z_j are the features of the item and x those of the context, each with an intercept. W·x are the weights of the
     content score in this context, t_i is the user's deviation from them, c_j the item's popularity beyond its features,
-    and u_i·v_j the collaborative score. A new item is scored by its features, a new user by the context; a user with any
-    reward has weights for the features of all items, including new ones. The softmax is over log-odds, not over r̂, so
-    that one temperature τ serves click rates of 1 % and of 50 %.
+    and u_i·v_j the collaborative score. A new item is scored by its features, a new user by the context; a user with
+    any reward has weights for the features of all items, including new ones. The softmax is over log-odds, not over r̂,
+    so that one temperature τ serves click rates of 1 % and of 50 %.
 
     Learned by one gradient step on the log-loss per reward (see `reference.catalogue.learn`). The step sizes of t_i,
     c_j, u_i and v_j are constant, so that they track changes. Numbers are standardised and strings one-hot encoded; for

@@ -29,7 +29,7 @@ def bitwise_equal(one: Any, other: Any) -> bool:
 
 
 def is_plain_data(state: Any) -> bool:
-    """Whether a state is made of None, bool, int, float, str, bytes, list, dict with string keys, and numeric arrays."""
+    """Whether a state holds only None, bool, int, float, str, bytes, list, dict with string keys and numeric arrays."""
     if isinstance(state, np.ndarray):
         return state.dtype.kind in "biuf"
     if type(state) is dict:

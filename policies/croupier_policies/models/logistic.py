@@ -16,9 +16,9 @@ from croupier_policies.registry import register
 class LogisticModel(PerActionModel):
     """E[r] = 1 / (1 + exp(-b - θ_aᵀx)) with θ_a ~ N(0, I), learned by one Newton step per reward (online Laplace).
 
-    With p the estimate before the reward and w = p(1 - p), A_a ← A_a + w·xxᵀ and θ_a ← θ_a + A_a⁻¹x(r - p); b is the logit of the
-    running mean reward. The sd of an estimate is w·√(xᵀA_a⁻¹x)/σ.
-    (Chapelle & Li 2011, "An empirical evaluation of Thompson sampling", algorithm 3, with a full covariance.)
+    With p the estimate before the reward and w = p(1 - p), A_a ← A_a + w·xxᵀ and θ_a ← θ_a + A_a⁻¹x(r - p); b is the
+    logit of the running mean reward. The sd of an estimate is w·√(xᵀA_a⁻¹x)/σ. (Chapelle & Li 2011, "An empirical
+    evaluation of Thompson sampling", algorithm 3, with a full covariance.)
 
     Args:
         squares: See `PerActionModel`.

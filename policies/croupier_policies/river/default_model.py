@@ -40,9 +40,9 @@ class SoftLog(optim.losses.Log):
 class CrossedModel:
     """r̂(x, a) = g(w·x + w_a·x + w_z·z_a + zₐᵀW x), with g the logistic function or the identity.
 
-    x is the context: numbers standardised and clipped to ±3, strings one-hot encoded, scaled down to norm √8 if
-    larger, and a constant 1. z_a are the action's features, encoded in the same way. w is shared and w_a specific to the action.
-    All are features of one River model. The prediction before any reward is ½ (logistic) or 0 (identity).
+    x is the context: numbers standardised and clipped to ±3, strings one-hot encoded, scaled down to norm √8 if larger,
+    and a constant 1. z_a are the action's features, encoded in the same way. w is shared and w_a specific to the
+    action. All are features of one River model. The prediction before any reward is ½ (logistic) or 0 (identity).
 
     Args:
         link: "logistic" or "identity".
@@ -117,7 +117,7 @@ def _glm(link: str) -> Any:
     # over Phishing, ImageSegments, digits, breast cancer, `clicks` at 5 % and 1 %, `continuous` (running mean: .1172):
     #   logistic  FTRL-Proximal .5: .0467   SGD .1: .0508   identity  AdaGrad .05: .0526   FTRL-Proximal .05: .0530
     # and without scaling rows down, logistic  FTRL-Proximal .3: .0476   SGD .05: .0502   AdaGrad .2: .0512
-    # Adam .01: .0521   identity  AdaGrad .03: .0591. The logistic link is best on every set, also for continuous rewards.
+    # Adam .01: .0521   identity  AdaGrad .03: .0591. The logistic link is best on every set.
     if link == "logistic":
         return linear_model.LogisticRegression(optim.FTRLProximal(0.5), loss=SoftLog(), intercept_lr=0.0)
     if link == "identity":

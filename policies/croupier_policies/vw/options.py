@@ -1,8 +1,8 @@
 """The Vowpal Wabbit options that a policy may have: an exact allow-list, each with a pattern for its value.
 
-Excluded on purpose: options that read or write files, open ports, run several passes, print, or change the meaning of an
-example or a prediction, since a command line from a log is untrusted data. Also `--elim`, which was observed to return
-probabilities of −2.
+Excluded on purpose: options that read or write files, open ports, run several passes, print, or change the meaning of
+an example or a prediction, since a command line from a log is untrusted data. Also `--elim`, which was observed to
+return probabilities of −2.
 """
 
 from __future__ import annotations

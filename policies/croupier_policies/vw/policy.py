@@ -17,20 +17,20 @@ from croupier_policies.vw.options import parse_command
 class VWPolicy(Policy):
     """Any `--cb_explore_adf` command line of Vowpal Wabbit, with a floor: π = (1 − ε)·vw + ε/K.
 
-    The context's features are in namespace `s` of the shared example, an action's id and features in `a`, so that
-    `-q sa` crosses them. Numbers keep their names and are clipped to ±10⁶ (Vowpal Wabbit squares float32); strings
-    become `name=value`. A reward r is the cost −r: the prediction for anything unseen is 0, which then is the worst
-    reward, so that a new action does not look best (over 8 data sets, five explorers and two rates the error of the drawn
-    action was .45 to .54 with −r and .50 to .62 with 1 − r). Explorers that use a range of costs (RegCB, SquareCB) get
-    −1 to 0 unless the command line sets it.
+    The context's features are in namespace `s` of the shared example, an action's id and features in `a`; `-q sa`
+    crosses them. Numbers keep their names and are clipped to ±10⁶ (Vowpal Wabbit squares float32); strings become
+    `name=value`. A reward r is the cost −r: the prediction for anything unseen is 0, which then is the worst reward, so
+    that a new action does not look best (over 8 data sets, five explorers and two rates the error of the drawn action
+    was .45 to .54 with −r and .50 to .62 with 1 − r). Explorers that use a range of costs (RegCB, SquareCB) get −1 to 0
+    unless the command line sets it.
 
     Actions are passed in the order of their ids, so that the caller's order does not matter. Learning weights the event
     by the logged propensity. The policy may be used from several threads.
 
     Predicting changes nothing with any explorer. The state is the model file, if reloading it continues bit for bit:
-    greedy and ε-greedy, --first, --softmax, --squarecb, --regcb, --synthcover, with every --cb_type but dr and every base
-    learner (--coin, --ftrl, --pistol, --sgd, …). --bag, --cover, --rnd, --cb_dro, --cb_type dr and --sparse_weights learn
-    differently after saving and loading: those are not `storable`, and are restored by replay.
+    greedy and ε-greedy, --first, --softmax, --squarecb, --regcb, --synthcover, with every --cb_type but dr and every
+    base learner (--coin, --ftrl, --pistol, --sgd, …). --bag, --cover, --rnd, --cb_dro, --cb_type dr and
+    --sparse_weights learn differently after saving and loading: those are not `storable`, and are restored by replay.
 
     Args:
         command: Vowpal Wabbit's options, from an exact allow-list (`vw.options`): none names a file or a port.

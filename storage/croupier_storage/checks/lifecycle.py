@@ -1,5 +1,5 @@
-# ruff: noqa: S101, D102  (these are tests: asserting is their work, and a test's name says what it shows)
-"""Threads, and the end of a store."""
+# ruff: noqa: S101, D102  (these are tests: they assert, and the name of a test describes it)
+"""Threads and closing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from croupier_storage.errors import StorageError
 
 
 class LifecycleChecks(StorageChecks):
-    """One store, several threads, one end."""
+    """One store shared by threads, and closed."""
 
     def test_threads_may_share_it(self) -> None:
         failures: list[Exception] = []
@@ -36,7 +36,7 @@ class LifecycleChecks(StorageChecks):
             assert failures == []
             assert storage.head() == 300
 
-    def test_closing_twice_is_fine_and_using_it_after_is_not(self) -> None:
+    def test_closing_twice_is_allowed_and_using_it_afterwards_is_not(self) -> None:
         storage = self.open()
         storage.acquire()
         storage.acquire()

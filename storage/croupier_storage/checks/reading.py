@@ -1,5 +1,5 @@
-# ruff: noqa: S101, D102  (these are tests: asserting is their work, and a test's name says what it shows)
-"""What is appended comes back, exactly and in order."""
+# ruff: noqa: S101, D102  (these are tests: they assert, and the name of a test describes it)
+"""Facts are read back exactly and in order."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ReadingChecks(StorageChecks):
             assert list(storage.facts(5, 5)) == list(storage.facts(3000)) == list(storage.facts(7, 3)) == []
             assert list(storage.facts(0, 10**9)) == facts
 
-    def test_facts_can_be_asked_by_kind(self) -> None:
+    def test_facts_can_be_selected_by_kind(self) -> None:
         with self.open() as storage:
             facts = self.append_pairs(storage, 1500)
             assert list(storage.facts(kinds=[Kind.REWARD])) == facts[1::2]
@@ -56,7 +56,7 @@ class ReadingChecks(StorageChecks):
             self.append_pairs(storage, 5)
             assert [first, *reading] == facts
 
-    def test_displaced_decisions_come_in_the_order_of_as_of(self) -> None:
+    def test_decisions_out_of_order_come_in_the_order_of_as_of(self) -> None:
         lags = [0, 7, 3, 0, 5]
         facts = [decision(place, as_of=max(0, place - 1 - lags[place % 5])) for place in range(1, 5001)]
         with self.open() as storage:
@@ -69,13 +69,13 @@ class ReadingChecks(StorageChecks):
             some = [fact for fact in expected if 100 < fact.position <= 200]
             assert list(storage.decisions_out_of_order(100, 200)) == some
 
-    def test_displaced_decisions_that_share_an_as_of_are_all_found(self) -> None:
+    def test_decisions_out_of_order_that_share_an_as_of_are_all_found(self) -> None:
         with self.open() as storage:
             facts = [decision(place) for place in range(1, 2101)]
             storage.append(facts, {})
             assert list(storage.decisions_out_of_order()) == facts[1:]
 
-    def test_the_displaced_are_found_in_a_window_long_or_short(self) -> None:
+    def test_decisions_out_of_order_are_found_in_long_and_short_windows(self) -> None:
         with self.open() as storage:
             self.append_pairs(storage, 20_000)
             late = [decision(40_001, as_of=30), decision(40_002, as_of=7), decision(40_003, as_of=40_002)]

@@ -1,5 +1,5 @@
-# ruff: noqa: S101, D102  (these are tests: asserting is their work, and a test's name says what it shows)
-"""What is still unanswered, what is pinned, and what erasure leaves."""
+# ruff: noqa: S101, D102  (these are tests: they assert, and the name of a test describes it)
+"""Decisions without outcomes, pinned snapshots, and erasure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from croupier_storage.facts import Fact, Kind, Snapshot, SnapshotInfo
 
 
 class RetentionChecks(StorageChecks):
-    """Decisions without an answer, snapshots that stay, units that go."""
+    """Decisions without outcomes, pinned snapshots, and erasure."""
 
-    def test_decisions_without_an_answer_are_found_in_any_window(self) -> None:
+    def test_decisions_without_an_outcome_are_found_in_any_window(self) -> None:
         with self.open() as storage:
             facts = self.append_pairs(storage, 1200)
             more = [decision(2401), decision(2402), Fact(2403, Kind.DEFAULT, 1.0, decision=2401), decision(2404)]
@@ -27,12 +27,12 @@ class RetentionChecks(StorageChecks):
             assert list(storage.decisions_without([], 3, 6)) == [facts[4]]
             assert list(storage.decisions_without(both, 7, 3)) == list(storage.decisions_without(both, 9999)) == []
 
-    def test_an_answer_beyond_the_window_counts(self) -> None:
+    def test_an_outcome_beyond_the_window_counts(self) -> None:
         with self.open() as storage:
             storage.append([decision(1), decision(2), reward(3, 1)], {})
             assert list(storage.decisions_without([Kind.REWARD], upto=2)) == [decision(2)]
 
-    def test_snapshots_are_pinned_and_stay_so(self) -> None:
+    def test_snapshots_stay_pinned(self) -> None:
         with self.open() as storage:
             storage.save_snapshot(Snapshot(4, 1.0, "aa", b"four"))
             storage.pin(4, True)
@@ -72,16 +72,16 @@ class RetentionChecks(StorageChecks):
             found = list(storage.facts())
             assert [found[place - 1] for place in (1, 3, 5)] == [facts[place - 1] for place in (1, 3, 5)]
             for position in gone:
-                left = found[position - 1]
-                assert left == Fact(position, "erasure", facts[position - 1].at, body=left.body)
-                assert left.body is not None
-                assert orjson.loads(left.body) == {"erased": 9.5}
+                erased = found[position - 1]
+                assert erased == Fact(position, "erasure", facts[position - 1].at, body=erased.body)
+                assert erased.body is not None
+                assert orjson.loads(erased.body) == {"erased": 9.5}
             assert storage.action_sets([b"mine", b"ours"]) == {b"ours": b"O"}
             assert [info.position for info in storage.snapshots()] == [1]
             assert list(storage.damaged_positions()) == []
             assert storage.head() == 8
 
-    def test_an_erased_unit_is_found_nowhere_and_the_log_goes_on(self) -> None:
+    def test_an_erased_unit_is_not_found_and_the_log_accepts_facts(self) -> None:
         with self.open() as storage:
             storage.append([decision(1)._replace(unit="gone"), reward(2, 1), decision(3)], {b"set": b"S"})
             assert storage.erase("gone", 1.0) == [1, 2]

@@ -1,4 +1,4 @@
-"""The whole conformance suite of a back end."""
+"""The complete conformance suite of a back end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from croupier_storage.checks.writing import WritingChecks
 
 
 class StorageSuite(ReadingChecks, WritingChecks, RetentionChecks, LifecycleChecks):
-    """What every back end must do: derive from it, say how to open a store, and let pytest run it.
+    """The requirements of every back end: derive from it, define `open`, and let pytest run it.
 
     >>> from croupier_storage import Storage, open_storage
     >>> class TestMemory(StorageSuite):

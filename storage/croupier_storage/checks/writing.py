@@ -1,5 +1,5 @@
-# ruff: noqa: S101, D102  (these are tests: asserting is their work, and a test's name says what it shows)
-"""What is assert_raises, and what is kept beside the facts."""
+# ruff: noqa: S101, D102  (these are tests: they assert, and the name of a test describes it)
+"""Appending, refusals, and the other tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from croupier_storage.facts import Fact, PolicyRecord, Snapshot
 
 
 class WritingChecks(StorageChecks):
-    """Appending, and the small tables."""
+    """Appending, refusals, and the other tables."""
 
     def test_appending_after_another_writer_is_refused_whole(self) -> None:
         with self.open() as storage:
@@ -34,9 +34,9 @@ class WritingChecks(StorageChecks):
             assert_raises(InvalidFact, lambda: storage.append([decision(2), decision(3)._replace(key="k1")], {}))
             assert list(storage.facts()) == [decision(1)]
 
-    def test_what_would_not_come_back_unchanged_is_refused(self) -> None:
+    def test_values_that_would_not_be_read_back_unchanged_are_refused(self) -> None:
         fact = decision(1)
-        odd: Sequence[Fact] = [
+        invalid: Sequence[Fact] = [
             fact._replace(id="nul\0"),
             fact._replace(kind="\0"),
             fact._replace(unit="half \ud800"),
@@ -47,7 +47,7 @@ class WritingChecks(StorageChecks):
             fact._replace(as_of=1 << 63),
         ]
         with self.open() as storage:
-            for one in odd:
+            for one in invalid:
                 assert_raises(InvalidFact, lambda one=one: storage.append([one], {}))  # type: ignore[misc]  # mypy cannot infer a default in a lambda
             assert storage.head() == 0
             assert list(storage.facts()) == []

@@ -1,5 +1,5 @@
-# ruff: noqa: D102  (the contract of a method stands once, in `Storage`)
-"""What is PostgreSQL's own: sessions, their lock, COPY, and commits of which nobody heard."""
+# ruff: noqa: D102  (the methods are documented in `Storage`)
+"""The PostgreSQL back end: sessions, the lease, COPY, and commits whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _COPY = f"COPY facts ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _NAMES = {"BIGINT": "int8", "TEXT": "text", "DOUBLE": "float8", "BLOB": "bytea"}
 _TYPES = [_NAMES[str(column.type)] for column in schema.facts.c]
 
-# One lock per store, not per database: the table's own number tells stores in different schemas apart.
+# One lock per store, not per database: the table's oid distinguishes stores in different schemas.
 _LEASE = text("SELECT pg_try_advisory_lock((1668445296::bigint << 32) | 'head'::regclass::oid::bigint)")
 _SCHEMA = text("SELECT pg_advisory_xact_lock(1668445297, hashtext(current_schema()))")
 _LOCKED_HEAD = text("SELECT position FROM head FOR UPDATE")
 
 _LEASE_LOST = (
-    "the session that held the store's lease broke, and another writer may hold it now; nothing of this call was "
-    "kept. Close this store and open it again"
+    "the session that held the store's lease was lost, and another writer may hold the lease now; nothing of this call "
+    "was stored. Close this store and open it again"
 )
 _COMMIT_UNKNOWN = (
-    "the connection broke during a commit, and the server could not be asked since whether the facts were kept; "
-    "read the head again before anything is appended"
+    "the connection broke during a commit, and the server could not be asked whether the facts were stored; "
+    "read the head again before appending"
 )
 _NOT_SCRUBBED = (
     "the unit's rows are erased, but their bytes may still be in the tables' files ({}); end long transactions in the "
@@ -48,17 +48,17 @@ _NOT_SCRUBBED = (
 
 
 class PostgresStorage(PreparedStorage):
-    """A store in a PostgreSQL database. Made by `open_storage`.
+    """A store in a PostgreSQL database. Opened by `open_storage`.
 
     Args:
-        engine: connects to the database.
-        options: how it is to be opened.
+        engine: Connects to the database.
+        options: The options of opening it.
     """
 
     def __init__(self, engine: Engine, options: StorageOptions) -> None:
         super().__init__(engine, read_only=options.read_only)
         self._timeout = options.timeout
-        # Single statements need no transaction around them: one way to the server and back instead of three.
+        # Single statements need no transaction: one round trip to the server instead of three.
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._lease: Connection | None = None
         self._committing = False
@@ -71,13 +71,13 @@ class PostgresStorage(PreparedStorage):
                 return
             self._release()
             connection = self._engine.connect()
-            connection.detach()  # the lease is the session's: it must not go back to the pool
+            connection.detach()  # the lease belongs to the session, which must not return to the pool
             with connection.begin():
                 held = connection.scalar(_LEASE)
             if not held:
                 connection.close()
                 raise StoreInUse(
-                    "another writer holds the store's lease; two would overwrite each other's positions. Close it, "
+                    "another writer holds the store's lease; two would use the same positions. Close it, "
                     "or open this one read-only"
                 )
             self._lease = connection
@@ -89,7 +89,7 @@ class PostgresStorage(PreparedStorage):
 
     @contextmanager
     def _session(self) -> Iterator[Connection]:
-        """The connection to write on: that of the lease, where it is held, so that no lease means no commit."""
+        """The connection for writing: that of the lease if it is held, so that losing the lease prevents commits."""
         if self._lease is None:
             with self._engine.connect() as connection:
                 yield connection
@@ -102,14 +102,14 @@ class PostgresStorage(PreparedStorage):
             self._invalidate_if_closed(self._lease)
 
     def _invalidate_if_closed(self, lease: Connection) -> None:
-        """SQLAlchemy would quietly open another session in place of a broken one; ours must stay broken."""
-        if not lease.invalidated and lease.connection.dbapi_connection.closed:  # type: ignore[union-attr]  # psycopg's own
+        """Invalidate a broken lease session, which SQLAlchemy would otherwise replace silently."""
+        if not lease.invalidated and lease.connection.dbapi_connection.closed:  # type: ignore[union-attr]  # psycopg's attribute
             lease.invalidate()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         self._check_writable()
-        driver = self._engine.dialect.loaded_dbapi.Error  # COPY speaks to the driver itself
+        driver = self._engine.dialect.loaded_dbapi.Error  # COPY uses the driver directly
         with self._writing_lock, translate_errors(self._explain_writing, driver), self._session() as connection:
             transaction = connection.begin()
             try:
@@ -118,7 +118,7 @@ class PostgresStorage(PreparedStorage):
                 transaction.commit()
                 self._committing = False
             except BaseException:
-                with suppress(DBAPIError):  # of a session that is gone already
+                with suppress(DBAPIError):  # the session may be gone already
                     transaction.rollback()
                 raise
 
@@ -132,7 +132,7 @@ class PostgresStorage(PreparedStorage):
                     raise
 
     def _was_committed(self, last: Fact) -> bool:
-        """Whether a commit that broke off was made all the same; asked until the server answers, or for too long."""
+        """Whether an interrupted commit took effect; retried until the server answers or the timeout is over."""
         deadline = time.monotonic() + self._timeout
         while True:
             try:
@@ -145,19 +145,19 @@ class PostgresStorage(PreparedStorage):
     def _holds(self, last: Fact) -> bool:
         digest = select(schema.facts.c.digest).where(schema.facts.c.position == last.position)
         with translate_errors(explain), self._engine.begin() as connection:
-            # The lock waits for the broken session to end: it cannot commit after we have looked.
+            # The lock waits until the broken session has ended, so that it cannot commit after this check.
             connection.execute(_LOCKED_HEAD)
             return bool(connection.scalar(digest) == row(last)[-1])
 
     def _begin(self, connection: Connection) -> None:
-        """Nothing to do: SQLAlchemy begins."""
+        """SQLAlchemy begins the transaction."""
 
     def _before_creating(self, timeout: float) -> None:
         with self._reading() as connection:
             encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
         if encoding != "UTF8":
             raise StorageError(
-                f"the database's encoding is {encoding}, which cannot hold every text; create it with ENCODING 'UTF8'"
+                f"the database's encoding is {encoding}, which cannot store every text; create it with ENCODING 'UTF8'"
             )
 
     def _lock_schema(self, connection: Connection) -> None:
@@ -168,8 +168,8 @@ class PostgresStorage(PreparedStorage):
         with cursor, cursor.copy(_COPY) as copy:
             copy.set_types(_TYPES)
             for names, values in groups:
-                held = dict(zip(names, values, strict=True))
-                for fields in zip(*(held.get(name, repeat(None)) for name in _COLUMNS), strict=False):
+                columns = dict(zip(names, values, strict=True))
+                for fields in zip(*(columns.get(name, repeat(None)) for name in _COLUMNS), strict=False):
                     copy.write_row(fields)
 
     def _scrub(self) -> None:
@@ -189,5 +189,5 @@ class PostgresStorage(PreparedStorage):
 
     def close(self) -> None:
         if self._process != os.getpid():
-            self._engine.dispose(close=False)  # the sessions are the parent's
+            self._engine.dispose(close=False)  # the sessions belong to the parent process
         super().close()

@@ -1,5 +1,5 @@
-# ruff: noqa: D102  (the contract of a method stands once, in `Storage`)
-"""Reading a store in SQL, the same for every dialect."""
+# ruff: noqa: D102  (the methods are documented in `Storage`)
+"""Reading from a store in SQL, the same for every dialect."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from croupier_storage.sql import schema
 from croupier_storage.sql.errors import translate_errors
 
 SHORT_WINDOW = 32_000  # positions
-BATCH = 1000  # facts per read: enough to make the statement's own cost vanish, little enough to hold in memory
+BATCH = 1000  # facts per read: enough to amortise the statement, few enough for memory
 
 _facts = schema.facts.c
 FIELDS = [_facts[name] for name in Fact._fields]
 _Key = TypeVar("_Key", int, str, bytes)
 
-_fact = partial(tuple.__new__, Fact)  # what `Fact._make` does, but for the call of Python for every row
+_fact = partial(tuple.__new__, Fact)  # as `Fact._make`, without a Python call per row
 
-# Built once: for a single row, building the statement costs more than running it.
+# Built once: for a single row, building the statement takes longer than running it.
 _HEAD = select(schema.head.c.position)
 _DECISION = select(*FIELDS).where(_facts.id == bindparam("of"), _facts.kind == Kind.DECISION.value)
 _KEYED = select(*FIELDS).where(_facts.key == bindparam("of"))
@@ -38,12 +38,12 @@ _AT = select(*FIELDS).where(_facts.position.in_(bindparam("some", expanding=True
 
 
 class SQLReader(Storage):
-    """The half of `Storage` that only asks.
+    """The part of `Storage` that reads.
 
     Args:
-        engine: connects to the database.
-        alone: its connections are one and the same (a database in memory), so that only one thread may use it at a
-            time.
+        engine: Connects to the database.
+        alone: Whether all its connections are the same one (a database in memory), so that only one thread may use it
+            at a time.
     """
 
     def __init__(self, engine: Engine, *, alone: bool = False) -> None:
@@ -54,11 +54,11 @@ class SQLReader(Storage):
 
     @abstractmethod
     def _explain(self, error: BaseException) -> StorageError:
-        """This package's error for one of the dialect's driver."""
+        """This package's error for an error of the dialect's driver."""
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StorageError("the store is closed; open it again to go on")
+            raise StorageError("the store is closed; open it again")
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -67,12 +67,12 @@ class SQLReader(Storage):
             yield connection
 
     def _rows(self, query: Select[Any], **values: object) -> list[Any]:
-        """All rows of one query, the connection already given back: nothing stays open while a caller thinks."""
+        """All rows of a query; the connection is returned to the pool before the caller gets them."""
         with self._reading() as connection:
             return list(connection.execute(query, values))
 
     def _fetch_facts(self, query: Select[Any], **values: object) -> list[Fact]:
-        """The facts of one query, made of the driver's own rows: SQLAlchemy's would cost more than reading them."""
+        """The facts of a query, built from the driver's rows: SQLAlchemy's rows would cost more than the read."""
         driver = self._engine.dialect.loaded_dbapi.Error
         with translate_errors(self._explain, driver), self._reading() as connection:
             cursor: Any = connection.execute(query, values).cursor
@@ -97,29 +97,29 @@ class SQLReader(Storage):
             after = found[-1].position if len(found) == BATCH else last
 
     def decisions_out_of_order(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
-        last = self.head() if upto is None else min(upto, self.head())
-        # `+ 0` keeps SQLite from walking by position and sorting: the index on `as_of` already has the order, and says
-        # by itself which are displaced. Only for a short window it is better to look at the window alone.
-        position = _facts.position if last - after <= SHORT_WINDOW else _facts.position + 0
+        end = self.head() if upto is None else min(upto, self.head())
+        # `+ 0` prevents SQLite from scanning by position and sorting: the index on `as_of` already has the order, and
+        # suffices to find the rows. Only for a short window a scan of the window is faster.
+        position = _facts.position if end - after <= SHORT_WINDOW else _facts.position + 0
         query = (
             select(*FIELDS)
             .where(_facts.as_of != _facts.position - 1, _facts.kind == Kind.DECISION.value)
-            .where(position > after, position <= last)
+            .where(position > after, position <= end)
             .order_by(_facts.as_of, _facts.position)
             .limit(BATCH)
         )
         found = self._fetch_facts(query)
         while found:
             yield from found
-            seen, place = found[-1], tuple_(_facts.as_of, _facts.position + 0)
-            found = self._fetch_facts(query.where(_facts.as_of >= seen.as_of, place > (seen.as_of, seen.position)))
+            last, key = found[-1], tuple_(_facts.as_of, _facts.position + 0)
+            found = self._fetch_facts(query.where(_facts.as_of >= last.as_of, key > (last.as_of, last.position)))
 
     def decisions_without(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         last = self.head() if upto is None else min(upto, self.head())
         answer = schema.facts.alias().c
         named = exists().where(answer.decision == _facts.position, answer.kind.in_([str(kind) for kind in kinds]))
         query = select(*FIELDS).where(_facts.kind == Kind.DECISION.value, ~named).order_by(_facts.position)
-        # By windows of positions: a log without gaps in its answers would otherwise be walked in one long read.
+        # In windows of positions: a log in which every decision has an outcome would otherwise be one long read.
         for start in range(after, last, BATCH):
             window = query.where(_facts.position > start, _facts.position <= min(start + BATCH, last))
             yield from self._fetch_facts(window)
@@ -173,7 +173,7 @@ class SQLReader(Storage):
 
 
 _DAMAGED = (
-    "the snapshot at position {} is damaged; state started from it would be wrong. "
+    "the snapshot at position {} is damaged; a state restored from it would be wrong. "
     "Delete it: an earlier snapshot and the facts after it give the same state"
 )
 
@@ -186,6 +186,6 @@ def _check_gapless(facts: Sequence[Fact], first: int, last: int) -> None:
     """Refuse a batch that does not hold every position from `first` to `last`."""
     if [fact[0] for fact in facts] != list(range(first, last + 1)):
         raise CorruptStore(
-            f"facts are missing between positions {first} and {last}; a state folded without them would be another "
-            "one. `damaged_positions()` names them; restore a backup"
+            f"facts are missing between positions {first} and {last}; a state folded without them would be wrong. "
+            "`damaged_positions()` lists them; restore a backup"
         )

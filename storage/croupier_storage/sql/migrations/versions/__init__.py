@@ -1,1 +1,1 @@
-"""One file per version of the schema, each in the words of its day: none imports the present schema."""
+"""One file per schema version. None imports the current schema, so that a step never changes."""
