@@ -96,7 +96,7 @@ class PolicyRecord(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The state at one position: `body` is the encoded state, `hash` the hex digest of the state's canonical encoding."""
+    """The state at one position: `body` is the encoded state, `hash` the hex digest of its canonical encoding."""
 
     position: int
     at: float

@@ -1,4 +1,4 @@
-"""The conformance suite catches what it is for: each of these policies has one fault, and one check finds it."""
+"""The conformance suite detects faults: each of these policies has one, and one check finds it."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -39,7 +39,7 @@ class FavoursTheFirst(InverseGapPolicy):
 
 
 class LogsAnotherVector(SoftmaxPolicy):
-    """Half the asks answer greedily, so what is drawn from is not what a reader computes."""
+    """Half of its predictions are greedy, so the sampled distribution is not the logged one."""
 
     asked = 0
 
@@ -152,12 +152,12 @@ FAULTS: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
 
 
 @pytest.mark.parametrize(("make", "check"), FAULTS, ids=lambda value: value.__name__)
-def test_a_fault_is_found(make: Callable[[], Any], check: Callable[[Any], None]) -> None:
+def test_each_fault_is_detected(make: Callable[[], Any], check: Callable[[Any], None]) -> None:
     with pytest.raises((AssertionError, ValueError)):
         check(make)
 
 
-def test_a_policy_of_ones_own_can_be_held_to_all_of_it() -> None:
+def test_the_suite_runs_on_a_custom_policy() -> None:
     class Own(SoftmaxPolicy):
         name: ClassVar[str] = "own"
 
@@ -167,6 +167,6 @@ def test_a_policy_of_ones_own_can_be_held_to_all_of_it() -> None:
     checks.check_learner(RiverLearner)
 
 
-def test_devices_that_disagree_are_found() -> None:
+def test_disagreeing_devices_are_detected() -> None:
     with pytest.raises(AssertionError):
         checks.check_devices_agree(SoftmaxPolicy, lambda: SoftmaxPolicy(v=0.1 + 1e-6))

@@ -58,7 +58,7 @@ def test_every_flipped_bit_of_a_row_is_found(path: Path, store: Storage, url: Ur
         ("UPDATE facts SET key = NULL, body = CAST(key AS BLOB) WHERE position = 7", [7]),
     ],
 )
-def test_what_a_foreigner_changed_is_named(
+def test_foreign_changes_are_located(
     damage: str, found: list[int], path: Path, store: Storage, url: Url, alter: Alter
 ) -> None:
     store.close()
@@ -80,7 +80,7 @@ def test_a_gap_or_unreadable_text_stops_a_reader(path: Path, store: Storage, url
         assert next(storage.facts(7)).position == 8
 
 
-def test_a_lost_head_stops_everyone(path: Path, store: Storage, url: Url, alter: Alter) -> None:
+def test_a_lost_head_stops_readers_and_writers(path: Path, store: Storage, url: Url, alter: Alter) -> None:
     store.close()
     alter("DELETE FROM head")
     with open_storage(url(path)) as storage, pytest.raises(CorruptStore, match="head"):

@@ -68,7 +68,7 @@ def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return step
 
 
-def test_a_store_of_schema_1_is_read_whole(old: Path, url: Url) -> None:
+def test_a_store_of_schema_1_is_read_completely(old: Path, url: Url) -> None:
     with open_storage(url(old), migrate=True) as storage:
         assert list(storage.damaged_positions()) == []
         facts = list(storage.facts())
@@ -87,7 +87,7 @@ def test_a_store_of_schema_1_is_read_whole(old: Path, url: Url) -> None:
 
 @pytest.mark.parametrize("migrate", [False, True])
 @pytest.mark.parametrize(("version", "says"), [(999, "Upgrade croupier"), (0, "backup")])
-def test_a_version_nobody_knows_is_refused(old: Path, url: Url, version: int, says: str, migrate: bool) -> None:
+def test_an_unknown_version_is_refused(old: Path, url: Url, version: int, says: str, migrate: bool) -> None:
     with closing(sqlite3.connect(old)) as connection:
         connection.execute("UPDATE schema_version SET version = ?", (version,))
         connection.commit()
@@ -106,7 +106,7 @@ def partial_indexes(connection: Connection) -> set[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgres"])
-def test_the_steps_lead_to_the_schema_that_new_stores_get(dialect: str, request: pytest.FixtureRequest) -> None:
+def test_migrations_lead_to_the_schema_of_new_stores(dialect: str, request: pytest.FixtureRequest) -> None:
     engine = create_engine("sqlite://" if dialect == "sqlite" else request.getfixturevalue("postgres_url"))
     try:
         with engine.begin() as connection:
@@ -148,7 +148,7 @@ def test_a_store_in_use_is_not_migrated(old: Path, url: Url, request: pytest.Fix
             open_storage(url(old), migrate=True)
 
 
-def test_a_step_that_fails_leaves_the_store_as_it_was(old: Path, url: Url, next_schema: Path) -> None:
+def test_a_failed_step_changes_nothing(old: Path, url: Url, next_schema: Path) -> None:
     before = old.read_bytes()
     next_schema.write_text(NEXT + '    raise RuntimeError("half-way")\n')
     with pytest.raises(RuntimeError, match="half-way"):

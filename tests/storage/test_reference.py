@@ -1,4 +1,4 @@
-"""Whatever is done to a store in SQL, it says what the reference in plain Python says."""
+"""A store in SQL behaves like the reference in plain Python under random operations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SETS = st.dictionaries(st.sampled_from([b"x", b"y", b"z"]), st.binary(max_size=2
 
 
 class Machine(RuleBasedStateMachine):
-    """Every rule does the same to both, and must meet the same answer or refusal."""
+    """Every rule applies one operation to both, and compares results or errors."""
 
     new_url: Callable[[], AbstractContextManager[str]]
 
@@ -105,7 +105,7 @@ def sqlite_url() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("dialect", "examples"), [("sqlite", 40), ("postgres", 4)])
-def test_a_store_says_what_the_reference_says(dialect: str, examples: int, request: pytest.FixtureRequest) -> None:
+def test_a_store_behaves_like_the_reference(dialect: str, examples: int, request: pytest.FixtureRequest) -> None:
     new = request.getfixturevalue("postgres").database if dialect == "postgres" else sqlite_url
 
     class Tested(Machine):

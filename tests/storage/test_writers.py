@@ -22,7 +22,7 @@ from croupier_storage.checks.samples import decision
 Url: TypeAlias = Callable[[Path], str]
 
 
-def test_a_second_writer_is_detected_and_can_go_on(path: Path, store: Storage, url: Url) -> None:
+def test_a_second_writer_is_detected_and_can_continue(path: Path, store: Storage, url: Url) -> None:
     with open_storage(url(path)) as second:
         second.append([decision(801)], {})
         with pytest.raises(PositionTaken, match="someone else has written"):
@@ -45,7 +45,7 @@ def test_the_lease_is_exclusive_within_a_process_and_freed_by_closing(path: Path
     open_storage(url(path), lease=True).close()
 
 
-def test_the_lease_dies_with_its_process(path: Path, store: Storage, url: Url) -> None:
+def test_the_lease_ends_with_its_process(path: Path, store: Storage, url: Url) -> None:
     code = f"""
 import sys
 from croupier_storage import open_storage
@@ -71,7 +71,7 @@ def test_a_read_only_store_reads_and_refuses_to_write(path: Path, store: Storage
                 write()
 
 
-def test_a_foreign_lock_is_waited_for_and_then_named(path: Path, store: Storage, url: Url) -> None:
+def test_a_foreign_lock_is_waited_for_and_then_reported(path: Path, store: Storage, url: Url) -> None:
     with (
         open_storage(url(path), timeout=0.05) as impatient,
         closing(sqlite3.connect(path, isolation_level=None)) as foreigner,
@@ -84,7 +84,7 @@ def test_a_foreign_lock_is_waited_for_and_then_named(path: Path, store: Storage,
         impatient.append([decision(801)], {})
 
 
-def test_a_full_disk_keeps_nothing_and_says_so(path: Path, store: Storage) -> None:
+def test_a_full_disk_is_reported_and_stores_nothing(path: Path, store: Storage) -> None:
     with store._writing() as connection:  # type: ignore[attr-defined]  # no contract can fill a disk
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
@@ -115,7 +115,7 @@ for start in range(1, 10**6, 7):
         assert sum(1 for _ in storage.facts()) == storage.head()
 
 
-def test_processes_that_make_the_same_store_at_once_agree(path: Path, url: Url) -> None:
+def test_processes_that_create_one_store_concurrently_agree(path: Path, url: Url) -> None:
     code = f"from croupier_storage import open_storage; open_storage({url(path)!r}).close()"
     makers = [subprocess.Popen([sys.executable, "-W", "error", "-c", code]) for _ in range(4)]  # noqa: S603  (our own code)
     assert [maker.wait() for maker in makers] == [0] * 4

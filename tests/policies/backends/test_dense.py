@@ -1,4 +1,4 @@
-"""Array contexts: the fused kernels give the same bits as the steps one by one, whatever the numbers."""
+"""Array contexts: the fused kernels equal the separate steps bit for bit."""
 
 import copy
 import pickle
@@ -17,7 +17,7 @@ from croupier_policies.encoding.encoder import Encoder
 
 
 class OneByOne(NumbaBackend):
-    """The same kernels without the fused ones."""
+    """The numba backend without the fused kernels."""
 
     dense_ridge = Backend.dense_ridge
 
@@ -50,7 +50,7 @@ def test_read_only_contexts_have_the_same_bits() -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda policy: pickle.loads(pickle.dumps(policy))])  # noqa: S301 # our own bytes
-def test_a_copy_learns_apart_from_its_original(copied: Callable[[LinearPolicy], LinearPolicy]) -> None:
+def test_a_copy_learns_independently_of_its_original(copied: Callable[[LinearPolicy], LinearPolicy]) -> None:
     x, actions = np.array([1.0, 2.0]), Actions(("a", "b"))
     policy = LinearPolicy()
     policy.learn(x, actions, 0, 1.0, 0.5)
@@ -61,7 +61,7 @@ def test_a_copy_learns_apart_from_its_original(copied: Callable[[LinearPolicy], 
     assert bitwise_equal(policy.state(), other.state())
 
 
-def test_the_largest_numbers_are_clipped_before_they_are_counted() -> None:
+def test_the_largest_numbers_are_clipped_before_observing() -> None:
     encoder = Encoder(8)
     for x in (1.7e308, -1.7e308, 0.0):
         encoder.observe(np.array([x]))
@@ -69,7 +69,7 @@ def test_the_largest_numbers_are_clipped_before_they_are_counted() -> None:
     assert encoder.encode(np.array([1.7e308])).vals.tolist() == pytest.approx([1.0, 1.5, 2.0])
 
 
-def test_a_variance_that_vanishes_is_none() -> None:
+def test_a_variance_that_underflows_counts_as_zero() -> None:
     encoder = Encoder(8)
     for x in (0.0, 3e-162, 0.0, 0.0, 0.0):
         encoder.observe(np.array([x]))

@@ -1,4 +1,4 @@
-"""What a row becomes: the formulas, their running statistics, and the bounds."""
+"""Encoded rows: formulas, running statistics and limits."""
 
 import math
 
@@ -57,13 +57,13 @@ def test_named_numbers_are_encoded_as_arrays_are(width: int, n: int, seed: int) 
     np.testing.assert_allclose(pairs, expected_numbers(rows[:n], rows[n]), rtol=1e-9, atol=1e-9)
 
 
-def test_a_number_is_counted_only_where_it_is() -> None:
+def test_a_missing_number_is_not_counted() -> None:
     encoder = taught([{"x": 1.0, "y": 5.0}, {"y": 6.0}, {"x": 3.0}])
     z = (4.0 - 2.0) / 1.0 / 2.0  # mean 2 and sd 1 of the two rows that had x
     assert encoder.encode({"x": 4.0}).vals.tolist() == [1.0, z, z * z - 0.25]
 
 
-def test_strings_are_hot_in_the_column_of_their_field_and_value() -> None:
+def test_strings_are_one_hot_by_field_and_value() -> None:
     encoder = taught([{"a": "u", "b": "v"}, {"a": "v"}])
     encoded = encoder.encode({"b": "v", "a": "v"})
     assert encoded.cols.tolist() == [0, 2, 3]
@@ -71,7 +71,7 @@ def test_strings_are_hot_in_the_column_of_their_field_and_value() -> None:
     assert encoder.encode({"a": "v"}).vals.tolist() == [1.0, 1.5]
 
 
-def test_what_was_not_met_has_its_prior_variance_and_allocates_nothing() -> None:
+def test_unseen_values_have_prior_variance_and_allocate_nothing() -> None:
     encoder = taught([{"a": "u", "x": 1.0}, {"a": "u", "x": 2.0}])
     before = encoder.state()
     encoded = encoder.encode({"a": "new", "b": "new", "y": 3.0})
@@ -80,7 +80,7 @@ def test_what_was_not_met_has_its_prior_variance_and_allocates_nothing() -> None
     assert bitwise_equal(encoder.state(), before)
 
 
-def test_long_rows_are_shrunk_to_root_eight() -> None:
+def test_long_rows_are_scaled_down_to_root_eight() -> None:
     rows = np.tile([[-1.0], [1.0]], (1, 20))
     encoder = taught(list(rows))
     vals = encoder.encode(rows[1] * 9.0).vals
@@ -95,7 +95,7 @@ def test_long_rows_are_shrunk_to_root_eight() -> None:
     assert mixed.vals[1:] @ mixed.vals[1:] + mixed.unseen == pytest.approx(8.0)
 
 
-def test_past_the_last_column_newcomers_are_ignored_and_counted() -> None:
+def test_beyond_the_last_column_new_values_are_ignored_and_counted() -> None:
     encoder = taught([{"a": "u", "x": 1.0}, {"a": "v", "x": 2.0}], max_columns=5)
     assert (encoder.size, encoder.ignored) == (5, 0)
     encoder.observe({"a": "w", "y": 1.0, "x": 3.0})
@@ -125,7 +125,7 @@ def test_fields_and_arrays_have_columns_of_their_own() -> None:
     assert mixed.encode({"x": 3.0}).vals.tolist() == [1.0, 0.5, 0.0]
 
 
-def test_arrays_of_another_width_are_refused_when_asked_and_ignored_when_learned() -> None:
+def test_arrays_of_another_width_are_refused_at_prediction_and_ignored_in_learning() -> None:
     encoder = taught([np.zeros(3)])
     with pytest.raises(PolicyError, match="4 numbers came after arrays of 3"):
         encoder.encode(np.zeros(4))
@@ -140,7 +140,7 @@ def test_an_array_too_wide_says_which_setting_to_raise() -> None:
     Encoder(9).encode(np.zeros(4))
 
 
-def test_width_after_is_what_observing_makes_it() -> None:
+def test_width_after_equals_the_width_after_observing() -> None:
     rows: list[Row] = [
         {"x": 1.0, "a": "u"},
         {"x": 2.0, "a": "v", "y": 0.0},

@@ -1,4 +1,4 @@
-"""The laws beside the defaults: by hand, against Monte Carlo, and at ties."""
+"""The laws other than the defaults: by hand, against Monte Carlo, and at ties."""
 
 import math
 from typing import Any
@@ -39,7 +39,7 @@ def test_upper_bound_takes_the_best_bound() -> None:
 
 
 @given(st.integers(2, 6), st.integers(0, 10**6), st.sampled_from([0.01, 0.3, 3.0]))
-def test_thompson_is_the_chance_of_being_the_best(count: int, seed: int, unequal: float) -> None:
+def test_thompson_is_the_probability_of_being_best(count: int, seed: int, unequal: float) -> None:
     rng = np.random.default_rng(seed)
     mean, sd = rng.normal(size=count), np.exp(rng.normal(0.0, unequal, count))
     samples = rng.normal(mean, 0.5 * sd, size=(40_000, count))
@@ -55,7 +55,7 @@ def test_thompson_between_two(gap: float, one: float, other: float) -> None:
 
 
 @pytest.mark.parametrize("name", LAWS)
-def test_equals_get_equal_shares(name: str) -> None:
+def test_ties_get_equal_probabilities(name: str) -> None:
     mean, sd = np.array([0.1, 0.9, 0.9, 0.9]), np.full(4, 0.2)
     p = probabilities(LAWS[name](), mean=mean, sd=sd)
     np.testing.assert_allclose(p[1:], p[1], rtol=1e-12)
@@ -63,7 +63,7 @@ def test_equals_get_equal_shares(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LAWS)
-def test_certainty_divides_nothing_by_zero(name: str) -> None:
+def test_zero_uncertainty_does_not_divide_by_zero(name: str) -> None:
     for sigma in (0.0, 0.3):
         p = probabilities(
             LAWS[name](epsilon=0.0), rewards=10**6, mean=np.array([0.6, 0.5]), sd=np.zeros(2), sigma=sigma
@@ -76,7 +76,7 @@ def test_certainty_divides_nothing_by_zero(name: str) -> None:
 
 @pytest.mark.parametrize("name", LAWS)
 @pytest.mark.parametrize("epsilon", [-0.1, 1.1, float("nan")])
-def test_a_floor_that_is_none_is_refused(name: str, epsilon: float) -> None:
+def test_an_invalid_floor_is_refused(name: str, epsilon: float) -> None:
     with pytest.raises(PolicyError, match="between 0 and 1"):
         LAWS[name](epsilon=epsilon)
 
@@ -89,7 +89,7 @@ def test_other_parameters_are_numbers_and_not_negative() -> None:
         registry.resolve(Law, {"name": "divination", "config": {}})
 
 
-def test_the_normal_distribution_is_near_enough() -> None:
+def test_the_normal_approximation_is_accurate() -> None:
     u = np.linspace(-6.0, 6.0, 601)
     exact = [0.5 * math.erfc(-each / math.sqrt(2.0)) for each in u]
     np.testing.assert_allclose(laws._normal(np, u), exact, rtol=0, atol=2e-4)

@@ -1,4 +1,4 @@
-"""Latent factors: kernels against the formulas, the start from a decomposition, what is learned and what is not."""
+"""Latent factors: kernels against formulas, initial factors, learning and limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from croupier_policies.reference.factors import LearningRates
 
 
 def ratings(n: int, seed: int = 0, users: int = 60, items: int = 40) -> tuple[list[str], list[str], np.ndarray]:
-    """Ratings of two tastes that users and items have or lack, 0 to 1, with noise."""
+    """Ratings with two latent binary factors, 0 to 1, with noise."""
     rng = np.random.default_rng(seed)
     tastes, traits = np.random.default_rng(99).normal(size=(2, 100, 2))
     i, j = rng.integers(users, size=n), rng.integers(items, size=n)
@@ -28,7 +28,7 @@ def ratings(n: int, seed: int = 0, users: int = 60, items: int = 40) -> tuple[li
 
 
 @given(st.integers(0, 2**32), st.integers(0, 5))
-def test_kernels_do_what_the_formulas_say(seed: int, rank: int) -> None:
+def test_kernels_equal_the_formulas(seed: int, rank: int) -> None:
     rng = np.random.default_rng(seed)
     of_users, of_items = rng.normal(size=(5, 1 + rank)), rng.normal(size=(4, 1 + rank))
     i, j, values = rng.integers(5, size=30), rng.integers(4, size=30), rng.random(30)
@@ -45,7 +45,7 @@ def test_kernels_do_what_the_formulas_say(seed: int, rank: int) -> None:
     assert out == pytest.approx(np.clip(expected, 0.0, 1.0), abs=1e-12)
 
 
-def test_who_is_not_known_is_taken_for_the_mean() -> None:
+def test_unknown_users_and_items_are_predicted_the_mean() -> None:
     learner = FactorLearner(start=truncated_svd(*ratings(2000), rank=2))
     for user, item in ((None, "i1"), ("nobody", "i1"), ("u1", "nothing")):
         before = learner.state()
@@ -54,7 +54,7 @@ def test_who_is_not_known_is_taken_for_the_mean() -> None:
     assert learner.predict_pair("nobody", "nothing") == learner.mean
 
 
-def test_the_start_is_the_decomposition_of_what_biases_leave() -> None:
+def test_initial_factors_decompose_the_residuals_of_the_biases() -> None:
     users, items, values = ratings(3000)
     start = truncated_svd(users, items, values, rank=3)
     again = truncated_svd(users, items, values, rank=3)
@@ -69,7 +69,7 @@ def test_the_start_is_the_decomposition_of_what_biases_leave() -> None:
     assert start.V[0, 0] == pytest.approx(first.sum() / (len(first) + PRIOR))
 
 
-def test_a_start_is_part_of_the_configuration_bit_for_bit() -> None:
+def test_initial_factors_survive_the_configuration_bit_for_bit() -> None:
     start = truncated_svd(*ratings(500), rank=2)
     learner = FactorLearner(start=start)
     twin = FactorLearner(**json.loads(json.dumps(learner.config())))
@@ -82,13 +82,13 @@ def test_a_start_is_part_of_the_configuration_bit_for_bit() -> None:
 @pytest.mark.parametrize(
     ("values", "rank"), [([0.5, 1.0], 1), ([0.5, 2.0, 0.1], 1), ([np.nan] * 3, 1), ([0.5] * 3, 3), ([0.5] * 3, 0)]
 )
-def test_a_history_that_cannot_be_meant_is_refused(values: list[float], rank: int) -> None:
+def test_invalid_ratings_are_refused(values: list[float], rank: int) -> None:
     with pytest.raises(PolicyError):
         truncated_svd(["a", "b", "c"], ["x", "y", "z"], values, rank=rank)
 
 
-def test_a_start_and_every_reward_after_it_lower_the_loss() -> None:
-    """On the same new ratings: better than the mean untaught, better started, better still taught on."""
+def test_initial_factors_and_further_rewards_lower_the_loss() -> None:
+    """The loss on new ratings falls from untrained to initial factors to further learning."""
     users, items, values = ratings(4000)
     late = ratings(4000, seed=1)
     cold, warm = FactorLearner(rank=4), FactorLearner(start=truncated_svd(users, items, values, rank=4))
@@ -101,7 +101,7 @@ def test_a_start_and_every_reward_after_it_lower_the_loss() -> None:
     assert np.mean((warm.predict_pairs(*late[:2]) - late[2]) ** 2) < np.mean((frozen - late[2]) ** 2)
 
 
-def test_fitting_again_and_again_finds_the_factors() -> None:
+def test_several_epochs_recover_the_factors() -> None:
     users, items, values = ratings(4000)
     learner = FactorLearner(start=truncated_svd(users, items, values, rank=2), rate=0.05)
     learner.fit(users, items, values, epochs=20)
@@ -109,7 +109,7 @@ def test_fitting_again_and_again_finds_the_factors() -> None:
     assert np.sqrt(np.mean((learner.predict_pairs(*held[:2]) - held[2]) ** 2)) < 0.07, "the noise is 0.05"
 
 
-def test_tables_are_bounded_and_grow_the_same_way() -> None:
+def test_tables_are_bounded_and_grow_reproducibly() -> None:
     table = RowTable(2, limit=40)
     for k in range(60):
         table.add(f"n{k}", np.array([float(k), 1.0]))
@@ -124,7 +124,7 @@ def test_tables_are_bounded_and_grow_the_same_way() -> None:
     assert (len(limited.users), limited.users.ignored) == (2, 3)
 
 
-def test_first_values_belong_to_their_names() -> None:
+def test_initial_values_depend_on_the_name() -> None:
     many = np.concatenate([hashed_factors(f"u{k}", "user", 0, 16, 0.1) for k in range(400)])
     assert abs(many.mean()) < 0.006
     assert many.std() == pytest.approx(0.1, abs=0.004)

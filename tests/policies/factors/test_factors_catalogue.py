@@ -1,4 +1,4 @@
-"""The catalogue policy: kernels against the formulas, newcomers, change, parts of a set, and its caches."""
+"""The catalogue policy: kernels against formulas, new items and users, drift, subsets, and caches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ USERS, ITEMS, WIDTH = 40, 60, 4
 
 
 class World:
-    """Users with tastes over the features of items, and beyond them."""
+    """Users with preferences over the features of items, and beyond them."""
 
     def __init__(self, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
@@ -64,7 +64,7 @@ def dense(columns: int, cols: np.ndarray, vals: np.ndarray) -> np.ndarray:
 
 
 @given(st.integers(0, 2**32), st.integers(0, 3))
-def test_kernels_do_what_the_formulas_say(seed: int, rank: int) -> None:
+def test_kernels_equal_the_formulas(seed: int, rank: int) -> None:
     rng, columns = np.random.default_rng(seed), 5
     W, G = rng.normal(size=(columns, columns)), rng.random((columns, columns))  # noqa: N806
     users, items = rng.normal(size=(3, columns + rank)), rng.normal(size=(4, 1 + rank))
@@ -92,7 +92,7 @@ def test_kernels_do_what_the_formulas_say(seed: int, rank: int) -> None:
         assert one == pytest.approx(other, abs=1e-12)
 
 
-def test_it_learns_every_users_taste() -> None:
+def test_it_learns_the_preferences_of_every_user() -> None:
     world, policy = World(), CataloguePolicy()
     first, last = (world.play(policy, 2500, world.actions, seed) for seed in (1, 2))
     best = np.mean([world.chances(user).max() for user in range(USERS)])
@@ -101,8 +101,8 @@ def test_it_learns_every_users_taste() -> None:
     assert last > mean + 0.6 * (best - mean)
 
 
-def test_a_new_item_is_ranked_by_its_features_and_a_new_user_by_what_others_like() -> None:
-    """AUC of pairs of items that nobody was ever shown: for known users, and for one that is not known."""
+def test_new_items_are_ranked_by_features_and_new_users_by_the_population() -> None:
+    """AUC over pairs of items without any decision: for known users, and for an unknown one."""
     world, policy = World(), CataloguePolicy()
     half = Actions(world.actions.ids[:30], tuple(world.features[:30]))
     world.play(policy, 4000, half)
@@ -119,7 +119,7 @@ def _auc(scores: np.ndarray, truth: np.ndarray) -> float:
     return float((scores[:, None] > scores[None, :])[higher].mean())
 
 
-def test_a_start_from_a_history_knows_what_many_rewards_would_teach() -> None:
+def test_initial_factors_replace_many_rewards() -> None:
     world, rng = World(), np.random.default_rng(5)
     users, items = rng.integers(USERS, size=6000), rng.integers(ITEMS, size=6000)
     values = [float(rng.random() < world.chances(u)[i]) for u, i in zip(users, items, strict=True)]
@@ -133,7 +133,7 @@ def test_a_start_from_a_history_knows_what_many_rewards_would_teach() -> None:
     assert bitwise_equal(twin.state(), CataloguePolicy(start=start).state())
 
 
-def test_a_part_of_a_catalogue_gets_what_its_own_list_would() -> None:
+def test_a_subset_of_a_catalogue_has_the_probabilities_of_its_own_list() -> None:
     world, policy = World(), CataloguePolicy()
     world.play(policy, 300, world.actions)
     part = RemainingActions(world.actions, [0, 7, 59])
@@ -147,8 +147,8 @@ def test_a_part_of_a_catalogue_gets_what_its_own_list_would() -> None:
     assert bitwise_equal(policy.state(), twin.state())
 
 
-def test_what_is_at_hand_changes_no_answer() -> None:
-    """A policy asked all along answers as one that was just restored, bit for bit."""
+def test_caches_do_not_change_probabilities() -> None:
+    """A policy with warm caches equals one that was just restored, bit for bit."""
     world, policy = World(), CataloguePolicy()
     for events in (1, 2, 5, 60):
         world.play(policy, events, world.actions)
@@ -159,7 +159,7 @@ def test_what_is_at_hand_changes_no_answer() -> None:
             assert bitwise_equal(one, other)
 
 
-def test_what_drifted_is_forgotten_and_nothing_else() -> None:
+def test_a_discount_affects_only_its_target() -> None:
     world, policy = World(), CataloguePolicy()
     world.play(policy, 400, world.actions)
     before = policy.scores({"unit": "u1"}, world.actions), policy.scores({"unit": "u2"}, world.actions)
@@ -180,7 +180,7 @@ def test_what_drifted_is_forgotten_and_nothing_else() -> None:
     assert bitwise_equal(twin.scores({"unit": "u2"}, world.actions), policy.scores({"unit": "u2"}, world.actions))
 
 
-def test_its_odds_are_those_of_every_part() -> None:
+def test_its_odds_hold_for_every_subset() -> None:
     world, policy = World(), CataloguePolicy(epsilon=0.1)
     world.play(policy, 500, world.actions)
     few = Actions(world.actions.ids[:6], tuple(world.features[:6]))
@@ -188,7 +188,7 @@ def test_its_odds_are_those_of_every_part() -> None:
     assert found == pytest.approx(enumerate_marginals(policy, {"unit": "u1"}, few, 3), abs=1e-12)
 
 
-def test_features_that_do_not_fit_are_refused_when_asked() -> None:
+def test_features_that_do_not_fit_are_refused_at_prediction() -> None:
     policy = CataloguePolicy(max_columns=4)
     with pytest.raises(PolicyError, match="max_columns"):
         policy.probabilities({}, Actions(("a", "b"), (np.zeros(9), np.ones(9))))

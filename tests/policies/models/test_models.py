@@ -27,7 +27,7 @@ IDS = ("a", "b", "c")
 
 
 class Textbook:
-    """Two dense blocks that share an innovation."""
+    """Two dense blocks with a common innovation."""
 
     def __init__(self, dx: int, dz: int, own: float) -> None:
         self.Q, self.P = np.eye(dx * dz), {id: own * np.eye(dx) for id in IDS}
@@ -68,7 +68,7 @@ def test_a_hybrid_is_two_blocks_with_one_innovation(device: str) -> None:
         assert float(found.sd[k]) == pytest.approx(math.sqrt(variance), abs=1e-9)
 
 
-def test_named_and_array_features_are_the_same_to_a_hybrid() -> None:
+def test_named_and_array_features_are_equivalent_for_a_hybrid() -> None:
     rng = np.random.default_rng(0)
     one, other = HybridModel(), HybridModel()
     for t in range(40):
@@ -84,7 +84,7 @@ def _named(row):  # type: ignore[no-untyped-def]
     return {f"x{i}": float(value) for i, value in enumerate(row)}
 
 
-def test_a_newcomer_is_judged_by_its_features() -> None:
+def test_a_new_action_is_scored_by_its_features() -> None:
     rng, model = np.random.default_rng(0), HybridModel()
     for _ in range(400):
         z = rng.normal(size=(3, 1))
@@ -95,7 +95,7 @@ def test_a_newcomer_is_judged_by_its_features() -> None:
     assert mean[0] < 0.3 < 0.7 < mean[1]
 
 
-def test_too_many_products_say_what_to_give_instead() -> None:
+def test_the_error_for_too_many_products_says_what_to_reduce() -> None:
     wide = Actions(("a",), (np.zeros(60),))
     with pytest.raises(TooLarge, match=r"61 context columns crossed with 61 action columns .* fewer fields"):
         HybridModel(max_bytes=1 << 20).estimates(np.zeros(60), wide)
@@ -133,7 +133,7 @@ def test_one_logistic_step_by_hand(device: str) -> None:
 
 @pytest.mark.parametrize(("power", "best"), [(1, 0), (2, 1)])
 @pytest.mark.parametrize("make", [SoftmaxPolicy, InverseGapPolicy])
-def test_the_default_asks_the_model_that_predicts_better(make: Any, power: int, best: int) -> None:
+def test_the_default_follows_the_better_predictor(make: Any, power: int, best: int) -> None:
     policy, rng = make(), np.random.default_rng(0)
     for t, x in enumerate(rng.uniform(-1.0, 1.0, size=(1_000, 10))):
         noise = 0.02 * float(rng.normal())
@@ -145,7 +145,7 @@ def test_the_default_asks_the_model_that_predicts_better(make: Any, power: int, 
     assert mean == pytest.approx(0.5 + 0.2 * 0.9**power, abs=0.05)
 
 
-def test_a_batch_leaves_out_what_events_would_leave_out() -> None:
+def test_a_batch_skips_what_single_events_would_skip() -> None:
     rng, ids = np.random.default_rng(0), tuple(f"a{k}" for k in range(60))
     one, batch = RidgeModel(max_bytes=20_000), RidgeModel(max_bytes=20_000)
     contexts, indices, rewards = rng.normal(size=(90, 4)), rng.integers(60, size=90), rng.random(90)
@@ -156,7 +156,7 @@ def test_a_batch_leaves_out_what_events_would_leave_out() -> None:
     assert bitwise_equal(one.state(), batch.state())
 
 
-def test_waves_make_a_linear_model_learn_what_is_not() -> None:
+def test_fourier_features_fit_a_nonlinear_relation() -> None:
     rows, errors = np.random.default_rng(0).uniform(-1.0, 1.0, size=(3_000, 2)), {}
     truth = np.sin(3.0 * rows[:, 0]) * rows[:, 1] > 0.0
     for waves in (0, 64):
@@ -168,7 +168,7 @@ def test_waves_make_a_linear_model_learn_what_is_not() -> None:
     assert errors[64] < 0.15 < errors[0]
 
 
-def test_waves_are_derived_and_of_the_stated_size() -> None:
+def test_fourier_features_have_the_stated_distribution() -> None:
     waves = FourierFeatures(64, seed=1)
     matrix = waves.matrix(5, 200)
     assert matrix.shape == (201, 64)

@@ -20,7 +20,7 @@ DEVICES = pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"]
 
 
 class Textbook:
-    """A_a = I + Σ xxᵀ, solved anew at every question; a row is dense here."""
+    """A_a = I + Σ xxᵀ, solved at every prediction; rows are dense."""
 
     def __init__(self, d: int) -> None:
         self.d = d
@@ -49,7 +49,7 @@ class Textbook:
 
 
 class Ridge:
-    """The parts of the ridge model that come after the encoding."""
+    """The ridge model without the encoding."""
 
     def __init__(self, device: str, max_bytes: int = 2**30, prior: float = 1.0) -> None:
         self.posteriors = ActionPosteriors(devices.backend_for(device), max_bytes, prior)
@@ -84,7 +84,7 @@ def vectors(rng: np.random.Generator, n: int, d: int) -> Vector:
 @DEVICES
 @settings(max_examples=12)
 @given(d=st.integers(1, 9), actions=st.integers(1, 2 * LANES + 3), n=st.integers(0, 60), seed=st.integers(0, 10**6))
-def test_it_is_the_textbook_solution(device: str, d: int, actions: int, n: int, seed: int) -> None:
+def test_it_equals_the_dense_solution(device: str, d: int, actions: int, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     ridge, book = Ridge(device), Textbook(d)
     ids = [f"a{k}" for k in range(actions)]
@@ -100,7 +100,7 @@ def test_it_is_the_textbook_solution(device: str, d: int, actions: int, n: int, 
 
 
 @DEVICES
-def test_rows_of_their_own_score_as_each_would_alone(device: str) -> None:
+def test_separate_rows_score_as_single_ones(device: str) -> None:
     rng, d = np.random.default_rng(0), 5
     ridge, ids = Ridge(device), [f"a{k}" for k in range(20)]
     for t, x in enumerate(vectors(rng, 100, d)):
@@ -112,7 +112,7 @@ def test_rows_of_their_own_score_as_each_would_alone(device: str) -> None:
 
 
 @DEVICES
-def test_what_is_unseen_adds_its_variance(device: str) -> None:
+def test_unseen_values_add_their_prior_variance(device: str) -> None:
     ridge = Ridge(device)
     ridge.learn("a", sparse(np.array([1.0, 2.0])), 1.0, 2)
     row = sparse(np.array([1.0, 1.0]))
@@ -142,7 +142,7 @@ def test_the_packed_triangle(device: str) -> None:
 @DEVICES
 @settings(max_examples=8)
 @given(seed=st.integers(0, 10**6), steps=st.lists(st.integers(1, 4), min_size=2, max_size=6))
-def test_growing_in_mid_stream_equals_having_known_all_from_the_start(device: str, seed: int, steps: list[int]) -> None:
+def test_growing_equals_allocating_everything_at_first(device: str, seed: int, steps: list[int]) -> None:
     rng, widest = np.random.default_rng(seed), sum(steps)
     grown, known = (Ridge(device) for _ in range(2))
     for t, d in enumerate(np.cumsum(steps)):
@@ -157,7 +157,7 @@ def test_growing_in_mid_stream_equals_having_known_all_from_the_start(device: st
     assert grown.noise.sigma == pytest.approx(known.noise.sigma, abs=1e-12)
 
 
-def test_memory_holds_the_limit_it_states() -> None:
+def test_memory_stays_within_the_stated_limit() -> None:
     for groups, d in ((1, 5), (3, 20), (2, 41)):
         needed = Ridge("cpu").posteriors.bytes_for(groups * LANES, d)
         ridge = Ridge("cpu", needed)
@@ -177,7 +177,7 @@ def _full(model: RidgeModel) -> None:
         model.learn({"x": float(t % 5), "city": f"c{t}"}, Actions(("a", "b")), t % 2, float(t % 2))
 
 
-def test_without_memory_for_more_columns_the_known_ones_go_on_learning() -> None:
+def test_without_memory_for_more_columns_known_ones_still_learn() -> None:
     model = RidgeModel(max_bytes=40_000)
     _full(model)
     columns = model._encoder.size
@@ -190,7 +190,7 @@ def test_without_memory_for_more_columns_the_known_ones_go_on_learning() -> None
     assert mean[0] < 0.1 < 0.9 < mean[1]
 
 
-def test_without_memory_for_more_actions_newcomers_are_refused_when_asked() -> None:
+def test_without_memory_for_more_actions_new_ones_are_refused_at_prediction() -> None:
     policy = LinearPolicy(model=RidgeModel(max_bytes=6_000))
     row: Row = {"x": 1.0}
     ids = tuple(f"a{k}" for k in range(100))

@@ -24,7 +24,7 @@ from croupier_policies.policies.bag import _poisson
 
 
 @pytest.mark.parametrize("member", [RiverLearner(), InverseGapPolicy()], ids=lambda member: member.name)
-def test_a_bag_of_anything_conforms(member: RiverLearner) -> None:
+def test_a_bag_of_learners_conforms(member: RiverLearner) -> None:
     for check in checks.POLICY_CHECKS:
         if check.__name__ != "check_memory_is_bounded":  # the member is held to its own limits, by its own suite
             check(lambda: BagPolicy(member, size=3))
@@ -45,14 +45,14 @@ def test_members_differ_and_another_seed_gives_others() -> None:
     assert any(not np.array_equal(query(one, event), query(other, event)) for event in log)
 
 
-def test_votes_are_shares_and_a_floor() -> None:
+def test_probabilities_are_vote_fractions_and_a_floor() -> None:
     policy, actions = BagPolicy(size=4, epsilon=0.2), Actions(("a", "b"))
     for t in range(40):
         policy.learn({}, actions, t % 2, float(t % 2), 0.5)
     assert policy.probabilities({}, actions).tolist() == pytest.approx([0.1, 0.9])
 
 
-def test_a_forged_state_leaves_it_as_it_was() -> None:
+def test_a_forged_state_changes_nothing() -> None:
     policy = train(BagPolicy(size=2), events.changing(30))
     event, good = events.changing(3)[0], policy.state()
     before = query(policy, event)
@@ -68,7 +68,7 @@ def test_a_forged_state_leaves_it_as_it_was() -> None:
     assert np.array_equal(query(policy, event), before)
 
 
-def test_members_that_cannot_be_stored_are_replayed() -> None:
+def test_unstorable_members_are_restored_by_replay() -> None:
     policy = BagPolicy(RiverLearner(tree.HoeffdingTreeClassifier()), size=2)
     assert not policy.storable
     with pytest.raises(NotStorable):

@@ -1,4 +1,4 @@
-"""Thompson sampling by a frozen ensemble, beside the integral that it approaches."""
+"""Thompson sampling by a frozen ensemble, against the integral that it approximates."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_many_members_give_the_probability_of_being_best() -> None:
     assert (np.abs(votes - exact) < 4.0 * np.sqrt(exact * (1.0 - exact) / size)).all()
 
 
-def test_the_members_stay_and_belong_to_a_seed() -> None:
+def test_members_are_fixed_by_the_seed() -> None:
     x = np.zeros(3)
     one, again, other = (taught(EnsemblePolicy(seed=seed)).probabilities(x, ACTIONS) for seed in (0, 0, 1))
     assert one.tolist() == again.tolist() != other.tolist()

@@ -1,4 +1,4 @@
-"""The River learner: what it predicts, what it counts, and that asking it changes nothing."""
+"""The River learner: predictions, loss, state, and limits."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ STORABLE = ("default", "linear", "logistic", "passive")
 
 
 def events(n: int, seed: int = 0) -> list[tuple[Any, Actions, int, float]]:
-    """Rows whose features, actions and shapes come and go, with fractional rewards."""
+    """Rows with changing features, actions and shapes, and fractional rewards."""
     rng, made = np.random.default_rng(seed), []
     for t in range(n):
         row: dict[str, Any] = {f"n{j}": float(rng.normal()) for j in range(4) if rng.random() < 0.8}
@@ -96,7 +96,7 @@ def test_predicting_changes_nothing(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_asked_or_not_it_learns_the_same(model: str) -> None:
+def test_predictions_do_not_change_learning(model: str) -> None:
     quiet, asked = RiverLearner(MODELS[model]()), RiverLearner(MODELS[model]())
     for context, actions, index, reward in events(80):
         asked.predict(context, actions)
@@ -117,7 +117,7 @@ def test_predictions_are_one_per_action_between_0_and_1(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", STORABLE)
-def test_a_restored_learner_goes_on_bit_for_bit(model: str) -> None:
+def test_a_restored_learner_continues_bit_for_bit(model: str) -> None:
     learner = taught(RiverLearner(MODELS[model]()), events(70))
     other = learner.fresh()
     other.restore(json.loads(json.dumps(learner.state())))
@@ -131,7 +131,7 @@ def test_a_restored_learner_goes_on_bit_for_bit(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", STORABLE)
-def test_the_configuration_rebuilds_it_untaught(model: str) -> None:
+def test_the_configuration_rebuilds_it_untrained(model: str) -> None:
     learner = taught(RiverLearner(MODELS[model]()), events(30))
     rebuilt = RiverLearner(**json.loads(json.dumps(learner.config())))
     assert rebuilt.storable
@@ -153,7 +153,7 @@ def test_a_tree_is_restored_by_replay() -> None:
     assert again.loss == learner.loss
 
 
-def test_the_callers_model_is_left_alone() -> None:
+def test_the_callers_model_is_not_changed() -> None:
     model = linear_model.LinearRegression()
     model.learn_one({"x": 1.0}, 1.0)
     weights = dict(model.weights)
@@ -178,13 +178,13 @@ def test_a_pipeline_sees_a_fractional_reward_once() -> None:
 
 @given(st.floats(0, 1), st.floats(allow_nan=False, allow_infinity=False))
 @settings(max_examples=30, deadline=None)
-def test_wild_numbers_leave_the_default_finite(reward: float, number: float) -> None:
+def test_extreme_numbers_leave_the_default_finite(reward: float, number: float) -> None:
     learner = RiverLearner()
     taught(learner, [({"n": 1.0}, TWO, 0, 0.5), ({"n": number}, TWO, 1, reward), ({"n": -number}, TWO, 0, reward)])
     assert np.isfinite(learner.predict({"n": number / 2}, TWO)).all()
 
 
-def test_a_reward_of_numpys_own_type_leaves_the_same_state() -> None:
+def test_a_numpy_reward_gives_the_same_state() -> None:
     plain = taught(RiverLearner(), [({"n": 1.0}, TWO, 0, 0.5)])
     other = taught(RiverLearner(), [({"n": 1.0}, TWO, 0, np.float64(0.5))])
     assert repr(other.state()) == repr(plain.state())
@@ -235,7 +235,7 @@ def test_it_learns_from_the_features_of_actions() -> None:
         (preprocessing.OneHotEncoder({"s": {"a", "b"}}) | linear_model.LinearRegression(), "drop_zeros"),
     ],
 )
-def test_unfit_models_are_refused(model: Any, why: str) -> None:
+def test_unsuitable_models_are_refused(model: Any, why: str) -> None:
     with pytest.raises(PolicyError, match=why):
         RiverLearner(model)
 
@@ -257,7 +257,7 @@ def fingerprint() -> str:
     return hashlib.sha256(json.dumps([learner.state() for learner in logs]).encode()).hexdigest()
 
 
-def test_another_process_comes_to_the_same_state() -> None:
+def test_another_process_reaches_the_same_state() -> None:
     code = f"import runpy; print(runpy.run_path({__file__!r})['fingerprint']())"
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)  # noqa: S603 # our own interpreter and code
@@ -275,7 +275,7 @@ def test_another_process_comes_to_the_same_state() -> None:
         {"model": None},
     ],
 )
-def test_a_forged_state_is_refused_and_leaves_the_learner_as_it_was(change: dict[str, Any]) -> None:
+def test_a_forged_state_is_refused_and_changes_nothing(change: dict[str, Any]) -> None:
     learner = taught(RiverLearner(), events(20))
     before = learner.state()
     with pytest.raises(ForgedState):

@@ -1,4 +1,4 @@
-"""River models as plain data: exact round trips, equal data for equal models, and forgeries that only raise."""
+"""River models as plain data: exact round trips, equal data for equal models, and refused forgeries."""
 
 import copy
 import json
@@ -59,7 +59,7 @@ def query(model: Any, x: dict[str, float]) -> float:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=str)
-def test_a_model_restored_in_mid_stream_goes_on_bit_for_bit(model: Any) -> None:
+def test_a_restored_model_continues_bit_for_bit(model: Any) -> None:
     model = model.clone()
     for x, y in rows(40, seed=1):
         model.learn_one(x, y)
@@ -75,7 +75,7 @@ def test_a_model_restored_in_mid_stream_goes_on_bit_for_bit(model: Any) -> None:
 
 
 @pytest.mark.parametrize("scaler", SCALERS, ids=str)
-def test_being_asked_about_the_unseen_is_not_state(scaler: Any) -> None:
+def test_predicting_unseen_features_does_not_change_the_state(scaler: Any) -> None:
     asked, quiet = scaler.clone(), scaler.clone()
     asked.transform_one({"later": 1.0, "never": 2.0})
     for x in ({"first": 1.0}, {"later": 2.0}, {"first": 3.0}):
@@ -128,12 +128,12 @@ SHARED = optim.SGD()
     ],
     ids=lambda model: type(model).__name__,
 )
-def test_what_is_not_listed_is_not_storable(model: Any) -> None:
+def test_classes_outside_the_list_are_not_storable(model: Any) -> None:
     with pytest.raises(NotStorable):
         model_state(model)
 
 
-def test_a_shared_part_and_a_foreign_attribute_are_not_storable() -> None:
+def test_shared_objects_and_foreign_attributes_are_not_storable() -> None:
     twice = compose.Pipeline(linear_model.LinearRegression(SHARED), linear_model.LinearRegression(SHARED))
     with pytest.raises(NotStorable, match="twice"):
         model_state(twice)
@@ -210,6 +210,6 @@ def test_a_passive_aggressive_mode_is_checked() -> None:
             restore_model(state)
 
 
-def test_the_list_names_river_and_our_own_only() -> None:
+def test_the_list_contains_only_river_and_our_classes() -> None:
     assert {name.split(".")[0] for name in classes()} == {"river", "croupier_policies"}
     assert all(f"{known.kind.__module__}.{known.kind.__qualname__}" == name for name, known in classes().items())

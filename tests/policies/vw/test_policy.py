@@ -1,4 +1,4 @@
-"""Vowpal Wabbit's explorers as policies: which conform, which resume, and what is refused."""
+"""Vowpal Wabbit's explorers as policies: conformance, and restoring by state or replay."""
 
 import threading
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def test_explorers_conform(options: str) -> None:
 
 
 @pytest.mark.parametrize("options", REPLAY)
-def test_those_that_do_not_resume_are_restored_by_replay(options: str) -> None:
+def test_explorers_that_do_not_resume_are_restored_by_replay(options: str) -> None:
     policy = make(options)
     assert not policy.storable
     with pytest.raises(NotStorable, match="replay"):
@@ -59,7 +59,7 @@ def test_those_that_do_not_resume_are_restored_by_replay(options: str) -> None:
 
 @pytest.mark.parametrize("check", STATELESS)
 @pytest.mark.parametrize("options", REPLAY[:3])
-def test_those_are_sound_too(options: str, check: Callable[[Any], None]) -> None:
+def test_explorers_that_do_not_resume_conform_otherwise(options: str, check: Callable[[Any], None]) -> None:
     check(lambda: make(options))
 
 
@@ -77,7 +77,7 @@ def test_no_name_can_break_the_format(name: str) -> None:
     assert np.allclose(ours, plain.probabilities({"x": 1.0, "city": "y"}, Actions(("a", "b"))), atol=1e-6)
 
 
-def test_the_floor_is_mixed_in_and_crosses_are_reachable() -> None:
+def test_the_floor_is_mixed_in_and_interactions_work() -> None:
     policy, actions = VWPolicy("--cb_explore_adf -q sa --epsilon 0 -b 12", epsilon=0.2), Actions(("a", "b"))
     for t in range(400):
         side = 1.0 if t % 2 else -1.0
@@ -86,7 +86,7 @@ def test_the_floor_is_mixed_in_and_crosses_are_reachable() -> None:
     assert policy.probabilities({"side": -1.0}, actions).tolist() == pytest.approx([0.1, 0.9])
 
 
-def test_several_threads_may_ask_and_learn() -> None:
+def test_several_threads_may_predict_and_learn() -> None:
     policy, log = make("--squarecb"), events.changing(200)
     wrong: list[BaseException] = []
 
@@ -111,7 +111,7 @@ def test_features_are_numbers_or_name_and_value() -> None:
     assert features({"n": -1e300, "s": "x"}) == [("n", -1e6), ("s=x", 1.0)]
 
 
-def test_it_is_found_and_says_what_its_bits_depend_on() -> None:
+def test_it_is_registered_and_states_its_arithmetic() -> None:
     policy = registry.build("vw", {"command": "--cb_explore_adf --epsilon 0.1", "epsilon": 0.05})
     assert isinstance(policy, VWPolicy)
     assert "vowpalwabbit" in policy.arithmetic

@@ -1,4 +1,4 @@
-"""What Vowpal Wabbit's policy refuses: options that reach files, and models that would."""
+"""Refusals of the Vowpal Wabbit policy: options that access files, and forged models."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -35,7 +35,7 @@ def test_options_outside_the_list_are_refused(options: str) -> None:
         make(options)
 
 
-def test_a_refusal_teaches() -> None:
+def test_a_refusal_says_what_is_allowed() -> None:
     with pytest.raises(PolicyError, match="s \\(context\\) and a \\(action\\)"):
         make("-q UA")
     with pytest.raises(PolicyError, match="cb_explore_adf"):

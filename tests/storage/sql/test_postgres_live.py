@@ -1,4 +1,4 @@
-"""Servers that stop, answers that get lost, readers beside writers."""
+"""Server restarts, lost replies, and readers concurrent with writers."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def proxy(postgres_url: str) -> Iterator[Proxy]:
 
 
 @pytest.mark.parametrize("lease", [False, True])
-def test_a_commit_whose_answer_is_lost_is_found(proxy: Proxy, lease: bool) -> None:
+def test_a_commit_whose_reply_is_lost_is_found(proxy: Proxy, lease: bool) -> None:
     with open_storage(proxy.url, lease=lease) as storage:
         storage.append([decision(1)], {})
         proxy.lose = "answer"
@@ -143,7 +143,7 @@ def test_a_server_may_stop_and_start(postgres: Any, postgres_url: str) -> None:
 
 
 def append_until(storage: Storage, end: int, taken: list[int]) -> None:
-    """Append small groups beside other writers, numbering them anew whenever one of those was faster."""
+    """Append small groups beside other writers, renumbering them when another was faster."""
     while (head := storage.head()) < end:
         try:
             storage.append([decision(head + 1), decision(head + 2), reward(head + 3, head + 1)], {})
