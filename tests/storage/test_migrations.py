@@ -86,12 +86,12 @@ def test_a_store_of_schema_1_is_read_completely(old: Path, url: Url) -> None:
 
 
 @pytest.mark.parametrize("migrate", [False, True])
-@pytest.mark.parametrize(("version", "says"), [(999, "Upgrade croupier"), (0, "backup")])
-def test_an_unknown_version_is_refused(old: Path, url: Url, version: int, says: str, migrate: bool) -> None:
+@pytest.mark.parametrize(("version", "message"), [(999, "Upgrade croupier"), (0, "backup")])
+def test_an_unknown_version_is_refused(old: Path, url: Url, version: int, message: str, migrate: bool) -> None:
     with closing(sqlite3.connect(old)) as connection:
         connection.execute("UPDATE schema_version SET version = ?", (version,))
         connection.commit()
-    with pytest.raises(SchemaMismatch, match=says):
+    with pytest.raises(SchemaMismatch, match=message):
         open_storage(url(old), migrate=migrate)
 
 

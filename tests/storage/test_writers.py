@@ -25,7 +25,7 @@ Url: TypeAlias = Callable[[Path], str]
 def test_a_second_writer_is_detected_and_can_continue(path: Path, store: Storage, url: Url) -> None:
     with open_storage(url(path)) as second:
         second.append([decision(801)], {})
-        with pytest.raises(PositionTaken, match="someone else has written"):
+        with pytest.raises(PositionTaken, match="another writer has appended"):
             store.append([decision(801)._replace(id="mine", key=None)], {})
         assert store.head() == 801
         store.append([decision(802)], {})

@@ -103,7 +103,7 @@ class CataloguePolicy(Policy):
         self._W, self._G = np.zeros((columns, columns)), np.zeros((columns, columns))
         self._users = RowTable(columns + self.rank, self.limit // (columns + self.rank))
         self._items = RowTable(1 + self.rank, self.limit // (1 + self.rank))
-        self._nobody = np.zeros(columns + self.rank)
+        self._unknown_user = np.zeros(columns + self.rank)
         self.count = 0
         if self.start is not None:
             self._load_start(self.start)
@@ -153,9 +153,9 @@ class CataloguePolicy(Policy):
         user, x = self._split(context)
         matrix = self._matrices.matrix(actions.full_set, self._items)
         slot = -1 if user is None else self._users.find(user)
-        known = self._nobody if slot < 0 else self._users.values[slot]
+        user_row = self._unknown_user if slot < 0 else self._users.values[slot]
         out = np.empty(matrix.shape[1])
-        catalogue_kernels.scores(x.cols, x.vals, self._W, known, self.max_columns, matrix, self.temperature, out)
+        catalogue_kernels.scores(x.cols, x.vals, self._W, user_row, self.max_columns, matrix, self.temperature, out)
         return np.delete(out, actions.excluded) if actions.excluded else out
 
     def _split(self, context: Row) -> tuple[str | None, SparseRow]:

@@ -80,9 +80,9 @@ def check_state_round_trips(make: Factory) -> None:
         assert bitwise_equal([query(copy, event) for event in log], [query(model, event) for event in log]), (
             "the restored predictions differ"
         )
-        kept = through_storage(state)
+        before = through_storage(state)
         assert bitwise_equal(train(copy, log[30:]).state(), train(model, log[30:]).state()), "further learning differs"
-        assert bitwise_equal(state, kept), "the state shares memory with its object"
+        assert bitwise_equal(state, before), "the state shares memory with its object"
 
 
 def check_untrained_state_round_trips(make: Factory) -> None:

@@ -38,8 +38,8 @@ class CandidateEncoder:
         """The candidates' features, (K, n), if all are arrays of one width; else None."""
         if actions not in self._matrices:
             rows: Sequence[Any] = actions.rows or ()
-            alike = {getattr(row, "shape", None) for row in rows} == {getattr(rows[0], "shape", ())}
-            self._matrices[actions] = np.stack(rows) if alike else None
+            stackable = {getattr(row, "shape", None) for row in rows} == {getattr(rows[0], "shape", ())}
+            self._matrices[actions] = np.stack(rows) if stackable else None
             if len(self._matrices) > MAX_SETS:
                 self._matrices.popitem(last=False)
         return self._matrices[actions]

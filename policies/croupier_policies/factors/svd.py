@@ -40,18 +40,18 @@ class InitialFactors(NamedTuple):
         return {"mean": self.mean, "users": list(self.users), "items": list(self.items), "U": packed[0], "V": packed[1]}
 
     @classmethod
-    def from_config(cls, given: Self | Mapping[str, Any] | None) -> InitialFactors | None:
+    def from_config(cls, value: Self | Mapping[str, Any] | None) -> InitialFactors | None:
         """The object itself, or the one that a `config()` describes. Raises PolicyError if that is damaged."""
-        if given is None or isinstance(given, InitialFactors):
-            return given
-        users, items = tuple(given["users"]), tuple(given["items"])
+        if value is None or isinstance(value, InitialFactors):
+            return value
+        users, items = tuple(value["users"]), tuple(value["items"])
         try:
-            U, V = (_unpack(given[M], len(names)) for M, names in (("U", users), ("V", items)))
+            U, V = (_unpack(value[M], len(names)) for M, names in (("U", users), ("V", items)))
         except ValueError as error:
             raise PolicyError(
                 f"the initial factors cannot be read: {error}; compute them again from the ratings"
             ) from error
-        return cls(float(given["mean"]), users, items, U, V)
+        return cls(float(value["mean"]), users, items, U, V)
 
 
 def _unpack(text: str, rows: int) -> Vector:

@@ -53,7 +53,7 @@ class BankModel(Model):
         check_at_least(1, memory=memory or 1.0)
         self.memory, self.lead = float(memory), float(lead)
         specs = members or [_ridge(squares, rate) for squares in (False, True) for rate in HALF_LIVES]
-        self.members: list[Model] = [registry.resolve(Model, member, device=device) for member in specs]  # type: ignore[type-abstract] # made concrete
+        self.members: list[Model] = [registry.resolve(Model, member, device=device) for member in specs]  # type: ignore[type-abstract] # only concrete classes are built
         if len({member.device for member in self.members}) > 1:
             raise PolicyError("the members of a bank must be on one device; pass models with the same `device`")
         self.backend = self.members[0].backend

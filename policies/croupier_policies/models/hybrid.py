@@ -72,8 +72,8 @@ class HybridModel(Model):
     def estimates(self, context: Row, actions: Actions) -> Estimates:
         """The sums of both parts' means and variances."""
         xp, posteriors, noise = self.backend.xp, self._posteriors, self._noise
-        slots, newcomers = posteriors.slots_of(actions)
-        self._check(context, actions, newcomers)
+        slots, new_actions = posteriors.slots_of(actions)
+        self._check(context, actions, new_actions)
         x, (Z, unseen) = self._contexts.encode(context), self._candidates.encode(actions, self._features)
         mean, sd = self.backend.scores([x], posteriors.columns, posteriors.posterior, noise.mean_reward, slots)
         quadratic, more = self.backend.crossed.scores(x, Z, self._crossed.shared, noise.mean_reward)
@@ -122,11 +122,11 @@ class HybridModel(Model):
             return False
         return features is None or self._features.observe(features, dz)
 
-    def _check(self, context: Row, actions: Actions, newcomers: int) -> None:
+    def _check(self, context: Row, actions: Actions, new_actions: int) -> None:
         """Raises TooLarge if there would be no room to learn."""
         dx, dz = self._contexts.size, self._features.size
-        if newcomers:
-            self._posteriors.check(len(self._posteriors.slots) + newcomers, self._contexts.width_after(context))
+        if new_actions:
+            self._posteriors.check(len(self._posteriors.slots) + new_actions, self._contexts.width_after(context))
         if isinstance(context, np.ndarray):  # named values without room are only ignored
             dx = self._contexts.width_after(context)
         if actions.rows is not None and isinstance(actions.rows[0], np.ndarray):

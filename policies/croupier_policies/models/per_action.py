@@ -107,8 +107,8 @@ class PerActionModel(Model):
 
     def _slots_of(self, actions: Actions, rows: Sequence[Row]) -> NDArray[np.int64]:
         """The slots of the actions. Raises TooLarge if there would be no room to learn the new ones."""
-        slots, newcomers = self._posteriors.slots_of(actions)
-        if newcomers:
+        slots, new_actions = self._posteriors.slots_of(actions)
+        if new_actions:
             width = max(self._encoder.width_after(row) for row in rows)
-            self._posteriors.check(len(self._posteriors.slots) + newcomers, width)
+            self._posteriors.check(len(self._posteriors.slots) + new_actions, width)
         return slots

@@ -23,7 +23,7 @@ MAX_SETS = 256  # candidate sets whose slots are cached
 class _Slots(NamedTuple):
     known: int  # the number of actions at the time of the look-up
     slots: NDArray[np.int64]
-    newcomers: int
+    new_actions: int
 
 
 class ActionPosteriors:
@@ -66,7 +66,7 @@ class ActionPosteriors:
             cached = self._sets[actions] = _Slots(known, slots, int(np.count_nonzero(slots < 0)))
             if len(self._sets) > MAX_SETS:
                 self._sets.popitem(last=False)
-        return cached.slots, cached.newcomers
+        return cached.slots, cached.new_actions
 
     def admit(self, action: str, columns: int) -> int:
         """The slot of an action about to be learned, allocated if it is new; `columns_for` must allow `columns`."""

@@ -58,7 +58,7 @@ class EnsemblePolicy(ModelPolicy):
         check_at_least(0, scale=scale)
         if size < 1 or not 0 <= seed < 1 << 64 or not 0 <= epsilon <= 1:
             raise PolicyError(f"size {size} must be positive, seed {seed} below 2**64, epsilon {epsilon} from 0 to 1")
-        self.model = registry.resolve(Model, RidgeModel() if model is None else model)  # type: ignore[type-abstract] # made concrete
+        self.model = registry.resolve(Model, RidgeModel() if model is None else model)  # type: ignore[type-abstract] # only concrete classes are built
         self.size, self.scale, self.seed, self.epsilon = size, float(scale), seed, float(epsilon)
 
     def config(self) -> dict[str, Any]:

@@ -118,8 +118,8 @@ def _informative_entries(mapping: defaultdict[Any, Any]) -> defaultdict[Any, Any
     if factory is None or factory not in allowlist_module().FACTORIES.values():
         return mapping  # `_write` refuses it
     default = repr(_write(factory(), {}))  # repr distinguishes −0.0 from 0.0
-    kept = (key for key in _sorted(mapping) if repr(_write(mapping[key], {})) != default)
-    return defaultdict(factory, [(key, mapping[key]) for key in kept])
+    entries = (key for key in _sorted(mapping) if repr(_write(mapping[key], {})) != default)
+    return defaultdict(factory, [(key, mapping[key]) for key in entries])
 
 
 def _sorted(keys: Iterable[Any]) -> list[Any]:

@@ -154,13 +154,17 @@ class SQLReader(Storage):
         return [PolicyRecord._make(row) for row in self._rows(select(schema.policies).order_by(schema.policies.c.id))]
 
     def snapshots(self) -> list[SnapshotInfo]:
-        kept = schema.snapshots.c
-        query = select(kept.position, kept.at, kept.hash, func.length(kept.body), kept.pinned).order_by(kept.position)
+        columns = schema.snapshots.c
+        query = select(columns.position, columns.at, columns.hash, func.length(columns.body), columns.pinned).order_by(
+            columns.position
+        )
         return [SnapshotInfo._make(row) for row in self._rows(query)]
 
     def snapshot(self, position: int) -> Snapshot | None:
-        kept = schema.snapshots.c
-        query = select(kept.position, kept.at, kept.hash, kept.body, kept.digest).where(kept.position == position)
+        columns = schema.snapshots.c
+        query = select(columns.position, columns.at, columns.hash, columns.body, columns.digest).where(
+            columns.position == position
+        )
         try:
             rows = self._rows(query)
         except CorruptStore as error:

@@ -14,7 +14,7 @@ from croupier_policies.encoding.encoder import Encoder
 from croupier_policies.encoding.scaler import SparseRow
 
 
-def taught(rows: list[Row], max_columns: int = 512) -> Encoder:
+def encoder_of(rows: list[Row], max_columns: int = 512) -> Encoder:
     encoder = Encoder(max_columns)
     for row in rows:
         encoder.observe(row)
@@ -39,7 +39,7 @@ def expected_numbers(rows: Vector, row: Vector) -> Vector:
 def test_arrays(width: int, n: int, seed: int, offset: float) -> None:
     rows = np.random.default_rng(seed).normal(offset, 2.0, (n + 1, width))
     rows[:, width // 2] = 7.0  # one that never varies
-    encoder = taught(list(rows[:n]))
+    encoder = encoder_of(list(rows[:n]))
     encoded = encoder.encode(rows[n])
     assert encoded.unseen == 0.0
     np.testing.assert_allclose(dense(encoded, encoder.size), expected_numbers(rows[:n], rows[n]), rtol=1e-9, atol=1e-9)
@@ -51,20 +51,20 @@ def test_arrays(width: int, n: int, seed: int, offset: float) -> None:
 def test_named_numbers_are_encoded_as_arrays_are(width: int, n: int, seed: int) -> None:
     rows = np.random.default_rng(seed).normal(1.0, 2.0, (n + 1, width))
     named: list[Row] = [{f"x{j}": float(x) for j, x in enumerate(row)} for row in rows]
-    encoder = taught(named[:n])
+    encoder = encoder_of(named[:n])
     vector = dense(encoder.encode(named[n]), encoder.size)
     pairs = np.concatenate([[vector[0]], vector[1::2], vector[2::2]])  # z and square stand side by side here
     np.testing.assert_allclose(pairs, expected_numbers(rows[:n], rows[n]), rtol=1e-9, atol=1e-9)
 
 
 def test_a_missing_number_is_not_counted() -> None:
-    encoder = taught([{"x": 1.0, "y": 5.0}, {"y": 6.0}, {"x": 3.0}])
+    encoder = encoder_of([{"x": 1.0, "y": 5.0}, {"y": 6.0}, {"x": 3.0}])
     z = (4.0 - 2.0) / 1.0 / 2.0  # mean 2 and sd 1 of the two rows that had x
     assert encoder.encode({"x": 4.0}).vals.tolist() == [1.0, z, z * z - 0.25]
 
 
 def test_strings_are_one_hot_by_field_and_value() -> None:
-    encoder = taught([{"a": "u", "b": "v"}, {"a": "v"}])
+    encoder = encoder_of([{"a": "u", "b": "v"}, {"a": "v"}])
     encoded = encoder.encode({"b": "v", "a": "v"})
     assert encoded.cols.tolist() == [0, 2, 3]
     assert encoded.vals.tolist() == [1.0, 1.5 / math.sqrt(2), 1.5 / math.sqrt(2)]
@@ -72,7 +72,7 @@ def test_strings_are_one_hot_by_field_and_value() -> None:
 
 
 def test_unseen_values_have_prior_variance_and_allocate_nothing() -> None:
-    encoder = taught([{"a": "u", "x": 1.0}, {"a": "u", "x": 2.0}])
+    encoder = encoder_of([{"a": "u", "x": 1.0}, {"a": "u", "x": 2.0}])
     before = encoder.state()
     encoded = encoder.encode({"a": "new", "b": "new", "y": 3.0})
     assert (encoded.cols.tolist(), encoded.vals.tolist()) == ([0], [1.0])
@@ -82,7 +82,7 @@ def test_unseen_values_have_prior_variance_and_allocate_nothing() -> None:
 
 def test_long_rows_are_scaled_down_to_root_eight() -> None:
     rows = np.tile([[-1.0], [1.0]], (1, 20))
-    encoder = taught(list(rows))
+    encoder = encoder_of(list(rows))
     vals = encoder.encode(rows[1] * 9.0).vals
     assert vals[0] == 1.0
     assert vals[1:] @ vals[1:] == pytest.approx(8.0)
@@ -91,12 +91,12 @@ def test_long_rows_are_scaled_down_to_root_eight() -> None:
     np.testing.assert_allclose(short[1:], [0.5] * 20 + [0.0] * 20)
     numbers = [{f"x{j}": sign for j in range(20)} for sign in (-1.0, 1.0)]
     row = dict.fromkeys(numbers[0], 9.0) | {"a": "u", "b": "new"}
-    mixed = taught([*numbers, {"a": "u"}]).encode(row)
+    mixed = encoder_of([*numbers, {"a": "u"}]).encode(row)
     assert mixed.vals[1:] @ mixed.vals[1:] + mixed.unseen == pytest.approx(8.0)
 
 
 def test_beyond_the_last_column_new_values_are_ignored_and_counted() -> None:
-    encoder = taught([{"a": "u", "x": 1.0}, {"a": "v", "x": 2.0}], max_columns=5)
+    encoder = encoder_of([{"a": "u", "x": 1.0}, {"a": "v", "x": 2.0}], max_columns=5)
     assert (encoder.size, encoder.ignored) == (5, 0)
     encoder.observe({"a": "w", "y": 1.0, "x": 3.0})
     assert (encoder.size, encoder.ignored) == (5, 2)
@@ -117,8 +117,8 @@ def test_room_bounds_the_columns_further() -> None:
 
 def test_fields_and_arrays_have_columns_of_their_own() -> None:
     rows = np.random.default_rng(0).normal(size=(9, 2))
-    mixed = taught([{"x": 1.0, "a": "u"}, *rows[:4], {"x": 3.0, "new": 1.0}, *rows[4:]])
-    alone = taught(list(rows))
+    mixed = encoder_of([{"x": 1.0, "a": "u"}, *rows[:4], {"x": 3.0, "new": 1.0}, *rows[4:]])
+    alone = encoder_of(list(rows))
     encoded = mixed.encode(rows[0])
     assert encoded.cols.tolist() == [0, 4, 5, 6, 7]
     np.testing.assert_array_equal(encoded.vals, alone.encode(rows[0]).vals)
@@ -126,7 +126,7 @@ def test_fields_and_arrays_have_columns_of_their_own() -> None:
 
 
 def test_arrays_of_another_width_are_refused_at_prediction_and_ignored_in_learning() -> None:
-    encoder = taught([np.zeros(3)])
+    encoder = encoder_of([np.zeros(3)])
     with pytest.raises(PolicyError, match="4 numbers came after arrays of 3"):
         encoder.encode(np.zeros(4))
     before = encoder.state()

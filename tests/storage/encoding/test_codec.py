@@ -123,30 +123,30 @@ def test_hostile_content_is_refused(plain: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "message"),
     [
-        (b"", "cut off"),
+        (b"", "truncated"),
         (b"PK\x03\x04" + bytes(100), "not a snapshot"),
         (container(b"n", version=2), "Upgrade"),
         (container(b"n", version=0), "format 0"),
-        (container(b"n", length=2), "length it claims"),
-        (container(b"n", length=0), "length it claims"),
+        (container(b"n", length=2), "size that it claims"),
+        (container(b"n", length=0), "size that it claims"),
         (container(b"n", length=2**64 - 1), "limit"),
-        (container(b"n", packed=zlib.compress(b"n")[:-1]), "length it claims"),
-        (container(b"n", packed=zlib.compress(b"n") + b"more"), "length it claims"),
+        (container(b"n", packed=zlib.compress(b"n")[:-1]), "size that it claims"),
+        (container(b"n", packed=zlib.compress(b"n") + b"more"), "size that it claims"),
         (container(b"n", packed=b"not zlib"), "decompress"),
-        (container(b"n", packed=b""), "length it claims"),
+        (container(b"n", packed=b""), "size that it claims"),
     ],
 )
-def test_a_hostile_container_is_refused(data: bytes, says: str) -> None:
-    with pytest.raises(CorruptSnapshot, match=says):
+def test_a_hostile_container_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(CorruptSnapshot, match=message):
         decode_state(data)
 
 
 def test_a_decompression_bomb_is_not_inflated() -> None:
     bomb = zlib.compress(bytes(50_000_000), 9)
     assert len(bomb) < 100_000
-    with pytest.raises(CorruptSnapshot, match="length it claims"):
+    with pytest.raises(CorruptSnapshot, match="size that it claims"):
         decode_state(container(b"", length=10, packed=bomb))
     with pytest.raises(CorruptSnapshot, match="limit"):
         decode_state(container(b"", length=50_000_000, packed=bomb), limit=1_000_000)

@@ -111,7 +111,7 @@ def test_a_lost_lease_is_noticed_and_can_be_taken_again(postgres_url: str) -> No
         storage.append([decision(1)], {})
         drop_sessions(postgres_url)
         for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="lease broke"):
+            with pytest.raises(StoreUnavailable, match="lease was lost"):
                 storage.append([decision(2)], {})
         assert storage.head() == 1
         with open_storage(postgres_url, lease=True), pytest.raises(StoreInUse):
@@ -162,8 +162,8 @@ def test_a_foreign_lock_is_waited_for_and_then_reported(postgres_url: str) -> No
 def test_a_wrong_server_database_or_user_is_reported(postgres_url: str, tmp_path: Path) -> None:
     url = make_url(postgres_url)
     nowhere = url.set(host=None, query={"host": str(tmp_path)})
-    for wrong, says in ((nowhere, "could not be reached"), (url.set(database="no such"), "no such")):
-        with pytest.raises(StoreUnavailable, match=says):
+    for wrong, message in ((nowhere, "could not be reached"), (url.set(database="no such"), "no such")):
+        with pytest.raises(StoreUnavailable, match=message):
             open_storage(wrong.render_as_string(hide_password=False), timeout=0.1)
 
 
@@ -196,23 +196,23 @@ def test_values_too_large_for_an_index_are_refused(postgres_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "kind", "says"),
+    ("state", "kind", "message"),
     [
         ("53100", StoreUnavailable, "disk is full"),
         ("53300", StoreUnavailable, "max_connections"),
         ("25006", StoreUnavailable, "read-only"),
         ("28P01", StoreUnavailable, "password"),
-        ("57P01", StoreUnavailable, "broke the work off"),
+        ("57P01", StoreUnavailable, "cancelled the operation"),
         ("08006", StoreUnavailable, "connection"),
         ("40001", StoreUnavailable, "try again"),
         ("42P01", SchemaMismatch, "table is missing"),
-        ("22021", InvalidFact, "cannot hold"),
+        ("22021", InvalidFact, "cannot store"),
         ("XX001", CorruptStore, "backup"),
         ("0A000", StorageError, "refused"),
     ],
 )
-def test_the_servers_errors_are_distinguished(state: str, kind: type[StorageError], says: str) -> None:
+def test_the_servers_errors_are_distinguished(state: str, kind: type[StorageError], message: str) -> None:
     error = explain(psycopg.errors.lookup(state)("its own\nwords"))
     assert type(error) is kind
-    assert says in str(error)
+    assert message in str(error)
     assert "its own words" in str(error)

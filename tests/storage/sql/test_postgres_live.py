@@ -97,7 +97,7 @@ def test_a_commit_whose_reply_is_lost_is_found(proxy: Proxy, lease: bool) -> Non
         assert proxy.lose == ""
         assert list(storage.facts()) == [decision(1), decision(2), reward(3, 2)]
         if lease:  # what was kept was kept under the lease, which is gone now
-            with pytest.raises(StoreUnavailable, match="lease broke"):
+            with pytest.raises(StoreUnavailable, match="lease was lost"):
                 storage.append([decision(4)], {})
             storage.acquire()
         storage.append([decision(4)], {})
@@ -133,7 +133,7 @@ def test_a_server_may_stop_and_start(postgres: Any, postgres_url: str) -> None:
             for call in (storage.head, lambda: storage.append([decision(2)], {}), lambda: list(storage.facts())):
                 with pytest.raises(StoreUnavailable, match=r"could not be reached|broke"):
                     call()
-            with pytest.raises(StoreUnavailable, match="lease broke"):
+            with pytest.raises(StoreUnavailable, match="lease was lost"):
                 holder.append([decision(2)], {})
         finally:
             postgres.start()
