@@ -78,7 +78,7 @@ def _estimate(t, x, prior, slots, means, sds):  # type: ignore[no-untyped-def] #
 
 @jit
 def choose_softmax(t, x, prior, slots, alpha, v, epsilon):  # type: ignore[no-untyped-def] # compiled
-    """Encode, score and apply `law_kernels.softmax`; returns π."""
+    """Encode, score and apply `kernels.laws.softmax`; returns π."""
     count = slots.shape[0]
     means, sds, out = np.empty(count), np.empty(count), np.empty(count)
     sigma, rewards = _estimate(t, x, prior, slots, means, sds)
@@ -88,7 +88,7 @@ def choose_softmax(t, x, prior, slots, alpha, v, epsilon):  # type: ignore[no-un
 
 @jit
 def choose_inverse_gap(t, x, prior, slots, alpha, gamma, epsilon):  # type: ignore[no-untyped-def] # compiled
-    """Encode, score and apply `law_kernels.inverse_gap`; returns π."""
+    """Encode, score and apply `kernels.laws.inverse_gap`; returns π."""
     count = slots.shape[0]
     means, sds, out = np.empty(count), np.empty(count), np.empty(count)
     sigma, rewards = _estimate(t, x, prior, slots, means, sds)

@@ -52,7 +52,7 @@ def model_state(model: Any) -> State:
 @lru_cache(maxsize=1)
 def allowlist_module() -> Any:
     """The module `allowlist`, imported on first use."""
-    from croupier_policies.river import allowlist as allowlist  # importing River takes half a second
+    from croupier_policies.river import allowlist  # importing River takes half a second
 
     return allowlist
 
