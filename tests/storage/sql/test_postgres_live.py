@@ -107,7 +107,7 @@ def test_a_commit_whose_reply_is_lost_is_found(proxy: Proxy, lease: bool) -> Non
 def test_a_commit_that_never_arrived_is_reported(proxy: Proxy, lease: bool) -> None:
     with open_storage(proxy.url, lease=lease) as storage:
         proxy.lose = "question"
-        with pytest.raises(StoreUnavailable, match="kept"):
+        with pytest.raises(StoreUnavailable, match="stored"):
             storage.append([decision(1)], {b"a": b"A"})
         assert storage.head() == 0
         assert storage.action_sets([b"a"]) == {}
