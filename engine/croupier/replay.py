@@ -12,11 +12,11 @@ from croupier.errors import EvidenceError, storing
 from croupier.log.configuration import Configuration
 from croupier.runtime.opening import components_in_force
 from croupier.state.components import Components, ObjectPool
-from croupier_policies import Configured, Learner, Policy, PolicyError
+from croupier_policies import Configurable, Learner, Policy, PolicyError
 from croupier_policies.registry import build
 from croupier_storage import open_storage
 
-P = TypeVar("P", bound=Configured)
+P = TypeVar("P", bound=Configurable)
 
 
 class ReplayResult(NamedTuple):

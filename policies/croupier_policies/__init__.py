@@ -1,13 +1,13 @@
-"""The mathematics of deciding and learning: arrays in, arrays out; no I/O, no clock, no global random numbers."""
+"""Policies, reward models and learners: arrays in, arrays out; no I/O, no clock, no global random numbers."""
 
-from croupier_policies.base import Actions, Configured, Learner, Odds, Policy, Row, State, Vector
+from croupier_policies.base import Actions, Configurable, Learner, Odds, Policy, Row, State, Vector
 from croupier_policies.catalogue.policy import CataloguePolicy
 from croupier_policies.errors import DeviceMissing, ForgedState, NotStorable, PolicyError, TooLarge
-from croupier_policies.exploration.base import Estimates, InverseGap, Law, Softmax
-from croupier_policies.exploration.more import Boltzmann, EpsilonGreedy, Thompson, UpperBound
+from croupier_policies.exploration.base import Estimates, Law
+from croupier_policies.exploration.laws import Boltzmann, EpsilonGreedy, InverseGap, Softmax, Thompson, UpperBound
 from croupier_policies.exploration.sampling import draw, uniform
 from croupier_policies.factors.learner import FactorLearner
-from croupier_policies.factors.svd import Start, truncated_svd
+from croupier_policies.factors.svd import InitialFactors, truncated_svd
 from croupier_policies.models.bank import BankModel
 from croupier_policies.models.base import Model
 from croupier_policies.models.hybrid import HybridModel
@@ -29,7 +29,7 @@ __all__ = [
     "BankModel",
     "Boltzmann",
     "CataloguePolicy",
-    "Configured",
+    "Configurable",
     "ConstantPolicy",
     "DeviceMissing",
     "EnsemblePolicy",
@@ -38,6 +38,7 @@ __all__ = [
     "FactorLearner",
     "ForgedState",
     "HybridModel",
+    "InitialFactors",
     "InverseGap",
     "InverseGapPolicy",
     "Law",
@@ -56,7 +57,6 @@ __all__ = [
     "Row",
     "Softmax",
     "SoftmaxPolicy",
-    "Start",
     "State",
     "Thompson",
     "TooLarge",

@@ -18,10 +18,11 @@ DEVICES = ("cpu", "numpy", "cuda", "array_api_strict")
 def namespace(device: str) -> Any:
     """The array namespace of a device: numpy for "cpu" and "numpy", CuPy for "cuda".
 
-    "array_api_strict" is the standard's own, to test that nothing outside the standard is used.
+    "array_api_strict" is the reference implementation of the array API standard; tests use it to show that the formulas
+    use nothing outside the standard.
 
     Raises:
-        DeviceMissing: There is no such device here, or its library is not installed.
+        DeviceMissing: The device is unknown or not present, or its library is not installed.
 
     >>> namespace("numpy").__name__
     'numpy'
@@ -32,7 +33,7 @@ def namespace(device: str) -> Any:
         return _cupy()
     if device == "array_api_strict":
         return importlib.import_module(device)
-    raise DeviceMissing(f"device {device!r} is none of {', '.join(DEVICES)}")
+    raise DeviceMissing(f"unknown device {device!r}; use one of {', '.join(DEVICES)}")
 
 
 def _cupy() -> Any:
@@ -46,23 +47,23 @@ def _cupy() -> Any:
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise DeviceMissing(f'device="cuda": no usable GPU here ({error}); use device="cpu"') from error
+        raise DeviceMissing(f'device="cuda": no usable GPU ({error}); use device="cpu"') from error
     if count == 0:
         raise DeviceMissing('device="cuda": this machine has no GPU; use device="cpu"')
     return xp
 
 
 def to_host(array: Any) -> NDArray[np.float64]:
-    """The same numbers as a numpy array."""
-    get = getattr(array, "get", None)  # CuPy's way of copying to the host
+    """The array as a float64 numpy array on the host."""
+    get = getattr(array, "get", None)  # CuPy's copy to the host
     return np.asarray(get() if get is not None else array, dtype=np.float64)
 
 
 @cache
 def arithmetic(device: str) -> str:
-    """What the bits of a result depend on: library versions, width, device, and the class of CPU.
+    """What the bits of a result depend on: library versions, floating-point width, device, and the class of CPU.
 
-    Within one arithmetic results are equal bit for bit; across two, to about 1e-9.
+    Where this string is equal, results are equal bit for bit; otherwise they agree to about 1e-9.
     """
     import llvmlite
     import numba

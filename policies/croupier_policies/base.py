@@ -1,6 +1,7 @@
-"""The contracts of this package: what a policy and a learner are.
+"""The contracts of this package: `Policy` and `Learner`.
 
-All of it is single-threaded and free of clocks, files and global random numbers: the caller holds a lock around it.
+Nothing here is thread-safe, and nothing reads a clock, a file or a global random number generator: the caller holds a
+lock around every call.
 """
 
 from __future__ import annotations
@@ -17,109 +18,109 @@ from numpy.typing import NDArray
 from croupier_policies.arrays import arithmetic
 
 Vector: TypeAlias = NDArray[np.float64]
-#: What is known of a context or an action, in the form the log keeps: named numbers and strings, or a float64 array.
+#: The features of a context or an action in the form the log stores: named numbers and strings, or a float64 array.
 Row: TypeAlias = "Mapping[str, float | str] | Vector"
-#: Plain data (None, bool, int, float, str, bytes, list, dict with string keys) with numpy arrays in it.
+#: Plain data (None, bool, int, float, str, bytes, list, dict with string keys) and numpy arrays.
 State: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Actions:
-    """The candidates of one decision, in the order in which they were given.
+    """The candidates of one decision, in the caller's order.
 
-    `ids` are unique; `rows[k]` holds the features of `ids[k]`, and `rows` is None when no action has any.
+    `ids` are unique; `rows[k]` holds the features of `ids[k]`; `rows` is None when no action has features.
     """
 
     ids: tuple[str, ...]
     rows: tuple[Row, ...] | None = None
 
     @property
-    def whole(self) -> Actions:
-        """The set of which this is a `Remainder`; itself, where it is none."""
+    def full_set(self) -> Actions:
+        """The full candidate set that a `RemainingActions` was derived from; `self` for a full set."""
         return self
 
     @property
-    def out(self) -> tuple[int, ...]:
-        """The places in `whole` that are not in this, ascending."""
+    def excluded(self) -> tuple[int, ...]:
+        """The indices in `full_set` that are left out here, ascending."""
         return ()
 
-    def place(self, index: int) -> int:
-        """Where in `whole` one of these stands."""
-        for out in self.out:
-            index += out <= index
+    def full_index(self, index: int) -> int:
+        """The index in `full_set` of the candidate with this index here."""
+        for position in self.excluded:
+            index += position <= index
         return index
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
-class Remainder(Actions):
-    """A set of candidates but for some places, which costs memory for those places only.
+class RemainingActions(Actions):
+    """A candidate set with some candidates left out, which takes memory for those only.
 
-    `ids` and `rows` are made when asked for, so that thousands of remembered decisions over a catalogue of thousands
-    stay small. A policy that prepares something for `whole` finds there what it prepared.
+    `ids` and `rows` are computed on access, so that thousands of pending decisions over a catalogue of thousands of
+    items stay small. A policy may cache what it computes for a candidate set under `full_set`.
 
     Args:
-        whole: The set, itself no remainder.
-        out: The places left out, in any order.
+        full_set: The candidate set; not a `RemainingActions` itself.
+        excluded: The indices left out, in any order.
 
-    >>> rest = Remainder(Actions(("a", "b", "c")), [1])
-    >>> rest.ids, len(rest), rest.out
+    >>> rest = RemainingActions(Actions(("a", "b", "c")), [1])
+    >>> rest.ids, len(rest), rest.excluded
     (('a', 'c'), 2, (1,))
     """
 
-    __slots__ = ("_out", "_whole")
-    _whole: Actions
-    _out: tuple[int, ...]
+    __slots__ = ("_excluded", "_full_set")
+    _full_set: Actions
+    _excluded: tuple[int, ...]
 
-    def __init__(self, whole: Actions, out: Iterable[int]) -> None:
-        object.__setattr__(self, "_whole", whole)  # frozen, as its base is
-        object.__setattr__(self, "_out", tuple(sorted(out)))
-
-    @property
-    def whole(self) -> Actions:
-        """The set."""
-        return self._whole
+    def __init__(self, full_set: Actions, excluded: Iterable[int]) -> None:
+        object.__setattr__(self, "_full_set", full_set)  # the base class is frozen
+        object.__setattr__(self, "_excluded", tuple(sorted(excluded)))
 
     @property
-    def out(self) -> tuple[int, ...]:
-        """The places left out, ascending."""
-        return self._out
+    def full_set(self) -> Actions:
+        """The candidate set."""
+        return self._full_set
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
-        """Which places of the whole are in it, (K,)."""
-        mask = np.ones(len(self._whole), dtype=np.bool_)
-        mask[list(self._out)] = False
+    def excluded(self) -> tuple[int, ...]:
+        """The indices left out, ascending."""
+        return self._excluded
+
+    @property
+    def _mask(self) -> NDArray[np.bool_]:
+        """Which candidates of the full set remain, (K,)."""
+        mask = np.ones(len(self._full_set), dtype=np.bool_)
+        mask[list(self._excluded)] = False
         return mask
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Those that are left."""
-        return tuple(compress(self._whole.ids, self.kept.tobytes()))
+        """The ids that remain."""
+        return tuple(compress(self._full_set.ids, self._mask.tobytes()))
 
     @property
     def rows(self) -> tuple[Row, ...] | None:
-        """The features of those that are left."""
-        rows = self._whole.rows
-        return None if rows is None else tuple(compress(rows, self.kept.tobytes()))
+        """The features of the candidates that remain."""
+        rows = self._full_set.rows
+        return None if rows is None else tuple(compress(rows, self._mask.tobytes()))
 
     def __len__(self) -> int:
-        return len(self._whole) - len(self._out)
+        return len(self._full_set) - len(self._excluded)
 
 
 class Odds(NamedTuple):
-    """A policy that obeys Luce's axiom but for its floor: π(a|S) = (1 - ε)·w_a/Σ_S w + ε/|S| for every set S.
+    """Weights of a policy that satisfies Luce's choice axiom up to its floor: π(a|S) = (1 - ε)·w_a/Σ_S w + ε/|S|.
 
-    `weights` are positive, (K,), and no more than e^±300.
+    The identity holds for every candidate set S. `weights`, (K,), are between e^-300 and e^300.
     """
 
     weights: Vector
     epsilon: float
 
 
-class Configured(ABC):
-    """Something rebuilt from its name and its configuration, whose knowledge is a `State`."""
+class Configurable(ABC):
+    """An object that is rebuilt from its name and configuration, and whose learned parameters are a `State`."""
 
     name: ClassVar[str]
 
@@ -129,73 +130,77 @@ class Configured(ABC):
 
     @abstractmethod
     def state(self) -> State:
-        """All that was learned, as plain data and arrays; sharing nothing with this object."""
+        """Everything learned, as plain data and arrays that share no memory with this object."""
 
     @abstractmethod
     def restore(self, state: State) -> None:
-        """Take over a `state()` of an object with the same configuration, bit for bit."""
+        """Replace this object's state by the `state()` of one with the same configuration, bit for bit."""
 
     def fresh(self) -> Self:
-        """A new object of the same configuration that has learned nothing."""
+        """A new, untrained object with the same configuration."""
         return type(self)(**self.config())
 
     @property
     def storable(self) -> bool:
-        """Whether `state` can hold it; what is not storable is restored by replaying the log."""
+        """Whether `state` can represent it; otherwise it is restored by replaying the log."""
         return True
 
     @property
     def arithmetic(self) -> str:
-        """What the bits of its results depend on: library versions, width, device, class of CPU."""
+        """What the bits of its results depend on: library versions, floating-point width, device, class of CPU."""
         return arithmetic("cpu")
 
 
-class Policy(Configured):
+class Policy(Configurable):
     """Maps (context, actions) to a probability for every action, and learns from rewards between 0 and 1.
 
-    Asking never changes the answer: `probabilities` leaves the state as it is, and allocates nothing in it for features
-    and actions it has not met. `learn` is deterministic and cannot fail on a row that `probabilities` accepted.
+    `probabilities` does not change the state, and allocates nothing for features and actions it has not seen. `learn`
+    is deterministic and does not fail on a row that `probabilities` accepted.
 
-    A policy that learns of every unit by itself names in `unit_field` the field of the context in which it expects the
-    unit; the engine fills it in where the application did not.
+    A policy with parameters per unit sets `unit_field` to the context field in which it expects the unit; the engine
+    fills the field in where the application did not.
     """
 
     unit_field: str | None = None
 
     @abstractmethod
     def probabilities(self, context: Row, actions: Actions) -> Vector:
-        """The probability of each action, shape (K,), float64, every entry at least 0, summing to 1."""
+        """The probability of each action, (K,), float64, non-negative, summing to 1."""
 
     @abstractmethod
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
-        """Fold in one rewarded decision: `actions.ids[index]` was drawn with `propensity` and earned `reward`."""
+        """Learn from one rewarded decision: `actions.ids[index]` was drawn with `propensity` and earned `reward`."""
 
-    def discount(self, keep: float, action: str | None = None) -> None:
-        """Let what was learned, of one action or of all, count for `keep` of what it did: after the world has changed.
+    def discount(self, retain: float, action: str | None = None) -> None:
+        """Discount the evidence about one action, or about all, to the fraction `retain`: after a detected change.
 
-        Models with a posterior go that far back toward their prior; whatever cannot forget stays as it is.
+        A model with a posterior moves it toward the prior accordingly. A policy that cannot forget does nothing.
+
+        Args:
+            retain: The weight of past evidence relative to before, 0 to 1.
+            action: The action whose evidence is discounted; None for all.
         """
 
-    def discount_unit(self, keep: float, unit: str) -> None:
-        """The same of what is a unit's own; a policy that learns of no unit by itself stays as it is."""
+    def discount_unit(self, retain: float, unit: str) -> None:
+        """Discount the evidence about one unit; a policy without parameters per unit does nothing."""
 
     def odds(self, context: Row, actions: Actions) -> Odds | None:
-        """Where the odds of two actions do not depend on who else is a candidate, what they are; None where they do."""
+        """Luce weights, if the odds of two actions do not depend on the other candidates; else None."""
         return None
 
 
-class Learner(Configured):
-    """A reward model beside the policy: it estimates E[r given x, a] from every rewarded event, whatever the policy."""
+class Learner(Configurable):
+    """A reward model that runs beside the policy and estimates E[r | x, a] from every rewarded event."""
 
     @abstractmethod
     def predict(self, context: Row, actions: Actions) -> Vector:
-        """The estimated reward of each action, shape (K,), in the policy's units (0 to 1); changes nothing."""
+        """The estimated reward of each action, (K,), on the policy's scale (0 to 1); does not change the state."""
 
     @abstractmethod
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
-        """Score the event as not yet seen (the honest loss), then learn it."""
+        """Score the event before learning from it (progressive validation), then learn from it."""
 
     @property
     @abstractmethod
     def loss(self) -> float:
-        """Mean squared error of the predictions made before each event was learned; NaN before the first."""
+        """Progressive validation loss: mean squared error of the predictions before each event; NaN at first."""

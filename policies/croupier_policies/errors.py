@@ -16,8 +16,8 @@ class DeviceMissing(PolicyError):
 
 
 class NotStorable(PolicyError):
-    """The model holds an object outside the allow-list: it is restored by replay, not from a snapshot."""
+    """The model contains an object outside the allow-list; it is restored by replay, not from a snapshot."""
 
 
 class ForgedState(PolicyError):
-    """The data does not describe a model of the allow-list; nothing was built from it."""
+    """The data does not describe a model of the allow-list; nothing was constructed from it."""

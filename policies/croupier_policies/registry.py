@@ -1,4 +1,4 @@
-"""Policies, learners, models and laws by the name under which a log knows them."""
+"""Registry of policies, learners, models and exploration laws, by the name that a log stores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from abc import ABC
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from croupier_policies.base import Configured, Learner, Policy
+from croupier_policies.base import Configurable, Learner, Policy
 from croupier_policies.errors import PolicyError
 
 T = TypeVar("T")
@@ -16,10 +16,10 @@ _CLASSES: list[type] = []
 
 
 def register(cls: C) -> C:
-    """Register a class under its `name`, so that a log, the command line and the conformance suites find it.
+    """Register a class under its `name`: logs, the command line and the conformance suites find it there.
 
     Raises:
-        PolicyError: Another class of the same contract has the name.
+        PolicyError: Another class of the same contract already has the name.
 
     >>> from croupier_policies import UniformPolicy
     >>> register(UniformPolicy) is UniformPolicy
@@ -34,7 +34,7 @@ def register(cls: C) -> C:
 
 
 def _name(cls: type) -> str:
-    return cls.name  # type: ignore[attr-defined,no-any-return] # every contract has names
+    return cls.name  # type: ignore[attr-defined,no-any-return] # every contract declares `name`
 
 
 def _bases(cls: type) -> set[type]:
@@ -42,7 +42,7 @@ def _bases(cls: type) -> set[type]:
 
 
 def registered(kind: type[T]) -> dict[str, type[T]]:
-    """Every registered implementation of a contract, by name.
+    """The registered implementations of a contract, by name.
 
     >>> from croupier_policies import Law
     >>> sorted(registered(Law))[:3]
@@ -51,8 +51,8 @@ def registered(kind: type[T]) -> dict[str, type[T]]:
     return {_name(cls): cls for cls in sorted(_CLASSES, key=_name) if issubclass(cls, kind)}
 
 
-def implementations() -> dict[str, type[Configured]]:
-    """Every registered policy and learner, by name.
+def implementations() -> dict[str, type[Configurable]]:
+    """The registered policies and learners, by name.
 
     >>> sorted(implementations())[:3]
     ['bag', 'catalogue', 'constant']
@@ -60,28 +60,28 @@ def implementations() -> dict[str, type[Configured]]:
     return {**registered(Policy), **registered(Learner)}  # type: ignore[type-abstract] # only compared with
 
 
-def build(name: str, config: dict[str, Any]) -> Configured:
-    """A new policy or learner that has learned nothing. Raises PolicyError for an unknown name.
+def build(name: str, config: dict[str, Any]) -> Configurable:
+    """A new, untrained policy or learner. Raises PolicyError for an unknown name.
 
     >>> build("constant", {"action": "a"}).config()
     {'action': 'a', 'epsilon': 0.0}
     """
-    return _find(implementations(), name)(**config)
+    return _lookup(implementations(), name)(**config)
 
 
-def made(kind: type[T], given: T | Mapping[str, Any], **where: Any) -> T:
-    """The object itself, or a new one of its name, its configuration and what `where` adds. Raises PolicyError.
+def resolve(kind: type[T], value: T | Mapping[str, Any], **extra: Any) -> T:
+    """The object itself, or a new one built from its name and configuration, with `extra` arguments added.
 
     >>> from croupier_policies import Law
-    >>> made(Law, {"name": "upper-bound", "config": {"alpha": 1.0}})
+    >>> resolve(Law, {"name": "upper-bound", "config": {"alpha": 1.0}})
     UpperBound(epsilon=0.01, alpha=1.0)
     """
-    if isinstance(given, Mapping):
-        return _find(registered(kind), given["name"])(**given["config"], **where)
-    return given
+    if isinstance(value, Mapping):
+        return _lookup(registered(kind), value["name"])(**value["config"], **extra)
+    return value
 
 
-def _find(known: dict[str, type[T]], name: str) -> type[T]:
+def _lookup(known: dict[str, type[T]], name: str) -> type[T]:
     if name not in known:
         names = ", ".join(sorted(known))
         raise PolicyError(f"{name!r} is not registered (known: {names}); pass the object itself, or register its class")

@@ -1,4 +1,4 @@
-"""Facts and snapshots in SQL: the log of Croupier, and what proves that it was not damaged."""
+"""Facts and snapshots in SQL: the log of Croupier, with checksums that detect damage."""
 
 from croupier_storage.base import Storage
 from croupier_storage.encoding.canonical import State

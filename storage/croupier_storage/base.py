@@ -1,4 +1,4 @@
-"""The contract of a back end: facts and snapshots in, facts and snapshots out, in order of position."""
+"""The contract of a storage back end."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from croupier_storage.facts import Fact, PolicyRecord, Snapshot, SnapshotInfo
 
 
 class Storage(ABC):
-    """A log of facts with snapshots beside it. Safe under threads; one `append` at a time.
+    """A log of facts, and snapshots of the state at some positions. Thread-safe; appends are serialised.
 
-    Errors of a driver never leave this class: they are raised as this package's own, `from` the driver's.
+    Driver errors are translated to this package's own, raised `from` the driver's.
     """
 
     @abstractmethod
     def acquire(self) -> None:
-        """Take the exclusive lease, held until `close` or the death of the process. Raises `StoreInUse`."""
+        """Take the exclusive lease, held until `close` or until the process ends. Raises `StoreInUse`."""
 
     @abstractmethod
     def settings(self) -> dict[str, bytes]:
@@ -34,65 +34,65 @@ class Storage(ABC):
 
     @abstractmethod
     def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
-        """Commit facts that follow the head without a gap, and the bodies of action sets not yet stored, by digest.
+        """Append facts that follow the head without a gap, and the bodies of action sets not yet stored, by digest.
 
-        All or nothing. Raises `PositionTaken` if the first position is not `head() + 1` (someone else has written),
-        `InvalidFact` for a gap between them, a repeated id or key, or a value that would not come back unchanged.
+        The call is atomic. Raises `PositionTaken` if the first position is not `head() + 1` (another writer has
+        appended), and `InvalidFact` for a gap, a repeated id or key, or a value that would not be read back unchanged.
         """
 
     @abstractmethod
     def facts(self, after: int = 0, upto: int | None = None, *, kinds: Sequence[str] | None = None) -> Iterator[Fact]:
         """Facts with after < position ≤ upto, in order of position, read in bounded batches.
 
-        Without `upto` it ends at the head of the moment when the first fact is asked for. No lock is held between
-        batches. Raises `CorruptStore` where a position is missing, unless `kinds` leaves some out.
+        Without `upto` it ends at the head at the time of the first read. No lock is held between batches. Raises
+        `CorruptStore` if a position is missing, unless `kinds` selects some.
         """
 
     @abstractmethod
-    def displaced(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
-        """Decisions with after < position ≤ upto that saw less than all before them, ordered by (`as_of`, position).
+    def decisions_out_of_order(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+        """Decisions with after < position ≤ upto whose `as_of` is not position - 1, ordered by (`as_of`, position).
 
-        Those, that is, whose `as_of` is not the position before their own: what a fold must put in another place.
+        They were made in an earlier state than their position suggests, so a fold has to reorder them.
         """
 
     @abstractmethod
-    def unanswered(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
-        """Decisions with after < position ≤ upto that no fact of these kinds names, in order, in bounded batches.
+    def decisions_without(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+        """Decisions with after < position ≤ upto that no fact of these kinds refers to, in order, in bounded batches.
 
-        A fact that names one counts wherever it stands, beyond `upto` too, if it is there when the batch is read.
+        A fact counts at any position, also beyond `upto`, if it exists when the batch is read.
         """
 
     @abstractmethod
-    def damaged(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
-        """Positions whose row no longer matches the checksum written with it, or is missing, in order."""
+    def damaged_positions(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
+        """Positions whose row is missing or does not match its checksum, in order."""
 
     @abstractmethod
     def decision(self, id: str) -> Fact | None:
-        """The decision of this id."""
+        """The decision with this id."""
 
     @abstractmethod
-    def keyed(self, key: str) -> Fact | None:
-        """The fact that carries this key."""
+    def fact_with_key(self, key: str) -> Fact | None:
+        """The fact with this key."""
 
     @abstractmethod
-    def with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
-        """The facts that carry these keys, by key; absent ones are left out."""
+    def facts_with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
+        """The facts with these keys, by key; missing ones are left out."""
 
     @abstractmethod
-    def at(self, positions: Sequence[int]) -> dict[int, Fact]:
-        """The facts at these positions, by position; absent ones are left out."""
+    def facts_at(self, positions: Sequence[int]) -> dict[int, Fact]:
+        """The facts at these positions, by position; missing ones are left out."""
 
     @abstractmethod
-    def about(self, *decisions: int) -> list[Fact]:
-        """The facts that name one of these decisions' positions, in order of their own."""
+    def facts_about(self, *decisions: int) -> list[Fact]:
+        """The facts that refer to one of these decisions, in order of position."""
 
     @abstractmethod
     def action_sets(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
-        """The bodies of these action sets, by digest; absent ones are left out."""
+        """The bodies of these action sets, by digest; missing ones are left out."""
 
     @abstractmethod
     def policies(self) -> list[PolicyRecord]:
-        """Every policy record, by id."""
+        """All policy records, in order of id."""
 
     @abstractmethod
     def save_policy(self, record: PolicyRecord) -> None:
@@ -100,42 +100,42 @@ class Storage(ABC):
 
     @abstractmethod
     def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot, replacing one at the same position, which stays pinned if it was."""
+        """Store a snapshot, replacing one at the same position; whether it is pinned does not change."""
 
     @abstractmethod
     def snapshots(self) -> list[SnapshotInfo]:
-        """What is known of every snapshot without its body, by position."""
+        """Every snapshot without its body, in order of position."""
 
     @abstractmethod
     def snapshot(self, position: int) -> Snapshot | None:
-        """The snapshot at this position. Raises `CorruptSnapshot` where its row is damaged."""
+        """The snapshot at this position. Raises `CorruptSnapshot` if its row is damaged."""
 
     @abstractmethod
     def pin(self, position: int, pinned: bool) -> None:
-        """Say whether whoever prunes snapshots must leave this one. Raises `StorageError` where there is none."""
+        """Set whether pruning must keep this snapshot. Raises `StorageError` if there is none."""
 
     @abstractmethod
     def delete_snapshot(self, position: int) -> None:
-        """Remove the snapshot at this position, if there is one, pinned or not."""
+        """Delete the snapshot at this position, if there is one, pinned or not."""
 
     @abstractmethod
     def erase(self, unit: str, at: float) -> list[int]:
-        """Forget a unit for good, and return the positions where it stood; the one deletion that a log allows.
+        """Erase a unit permanently, and return the positions of its facts; the only deletion that a log allows.
 
-        Every decision of the unit, every fact that names one of these, and every other fact of the unit becomes a
-        tombstone in its place: kind `erasure`, the position, its old `at`, and in `body` when it was erased (`at`).
-        Action sets that no remaining decision refers to go, and so does every snapshot at or after the first of the
-        positions, pinned or not. All of it in one transaction. Then the back end drops the bytes from its own files
-        as far as it can: SQLite wholly, PostgreSQL from its tables, but not from its write-ahead log before it is
-        recycled. No back end reaches backups, replicas, or what the file system keeps of overwritten blocks.
+        Every decision of the unit, every fact that refers to one of them, and every other fact of the unit becomes a
+        tombstone: kind `erasure`, its position, its old `at`, and the time of erasure (`at`) in `body`. Action sets to
+        which no remaining decision refers are deleted, and so is every snapshot at or after the first of the positions,
+        pinned or not. This is one transaction. Then the back end removes the bytes from its own files: SQLite
+        completely, PostgreSQL from its tables, but not from its write-ahead log until that is recycled. No back end
+        reaches backups, replicas, or overwritten blocks of the file system.
 
-        Raises `StoreUnavailable` where the bytes could not be dropped; the message says if the rows are gone
-        already. Call it again then: it takes up where it left off, although it returns no positions.
+        Raises `StoreUnavailable` if the bytes could not be removed; the message says whether the rows are already
+        erased. In that case call it again: it resumes the removal, but returns no positions.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Release the lease and every connection. May be called twice; any other call after it raises."""
+        """Release the lease and close every connection. May be called twice; any other call after it raises."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,14 +1,14 @@
-"""What can go wrong with a store. Every message says what is wrong, what harm it would do, and what to do instead."""
+"""The errors of a store. Every message says what is wrong, what harm it would do, and what to do instead."""
 
 from __future__ import annotations
 
 
 class StorageError(Exception):
-    """The root of this package's errors."""
+    """The base class of this package's errors."""
 
 
 class StoreUnavailable(StorageError):
-    """The database could not be reached, is read-only, locked by a foreigner or full; nothing of the call was kept."""
+    """The database cannot be reached, or is read-only, locked or full; nothing of the call was stored."""
 
 
 class StoreInUse(StorageError):
@@ -16,20 +16,20 @@ class StoreInUse(StorageError):
 
 
 class PositionTaken(StorageError):
-    """Someone else has written since the caller last read the head; read on from there and number the facts anew."""
+    """Another writer has appended since the caller read the head; read those facts, and renumber."""
 
 
 class InvalidFact(StorageError, ValueError):
-    """A value that no back end could hold and give back unchanged; nothing of the call was kept."""
+    """A value that not every back end can store and return unchanged; nothing of the call was stored."""
 
 
 class SchemaMismatch(StorageError):
-    """The store was written by a newer or unknown schema."""
+    """The store has a newer or unknown schema."""
 
 
 class CorruptStore(StorageError):
-    """What the store holds cannot have been written by this library."""
+    """The content of the store cannot have been written by this library."""
 
 
 class CorruptSnapshot(CorruptStore):
-    """A snapshot's bytes are damaged, forged, or too large to be believed."""
+    """A snapshot is damaged, forged, or larger than the limit."""

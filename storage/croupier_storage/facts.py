@@ -1,4 +1,4 @@
-"""The immutable entries of the log, as frozen rows."""
+"""The immutable entries of the log."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """What a fact says. New kinds may be added; the meaning of one never changes."""
+    """The kind of a fact. New kinds may be added; the meaning of a kind never changes."""
 
     DECISION = "decision"
-    ACTIVATION = "activation"  # a deferred decision was shown
-    TAKEN = "taken"  # the application showed another action than the one drawn
+    ACTIVATION = "activation"  # a deferred decision took effect
+    TAKEN = "taken"  # the application used another action than the one drawn
     REWARD = "reward"
     DEFAULT = "default"  # the window closed without a reward
-    CORRECTION = "correction"  # of an earlier reward, effective at the next rebase
-    RETRACTION = "retraction"  # likewise
+    CORRECTION = "correction"  # of an earlier reward; takes effect at the next rebase
+    RETRACTION = "retraction"  # of an earlier reward; takes effect at the next rebase
     REBASE = "rebase"  # from here the state is the fold of the effective facts up to this position
-    ERASURE = "erasure"  # what a forgotten unit leaves behind
-    CONFIGURATION = "configuration"  # the store goes on under another configuration
+    ERASURE = "erasure"  # the tombstone of a fact of an erased unit
+    CONFIGURATION = "configuration"  # the configuration has changed
     EXPERIMENT = "experiment"  # start, change of weights, stop, conclusion
     PROMOTION = "promotion"  # also a rollback
     DRIFT = "drift"
@@ -27,12 +27,12 @@ class Kind(StrEnum):
 
 
 class Fact(NamedTuple):
-    """One row of the log. Fields that a kind does not use are None.
+    """One row of the log. Fields that its kind does not use are None.
 
-    `position` is gapless from 1 and `at` counts seconds since 1970. A decision has `id`, `action`, `propensity`,
-    `as_of` (the last position folded into the state that made it), `policy` (a `PolicyRecord.id`), `context` (encoded)
-    and `actions` (the digest of its encoded candidates). A fact about a decision names it by position, in `decision`.
-    `key` makes a reward idempotent; `body` is JSON, for what only some kinds say.
+    `position` counts from 1 without gaps; `at` is in seconds since 1970. A decision has `id`, `action`, `propensity`,
+    `as_of` (the last position folded into the state in which it was made), `policy` (a `PolicyRecord.id`), `context`
+    (encoded) and `actions` (the digest of its encoded candidates). A fact about a decision refers to it by position, in
+    `decision`. `key` makes a reward idempotent; `body` is JSON with the content specific to a kind.
     """
 
     position: int
@@ -53,7 +53,7 @@ class Fact(NamedTuple):
 
 
 def tombstone(position: int, at: float, erased: float) -> Fact:
-    """What erasure leaves of a fact: its place, its time, and in `body` the time of its erasure."""
+    """The tombstone of an erased fact: its position, its time, and in `body` the time of its erasure."""
     return Fact(position, Kind.ERASURE.value, at, body=b'{"erased":%s}' % repr(erased).encode())
 
 
@@ -69,7 +69,7 @@ def decision_fact(
     context: bytes,
     actions: bytes,
 ) -> Fact:
-    """A decision; by position, since naming fifteen fields costs more than making them.
+    """A decision, built by position: fifteen keyword arguments cost more than the tuple itself.
 
     >>> decision_fact(1, 0.0, "d1", None, "a", 0.5, 0, 1, b"{}", b"digest").kind
     'decision'
@@ -87,7 +87,7 @@ def reward_fact(position: int, at: float, decision: int, reward: float, key: str
 
 
 class PolicyRecord(NamedTuple):
-    """Which policy decided, in which arithmetic: `id` is what decisions carry in `policy`."""
+    """A policy that decided, and its arithmetic; decisions refer to it by `id` in their field `policy`."""
 
     id: int
     name: str
@@ -97,7 +97,7 @@ class PolicyRecord(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """State at one position: `body` is the encoded state, `hash` the hex digest of the state's canonical encoding."""
+    """The state at one position: `body` is the encoded state, `hash` the hex digest of its canonical encoding."""
 
     position: int
     at: float
@@ -106,7 +106,7 @@ class Snapshot(NamedTuple):
 
 
 class SnapshotInfo(NamedTuple):
-    """What is known of a snapshot without its body: `size` in bytes, and whether it was `pinned` against pruning."""
+    """A snapshot without its body: `size` in bytes, and whether it is `pinned`, that is, kept by pruning."""
 
     position: int
     at: float

@@ -1,12 +1,12 @@
-"""How a store is to be opened."""
+"""The options of opening a store."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 
-class Options(NamedTuple):
-    """The arguments of `open_storage` that a back end needs, with their meaning there."""
+class StorageOptions(NamedTuple):
+    """The arguments of `open_storage` that a back end needs; they are documented there."""
 
     durability: str = "group"
     create: bool = True

@@ -84,7 +84,7 @@ def _refused(engine: Engine, url: str, call: Callable[[], object], message: str)
     assert (engine.state_hash(), engine.position) == before
     with open_storage(url, create=False, read_only=True) as storage:
         assert storage.head() == before[1]
-        assert not list(storage.damaged())
+        assert not list(storage.damaged_positions())
 
 
 @pytest.mark.parametrize(("arguments", "message"), [c[1:] for c in CHOICES], ids=[c[0] for c in CHOICES])

@@ -231,7 +231,7 @@ def test_missing_defaulted_zero_late_and_retracted_stay_different_in_the_log(url
     with open_storage(url, create=False) as storage:
         for fact in storage.facts(kinds=[Kind.DECISION]):
             reward_state = RewardState.from_decision(fact)
-            for about in storage.about(fact.position):
+            for about in storage.facts_about(fact.position):
                 reward_state.apply(about, rule)
             stories[fact.id] = (reward_state.rewards, reward_state.late, reward_state.closed, reward_state.retracted)
     assert stories == {

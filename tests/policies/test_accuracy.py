@@ -1,4 +1,4 @@
-"""What the defaults achieve in one pass over raw rows, and on the reference simulations made smaller.
+"""Accuracy of the defaults in one pass over raw rows, and on smaller reference simulations.
 
 A comment gives mean ± standard deviation as measured over many seeds; each bound lies at least three of them away.
 """
@@ -78,7 +78,7 @@ def test_regret_without_contexts(make: type[Policy]) -> None:
     assert simulations.regret_ratio(make, 3_000, range(4)) <= 2.5  # 1.0 ± .3; the uniform policy's is 9
 
 
-def test_simulations_are_what_they_say() -> None:
+def test_simulations_have_their_stated_properties() -> None:
     stream = simulations.clicks(0.01, 10, 20_000, 1)
     assert stream.means.mean() == pytest.approx(0.01, rel=1e-6)
     assert stream.rewards.mean() == pytest.approx(0.01, rel=0.1)
@@ -89,13 +89,13 @@ def test_simulations_are_what_they_say() -> None:
     assert abs(first.mean() - second.mean()) > 0.01, "nothing was redrawn at half-time"
 
 
-def test_lift_is_between_guessing_and_the_oracle() -> None:
+def test_lift_lies_between_uniform_and_oracle() -> None:
     stream = simulations.continuous(10, 500, 0)
     assert simulations.lift(stream, stream.means.mean(axis=1)) == pytest.approx(0.0)
     assert simulations.lift(stream, stream.means.max(axis=1)) == pytest.approx(1.0)
     assert simulations.lift(stream, simulations.play(UniformPolicy(), stream, 0)) == pytest.approx(0.0)
 
 
-def test_thompson_sampling_forgoes_what_it_should() -> None:
+def test_thompson_sampling_has_the_published_regret() -> None:
     forgone = simulations.thompson_regret((0.9, 0.5), 2_000, 50, 0)
     assert 0.4 * 2.0 < forgone < 0.4 * 20.0  # it must try the worse one, and soon stops

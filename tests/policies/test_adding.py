@@ -1,4 +1,4 @@
-"""A new policy is one file and one export line: registry and conformance suite find it by themselves."""
+"""A new policy is one file and one export line: the registry and the conformance suite find it."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The conformance suite catches what it is for: each of these policies has one fault, and one check finds it."""
+"""The conformance suite detects faults: each of these policies has one, and one check finds it."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -40,7 +40,7 @@ class FavoursTheFirst(InverseGapPolicy):
 
 
 class LogsAnotherVector(SoftmaxPolicy):
-    """Half the asks answer greedily, so what is drawn from is not what a reader computes."""
+    """Half of its predictions are greedy, so the sampled distribution is not the logged one."""
 
     asked = 0
 
@@ -131,22 +131,22 @@ class Overshoots(RiverLearner):
 
 
 FAULTS: list[tuple[Callable[[], Any], Callable[[Any], None], str]] = [
-    (Unnormalised, policies.check_it_is_a_distribution, "the sum is 1.00000"),
-    (BelowItsFloor, policies.check_it_is_a_distribution, "is below the floor"),
+    (Unnormalised, policies.check_probabilities_are_a_distribution, "the sum is 1.00000"),
+    (BelowItsFloor, policies.check_probabilities_are_a_distribution, "is below the floor"),
     (FavoursTheFirst, policies.check_order_does_not_matter, "became"),
     (LogsAnotherVector, policies.check_draws_match_probabilities, "draws too many where p is near"),
-    (LearnsWhenAsked, common.check_asking_changes_nothing, "asking changed the state"),
+    (LearnsWhenAsked, common.check_predicting_changes_nothing, "asking changed the state"),
     (LearnsWhenAsked, common.check_learning_is_deterministic, "the same log gave two states"),
     (DrawsToLearn, common.check_learning_is_deterministic, "the same log gave two states"),
     (ForgetsItsNoise, common.check_state_round_trips, "restored to another state"),
     (SharesItsState, common.check_state_round_trips, "a state shares memory with its object"),
     (HoldsATuple, common.check_state_round_trips, "a state is plain data and arrays"),
-    (ScalesItsInput, common.check_inputs_are_left_alone, "input changed"),
+    (ScalesItsInput, common.check_inputs_are_not_modified, "input changed"),
     (Stumbles, common.check_late_rewards_are_learned, "give as many every time"),
     (Overflows, common.check_extremes_stay_finite, "nan nan nan"),
     (Hoards, common.check_memory_is_bounded, "memory grows without bound"),
     (LosesASetting, common.check_config_rebuilds, "the rebuilt one answers differently"),
-    (FlattersItself, learners.check_loss_is_honest, "another loss than the predictions had"),
+    (FlattersItself, learners.check_loss_is_progressive, "another loss than the predictions had"),
     (Overshoots, learners.check_predictions_are_rewards, r"1\.\d"),
 ]
 
@@ -158,7 +158,7 @@ def test_a_fault_is_found(make: Callable[[], Any], check: Callable[[Any], None],
         check(make)
 
 
-def test_a_policy_of_ones_own_can_be_held_to_all_of_it() -> None:
+def test_the_suite_runs_on_a_custom_policy() -> None:
     class Own(SoftmaxPolicy):
         name: ClassVar[str] = "own"
 
@@ -168,6 +168,6 @@ def test_a_policy_of_ones_own_can_be_held_to_all_of_it() -> None:
     checks.check_learner(RiverLearner)
 
 
-def test_devices_that_disagree_are_found() -> None:
+def test_disagreeing_devices_are_detected() -> None:
     with pytest.raises(AssertionError):
         checks.check_devices_agree(SoftmaxPolicy, lambda: SoftmaxPolicy(v=0.1 + 1e-6))

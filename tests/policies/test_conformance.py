@@ -1,4 +1,4 @@
-"""Every exported policy, learner, model and law, found by itself, on every device that runs anywhere."""
+"""Every registered policy, learner, model and law conforms, on every available device."""
 
 import inspect
 from collections.abc import Callable
@@ -26,7 +26,7 @@ NEEDED: dict[str, dict[str, Any]] = {"constant": {"action": "a1", "epsilon": 0.1
 
 
 def _no_gpu() -> str:
-    """Why there is no GPU to test on, or nothing."""
+    """The reason why there is no GPU to test on, or an empty string."""
     try:
         arrays.namespace("cuda")
     except DeviceMissing as error:
@@ -113,12 +113,12 @@ def test_laws_agree_with_compiled_kernels(name: str, device: str) -> None:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_models_keep_to_the_array_standard(name: str) -> None:
+def test_models_use_only_the_array_standard(name: str) -> None:
     checks.check_devices_agree(with_model(name, "numpy"), with_model(name, "array_api_strict"), tolerance=1e-12)
 
 
 @pytest.mark.parametrize("name", LAWS)
-def test_laws_keep_to_the_array_standard(name: str) -> None:
+def test_laws_use_only_the_array_standard(name: str) -> None:
     checks.check_devices_agree(with_law(name, "numpy"), with_law(name, "array_api_strict"), tolerance=1e-12)
 
 
@@ -140,7 +140,7 @@ def test_batches_of_every_law(name: str, device: str) -> None:
     checks.check_batches_agree(with_law(name, device))
 
 
-def test_all_are_found() -> None:
+def test_every_export_is_registered() -> None:
     assert {"softmax", "inverse-gap"} <= set(ON_DEVICES)
     assert {"linear", "uniform", "constant"} <= set(ON_CPU)
     assert "river" in LEARNERS

@@ -38,7 +38,7 @@ def store(path: Path) -> Iterator[Storage]:
 
 @pytest.fixture
 def alter(path: Path) -> Callable[..., None]:
-    """Change the file as a foreigner would, by SQL statements."""
+    """Change the file by SQL statements, as another program would."""
 
     def run(*statements: str) -> None:
         with closing(sqlite3.connect(path)) as connection:

@@ -34,7 +34,7 @@ def test_every_flipped_bit_of_a_row_is_found(path: Path, store: Storage, url: Ur
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
         with open_storage(url(path)) as storage:
-            found = list(storage.damaged(790, 1000))
+            found = list(storage.damaged_positions(790, 1000))
         if bit // 8 >= content:
             assert found == [801], f"bit {bit % 8} of byte {bit // 8 - content}"
         elif bit // 8 != unread:
@@ -58,20 +58,20 @@ def test_every_flipped_bit_of_a_row_is_found(path: Path, store: Storage, url: Ur
         ("UPDATE facts SET key = NULL, body = CAST(key AS BLOB) WHERE position = 7", [7]),
     ],
 )
-def test_what_a_foreigner_changed_is_named(
+def test_foreign_changes_are_located(
     damage: str, found: list[int], path: Path, store: Storage, url: Url, alter: Alter
 ) -> None:
     store.close()
     alter(damage)
     with open_storage(url(path)) as storage:
-        assert list(storage.damaged()) == found
-        assert list(storage.damaged(6, 8)) == [position for position in found if position in (7, 8)]
+        assert list(storage.damaged_positions()) == found
+        assert list(storage.damaged_positions(6, 8)) == [position for position in found if position in (7, 8)]
 
 
 def test_a_gap_or_unreadable_text_stops_a_reader(path: Path, store: Storage, url: Url, alter: Alter) -> None:
     store.close()
     alter("UPDATE facts SET unit = CAST(x'80ff' AS TEXT) WHERE position = 7")
-    with open_storage(url(path)) as storage, pytest.raises(CorruptStore, match="`damaged`"):
+    with open_storage(url(path)) as storage, pytest.raises(CorruptStore, match="`damaged_positions`"):
         list(storage.facts())
     alter("DELETE FROM facts WHERE position = 7")
     with open_storage(url(path)) as storage:
@@ -80,7 +80,7 @@ def test_a_gap_or_unreadable_text_stops_a_reader(path: Path, store: Storage, url
         assert next(storage.facts(7)).position == 8
 
 
-def test_a_lost_head_stops_everyone(path: Path, store: Storage, url: Url, alter: Alter) -> None:
+def test_a_lost_head_stops_readers_and_writers(path: Path, store: Storage, url: Url, alter: Alter) -> None:
     store.close()
     alter("DELETE FROM head")
     with open_storage(url(path)) as storage, pytest.raises(CorruptStore, match="head"):

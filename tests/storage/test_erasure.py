@@ -1,4 +1,4 @@
-"""What erasure leaves in the files, and what happens where it cannot finish."""
+"""Erasure: no bytes remain in the files, and an interrupted erasure can be finished."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def test_no_byte_of_an_erased_unit_is_left_in_sqlite(path: Path, url: Url) -> No
         gone = storage.erase("jane@example.com", 2.0)
         assert len(gone) > 400
         assert [personal for personal in PERSONAL if personal in everything(path)] == []
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
         assert len(list(storage.facts(kinds=[Kind.ERASURE]))) == len(gone)
         storage.append([decision(2001)], {})
 
 
 def everything(path: Path) -> bytes:
-    """The bytes of the database and of every file beside it."""
+    """The bytes of the database and of its accompanying files."""
     return b"".join(file.read_bytes() for file in path.parent.iterdir())
 
 
-def test_a_reader_in_the_way_is_named_and_the_erasure_can_be_finished(path: Path, url: Url) -> None:
+def test_a_concurrent_reader_is_reported_and_the_erasure_can_be_finished(path: Path, url: Url) -> None:
     with open_storage(url(path), timeout=0.05) as storage:
         storage.append([decision(1, context=b"CONTEXT-OF-JANE")], {})
         with closing(sqlite3.connect(path, isolation_level=None)) as foreigner:

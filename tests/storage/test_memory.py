@@ -12,13 +12,13 @@ class TestReference(StorageSuite):
         return open_storage("memory://")
 
 
-def test_every_store_in_memory_is_its_own() -> None:
+def test_stores_in_memory_are_independent() -> None:
     with open_storage("memory://", lease=True) as one, open_storage("memory://", lease=True) as other:
         one.append([decision(1)], {})
         assert other.head() == 0
 
 
 @pytest.mark.parametrize("url", ["memory://host", "memory:///name", "memory://?x=1"])
-def test_a_name_would_promise_what_memory_cannot_keep(url: str) -> None:
+def test_a_named_memory_store_is_refused(url: str) -> None:
     with pytest.raises(StorageError, match="no back end"):
         open_storage(url)

@@ -23,11 +23,10 @@ from croupier_storage import (
     StoreInUse,
     decode_state,
     hash_state,
-    migrations,
     open_storage,
 )
 from croupier_storage.checks.samples import decision, reward
-from croupier_storage.sql import schema
+from croupier_storage.sql import migrations, schema
 
 Url: TypeAlias = Callable[[Path], str]
 
@@ -69,9 +68,9 @@ def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return step
 
 
-def test_a_store_of_schema_1_is_read_whole(old: Path, url: Url) -> None:
+def test_a_store_of_schema_1_is_read_completely(old: Path, url: Url) -> None:
     with open_storage(url(old), migrate=True) as storage:
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
         facts = list(storage.facts())
         assert facts[:2] == [decision(1)._replace(unit="user-1"), reward(2, 1, 0.5)]
         assert storage.head() == len(facts) == 20
@@ -87,12 +86,12 @@ def test_a_store_of_schema_1_is_read_whole(old: Path, url: Url) -> None:
 
 
 @pytest.mark.parametrize("migrate", [False, True])
-@pytest.mark.parametrize(("version", "says"), [(999, "Upgrade croupier"), (0, "backup")])
-def test_a_version_nobody_knows_is_refused(old: Path, url: Url, version: int, says: str, migrate: bool) -> None:
+@pytest.mark.parametrize(("version", "message"), [(999, "Upgrade croupier"), (0, "backup")])
+def test_an_unknown_version_is_refused(old: Path, url: Url, version: int, message: str, migrate: bool) -> None:
     with closing(sqlite3.connect(old)) as connection:
         connection.execute("UPDATE schema_version SET version = ?", (version,))
         connection.commit()
-    with pytest.raises(SchemaMismatch, match=says):
+    with pytest.raises(SchemaMismatch, match=message):
         open_storage(url(old), migrate=migrate)
 
 
@@ -107,12 +106,12 @@ def partial_indexes(connection: Connection) -> set[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgres"])
-def test_the_steps_lead_to_the_schema_that_new_stores_get(dialect: str, request: pytest.FixtureRequest) -> None:
+def test_migrations_lead_to_the_schema_of_new_stores(dialect: str, request: pytest.FixtureRequest) -> None:
     engine = create_engine("sqlite://" if dialect == "sqlite" else request.getfixturevalue("postgres_url"))
     try:
         with engine.begin() as connection:
-            for step in migrations.after(0):
-                migrations.run(connection, step)
+            for step in migrations.steps_after(0):
+                migrations.apply_step(connection, step)
             assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
             assert schema.found_version(connection) == schema.VERSION
             stepped = partial_indexes(connection)
@@ -128,7 +127,7 @@ def test_an_older_store_is_migrated_only_when_asked(old: Path, url: Url, next_sc
     with pytest.raises(SchemaMismatch, match="migrate=True"):
         open_storage(url(old))
     with open_storage(url(old), migrate=True) as storage:
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
     open_storage(url(old), lease=True).close()
     with closing(sqlite3.connect(old)) as connection:
         assert connection.execute("SELECT note FROM settings WHERE name = 'seed'").fetchall() == [("seed!",)]
@@ -149,7 +148,7 @@ def test_a_store_in_use_is_not_migrated(old: Path, url: Url, request: pytest.Fix
             open_storage(url(old), migrate=True)
 
 
-def test_a_step_that_fails_leaves_the_store_as_it_was(old: Path, url: Url, next_schema: Path) -> None:
+def test_a_failed_step_changes_nothing(old: Path, url: Url, next_schema: Path) -> None:
     before = old.read_bytes()
     next_schema.write_text(NEXT + '    raise RuntimeError("half-way")\n')
     with pytest.raises(RuntimeError, match="half-way"):

@@ -1,4 +1,4 @@
-"""Whatever is done to a store in SQL, it says what the reference in plain Python says."""
+"""A store in SQL behaves like the reference in plain Python under random operations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SETS = st.dictionaries(st.sampled_from([b"x", b"y", b"z"]), st.binary(max_size=2
 
 
 class Machine(RuleBasedStateMachine):
-    """Every rule does the same to both, and must meet the same answer or refusal."""
+    """Every rule applies one operation to both, and compares results or errors."""
 
     new_url: Callable[[], AbstractContextManager[str]]
 
@@ -73,17 +73,22 @@ class Machine(RuleBasedStateMachine):
     @rule(after=st.integers(0, 12), upto=st.none() | PLACES, kinds=st.lists(st.sampled_from(Kind), max_size=3))
     def read_a_window(self, after: int, upto: int | None, kinds: list[Kind]) -> None:
         self.both(lambda store: list(store.facts(after, upto, kinds=kinds)))
-        self.both(lambda store: list(store.unanswered(kinds, after, upto)))
-        self.both(lambda store: list(store.displaced(after, upto)))
+        self.both(lambda store: list(store.decisions_without(kinds, after, upto)))
+        self.both(lambda store: list(store.decisions_out_of_order(after, upto)))
 
     @invariant()
     def the_two_say_the_same(self) -> None:
-        self.both(lambda store: (store.head(), list(store.facts()), list(store.damaged()), store.snapshots()))
+        self.both(lambda store: (store.head(), list(store.facts()), list(store.damaged_positions()), store.snapshots()))
         self.both(lambda store: store.action_sets([b"x", b"y", b"z"]))
         self.both(
-            lambda store: (store.keyed("k"), store.with_keys(["l", "k"]), store.decision("d1"), store.at([1, 2, 40]))
+            lambda store: (
+                store.fact_with_key("k"),
+                store.facts_with_keys(["l", "k"]),
+                store.decision("d1"),
+                store.facts_at([1, 2, 40]),
+            )
         )
-        self.both(lambda store: [store.about(place) for place in range(1, 6)])
+        self.both(lambda store: [store.facts_about(place) for place in range(1, 6)])
         self.both(lambda store: [store.snapshot(place) for place in range(1, 6)])
 
 
@@ -100,7 +105,7 @@ def sqlite_url() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("dialect", "examples"), [("sqlite", 40), ("postgres", 4)])
-def test_a_store_says_what_the_reference_says(dialect: str, examples: int, request: pytest.FixtureRequest) -> None:
+def test_a_store_behaves_like_the_reference(dialect: str, examples: int, request: pytest.FixtureRequest) -> None:
     new = request.getfixturevalue("postgres").database if dialect == "postgres" else sqlite_url
 
     class Tested(Machine):

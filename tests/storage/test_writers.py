@@ -23,14 +23,14 @@ from support.beneath import writing
 Url: TypeAlias = Callable[[Path], str]
 
 
-def test_a_second_writer_is_detected_and_can_go_on(path: Path, store: Storage, url: Url) -> None:
+def test_a_second_writer_is_detected_and_can_continue(path: Path, store: Storage, url: Url) -> None:
     with open_storage(url(path)) as second:
         second.append([decision(801)], {})
-        with pytest.raises(PositionTaken, match="someone else has written"):
+        with pytest.raises(PositionTaken, match="another writer has appended"):
             store.append([decision(801)._replace(id="mine", key=None)], {})
         assert store.head() == 801
         store.append([decision(802)], {})
-    assert list(store.damaged()) == []
+    assert list(store.damaged_positions()) == []
 
 
 def test_the_lease_is_exclusive_within_a_process_and_freed_by_closing(path: Path, store: Storage, url: Url) -> None:
@@ -46,7 +46,7 @@ def test_the_lease_is_exclusive_within_a_process_and_freed_by_closing(path: Path
     open_storage(url(path), lease=True).close()
 
 
-def test_the_lease_dies_with_its_process(path: Path, store: Storage, url: Url) -> None:
+def test_the_lease_ends_with_its_process(path: Path, store: Storage, url: Url) -> None:
     code = f"""
 import sys
 from croupier_storage import open_storage
@@ -72,7 +72,7 @@ def test_a_read_only_store_reads_and_refuses_to_write(path: Path, store: Storage
                 write()
 
 
-def test_a_foreign_lock_is_waited_for_and_then_named(path: Path, store: Storage, url: Url) -> None:
+def test_a_foreign_lock_is_waited_for_and_then_reported(path: Path, store: Storage, url: Url) -> None:
     with (
         open_storage(url(path), timeout=0.05) as impatient,
         closing(sqlite3.connect(path, isolation_level=None)) as foreigner,
@@ -112,11 +112,11 @@ for start in range(1, 10**6, 7):
     with open_storage(url(path), create=False) as storage:
         assert storage.head() >= seen
         assert storage.head() % 7 == 0
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
         assert sum(1 for _ in storage.facts()) == storage.head()
 
 
-def test_processes_that_make_the_same_store_at_once_agree(path: Path, url: Url) -> None:
+def test_processes_that_create_one_store_concurrently_agree(path: Path, url: Url) -> None:
     code = f"from croupier_storage import open_storage; open_storage({url(path)!r}).close()"
     makers = [subprocess.Popen([sys.executable, "-W", "error", "-c", code]) for _ in range(4)]  # noqa: S603  (our own code)
     assert [maker.wait() for maker in makers] == [0] * 4

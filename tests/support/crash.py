@@ -108,7 +108,7 @@ def _read(record: Path) -> list[Acknowledged]:
 
 def _facts(url: str) -> dict[int, Fact]:
     with open_storage(url, create=False, read_only=True) as storage:
-        damaged = list(storage.damaged())
+        damaged = list(storage.damaged_positions())
         if damaged:
             raise AssertionError(f"rows damaged or missing at {damaged[:5]}")
         return {fact.position: fact for fact in storage.facts()}

@@ -12,7 +12,7 @@ from croupier.errors import InputError
 from croupier.log import encoding
 from croupier.log.encoding import EncodedActions
 from croupier_policies import Actions, Row
-from croupier_policies.base import Remainder
+from croupier_policies.base import RemainingActions
 
 
 class Catalogue:
@@ -92,4 +92,4 @@ def remainder(actions: Actions, exclude: Collection[str]) -> Actions:
     """The candidates of a decision that excluded some items of a catalogue."""
     indices = {id: index for index, id in enumerate(actions.ids)} if len(exclude) > 8 else None
     find = actions.ids.index if indices is None else indices.__getitem__
-    return Remainder(actions, [find(id) for id in exclude])
+    return RemainingActions(actions, [find(id) for id in exclude])

@@ -11,7 +11,7 @@ import orjson
 
 from croupier.errors import ConfigurationDiffers, CorruptStore, EvidenceError, InputError
 from croupier.log.rewards import Rewards
-from croupier_policies import Configured
+from croupier_policies import Configurable
 
 
 def canonical_json(value: Any) -> bytes:
@@ -19,7 +19,7 @@ def canonical_json(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def describe(configured: Configured | None) -> bytes:
+def describe(configured: Configurable | None) -> bytes:
     """The name and configuration of a policy or learner as canonical JSON; `null` for None."""
     return canonical_json(None if configured is None else {"name": configured.name, "config": configured.config()})
 

@@ -17,7 +17,7 @@ import orjson
 
 from croupier.errors import CorruptStore, InputError
 from croupier_policies import Actions, Row, Vector
-from croupier_policies.base import Remainder
+from croupier_policies.base import RemainingActions
 
 MAX_BYTES = 1 << 20  # of an encoded context or set of actions
 MAX_CATALOGUE_BYTES = 1 << 26  # of an encoded catalogue, which is stored once
@@ -42,13 +42,15 @@ class EncodedActions(NamedTuple):
 
     def excluding(self, indices: Iterable[int]) -> EncodedActions:
         """The candidates without those at these indices of the whole set; those excluded before stay excluded."""
-        whole = self.actions.whole
-        excluded = sorted({*self.actions.out, *indices})
+        whole = self.actions.full_set
+        excluded = sorted({*self.actions.excluded, *indices})
         if len(excluded) == len(whole):
             raise InputError("every candidate is excluded: there is no action to choose; exclude fewer")
         if not excluded:
             return self
-        return self._replace(actions=Remainder(whole, excluded), without=tuple(whole.ids[index] for index in excluded))
+        return self._replace(
+            actions=RemainingActions(whole, excluded), without=tuple(whole.ids[index] for index in excluded)
+        )
 
 
 def canonical(row: Any, argument: str) -> Row:

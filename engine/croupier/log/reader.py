@@ -68,7 +68,7 @@ class Log:
         Facts are in order of position, except that a decision comes before every fact after its `as_of`: the state of a
         decision is that at its `as_of`, whatever its own position.
         """
-        displaced = self.decoded(self.storage.displaced(after, upto))
+        displaced = self.decoded(self.storage.decisions_out_of_order(after, upto))
         upcoming = next(displaced, None)
         for fact, decided in self._in_position_order(after, upto):
             while upcoming is not None and (upcoming[0].as_of or 0) < fact.position - (decided is not None):
@@ -95,14 +95,14 @@ class Log:
         decisions = self.storage.facts(0, upto, kinds=(Kind.DECISION.value,))
         for batch in batches(decisions, self.batch):
             states = {fact.position: RewardState.from_decision(fact) for fact in batch}
-            for fact in self.storage.about(*states):
+            for fact in self.storage.facts_about(*states):
                 if fact.decision is not None and fact.position <= upto:
                     states[fact.decision].apply(fact, rule)
             yield from ((fact, states[fact.position]) for fact in batch)
 
     def decisions_at(self, positions: Collection[int]) -> Iterator[tuple[Fact, DecodedDecision]]:
         """The decisions at these positions; positions without a decision are ignored."""
-        found = self.storage.at(sorted(positions)) if positions else {}
+        found = self.storage.facts_at(sorted(positions)) if positions else {}
         return self.decoded(fact for fact in found.values() if fact.kind == Kind.DECISION)
 
     def decoded(self, facts: Iterable[Fact]) -> Iterator[tuple[Fact, DecodedDecision]]:

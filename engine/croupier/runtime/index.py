@@ -59,7 +59,7 @@ class LogIndex:
         """Load the facts that have used these keys into memory, in one query; returns the keys that were used."""
         unknown = {key for key in keys if self._keyed.get(key) is None}
         with storing():
-            found = self._storage.with_keys(sorted(unknown))
+            found = self._storage.facts_with_keys(sorted(unknown))
         for fact in found.values():
             self.keep_key(fact)
         self._absent = unknown - set(found)
@@ -70,7 +70,7 @@ class LogIndex:
         fact = self._keyed.get(key)
         if fact is None and key not in self._absent:
             with storing():
-                fact = self._storage.keyed(key)
+                fact = self._storage.fact_with_key(key)
         if fact is not None and (fact.kind, fact.decision, fact.reward, fact.unit, fact.body) != content:
             of = f"reward {fact.reward}" if fact.kind == Kind.REWARD else f"the {fact.kind}"
             raise Conflict(

@@ -15,7 +15,7 @@ from croupier.runtime.idempotency import same_decision
 from croupier.runtime.loop import Loop
 from croupier.runtime.outage import Outage
 from croupier.runtime.request import DecisionRequest, Draw
-from croupier_policies.catalogue.lists import DEPTH, list_marginals
+from croupier_policies.catalogue.lists import MAX_DEPTH, list_marginals
 from croupier_storage import Fact
 
 Marginal = float | None
@@ -80,7 +80,7 @@ def recommend(loop: Loop, request: DecisionRequest, k: int, known: bool) -> Reco
         candidates = _without(candidates, candidates.actions.ids.index(decisions[-1].action))
     request = loop.with_features(request)
     drawn = _draws(loop, request, range(len(earlier) + 1, k + 1), candidates)
-    fresh = _marginals(loop, request, drawn) if drawn and not earlier and k <= DEPTH else [None] * len(drawn)
+    fresh = _marginals(loop, request, drawn) if drawn and not earlier and k <= MAX_DEPTH else [None] * len(drawn)
     for place, ((question, made), marginal) in enumerate(zip(drawn, fresh, strict=True), len(earlier) + 1):
         fact = _fact_in_list(made.fact, loop.position + 1, request.id, (place, k), marginal)
         loop.record(question, made._replace(fact=fact))
@@ -118,7 +118,7 @@ def _at(request: DecisionRequest, place: int, candidates: EncodedActions) -> Dec
 
 def _without(candidates: EncodedActions, index: int) -> EncodedActions:
     """The candidates without one of them, unless it is the last."""
-    return candidates if len(candidates.actions) == 1 else candidates.excluding([candidates.actions.place(index)])
+    return candidates if len(candidates.actions) == 1 else candidates.excluding([candidates.actions.full_index(index)])
 
 
 def _marginals(loop: Loop, request: DecisionRequest, drawn: Sequence[tuple[DecisionRequest, Draw]]) -> list[Marginal]:

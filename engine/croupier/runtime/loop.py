@@ -32,7 +32,7 @@ from croupier.state.decisions import DecisionRecord
 from croupier.state.features.state import FeatureState
 from croupier.state.fold import Fold, Progress, fold_from_snapshot
 from croupier_policies import Policy, Vector
-from croupier_policies.exploration.sampling import checked, draw, uniform
+from croupier_policies.exploration.sampling import check_distribution, draw, uniform
 from croupier_storage import Fact, Kind, Storage, StorageError, decision_fact
 
 _log = logging.getLogger("croupier")
@@ -140,7 +140,7 @@ class Loop:
         """The policy's probabilities. Raises PolicyFailed where they are none."""
         actions = request.candidates.actions
         try:
-            return checked(policy.probabilities(request.row, actions), len(actions))
+            return check_distribution(policy.probabilities(request.row, actions), len(actions))
         except (ValueError, ArithmeticError) as error:
             raise PolicyFailed(f"decision {request.id} was not made: {error}") from error
 

@@ -19,7 +19,7 @@ class OpenWindows:
         """Find the decisions of a store that are still open."""
         if self._window is not None:
             answers = [Kind.DEFAULT.value] + ([Kind.REWARD.value] if rule.aggregate == "first" else [])
-            self._open = [(fact.at + self._window, fact.position) for fact in storage.unanswered(answers)]
+            self._open = [(fact.at + self._window, fact.position) for fact in storage.decisions_without(answers)]
             heapq.heapify(self._open)
 
     def add(self, fact: Fact) -> None:

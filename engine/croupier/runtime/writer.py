@@ -243,7 +243,7 @@ class Writer:
             self.suspended = None
 
     def _landed(self, last: Fact) -> bool:
-        return self._storage.at([last.position]).get(last.position) == last
+        return self._storage.facts_at([last.position]).get(last.position) == last
 
     def _suspend(self, error: StorageError) -> None:
         """Tell callers that the store is unavailable, and pause before the next attempt."""

@@ -9,10 +9,10 @@ import orjson
 
 from croupier.errors import EvidenceError
 from croupier.log.configuration import Configuration, describe
-from croupier_policies import Configured, Learner, Policy, PolicyError
+from croupier_policies import Configurable, Learner, Policy, PolicyError
 from croupier_policies.registry import build
 
-P = TypeVar("P", bound=Configured)
+P = TypeVar("P", bound=Configurable)
 
 
 class Components(NamedTuple):

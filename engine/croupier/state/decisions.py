@@ -56,7 +56,7 @@ class PendingDecisions:
             return
         for fact, decided in self._log.decisions_at(missing):
             self.put(fact, decided)
-        for fact in self._log.storage.about(*missing):
+        for fact in self._log.storage.facts_about(*missing):
             record = self._records.get(fact.decision or 0)
             if record is not None and fact.position <= upto:
                 record.reward_state.apply(fact, self._rule)

@@ -161,7 +161,7 @@ class _Verifier:
         return result
 
     def _check_rows(self) -> None:
-        for position in self.storage.damaged():
+        for position in self.storage.damaged_positions():
             raise _DifferenceFound(f"position {position}: the row is missing or was changed after it was written")
 
     def _fold_to(self, position: int) -> None:

@@ -1,1 +1,1 @@
-"""Where the arithmetic runs: numba on a CPU, an array namespace (CuPy) on a GPU."""
+"""Backends of the linear models: numba kernels on a CPU, an array namespace (CuPy) on a GPU."""

@@ -1,4 +1,4 @@
-"""What a ridge model knows of array contexts, as the compiled kernels take it: addresses."""
+"""A ridge model on array contexts in one kernel call per event."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier_policies.backends.base import Dense, Slots
+from croupier_policies.backends.base import DenseRidge, Slots
 from croupier_policies.base import Vector
 from croupier_policies.exploration.base import Law
-from croupier_policies.kernels import fused as bound_kernels
+from croupier_policies.kernels import fused as fused_kernels
 
 
 @dataclass(frozen=True, slots=True)
-class Bound(Dense):
-    """The same in one call an event, to the same bits."""
+class FusedRidge(DenseRidge):
+    """A `DenseRidge` that passes the addresses of its arrays to one kernel per event; the results are bitwise equal."""
 
     table: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
-        held = [*self.scaler, *self.posterior[:3], self.noise.values]
-        if not all(array.flags.c_contiguous and array.itemsize == 8 for array in held):
-            raise TypeError("kernels read these arrays by their addresses; they must be contiguous, of 8-byte numbers")
+        arrays = [*self.scaler, *self.posterior[:3], self.noise.values]
+        if not all(array.flags.c_contiguous and array.itemsize == 8 for array in arrays):
+            raise TypeError("the kernels read these arrays by address; they must be contiguous, with 8-byte elements")
         groups, entries, _ = self.posterior.P.shape
         sizes = [self.scaler.mean.shape[0], self.scaler.waves.shape[1], self.scaler.cols.shape[0], self.columns]
         sizes += [groups, entries, self.posterior.theta.shape[1]]
-        object.__setattr__(self, "table", np.array([*(array.ctypes.data for array in held), *sizes], dtype=np.int64))
+        object.__setattr__(self, "table", np.array([*(array.ctypes.data for array in arrays), *sizes], dtype=np.int64))
 
     def choose(self, law: Law, x: Vector, slots: Slots) -> Vector:
-        """In one kernel where the law has one."""
+        """One kernel call, if the law has a kernel."""
         if law.compiled is None:
-            return Dense.choose(self, law, x, slots)
+            return DenseRidge.choose(self, law, x, slots)
         p: Vector = law.compiled.choose(self.table, x, self.posterior.prior, slots, *law.parameters)
         return p
 
     def learn(self, x: Vector, slot: int, reward: float) -> float:
-        """In one kernel."""
-        expected: float = bound_kernels.learn(self.table, x, slot, reward)
+        """One kernel call."""
+        expected: float = fused_kernels.learn(self.table, x, slot, reward)
         return expected
 
     def learn_rows(self, X: Vector, slots: Slots, rewards: Vector) -> Vector:
-        """In one kernel, event by event."""
+        """One kernel call, event by event."""
         expected = np.empty(X.shape[0])
-        bound_kernels.learn_rows(self.table, X, slots, rewards, expected)
+        fused_kernels.learn_rows(self.table, X, slots, rewards, expected)
         return expected

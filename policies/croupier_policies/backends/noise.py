@@ -1,4 +1,4 @@
-"""The centre and the noise of rewards: what all actions of a model share."""
+"""The running mean and noise of rewards, shared by all actions of a model."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ FIELDS = ("count", "weight", "mean_reward", "squares")
 
 
 class Noise:
-    """Running mean reward r̄ and σ² = (¼ + Σ (r - mean)² / (1 + sd²)) / (1 + n), from residuals one step ahead.
+    """Running mean reward r̄ and σ² = (¼ + Σ (r - mean)² / (1 + sd²)) / (1 + n), from one-step-ahead residuals.
 
-    `count` is of all rewards; `weight`, the n of the formula, is of those not forgotten. All four stand in one array,
-    `values`, where kernels find them.
+    `count` is the number of rewards; `weight`, the n of the formula, is their discounted number. The four statistics
+    are one array, `values`, which the kernels share.
 
     >>> noise = Noise()
     >>> noise.add(1.0, 0.5, 0.0)
@@ -28,12 +28,12 @@ class Noise:
 
     @property
     def count(self) -> int:
-        """Of all rewards."""
+        """The number of rewards."""
         return int(self.values[0])
 
     @property
     def weight(self) -> float:
-        """Of those not forgotten."""
+        """The discounted number of rewards."""
         return float(self.values[1])
 
     @property
@@ -47,18 +47,18 @@ class Noise:
         return math.sqrt(self.values[3] / (1.0 + self.values[1]))
 
     def add(self, reward: float, mean: float, quadratic: float) -> None:
-        """Fold in a reward whose action had this mean and variance (in units of σ²) before."""
+        """Learn a reward whose predictive mean and variance (in units of σ²) are given."""
         noise_kernels.add(self.values, reward, mean, quadratic)
 
     def learn(self, reward: float, quadratic: float, predicted: float, predicted1: float) -> float:
-        """The same, given xᵀA⁻¹x, θᵀx and θ1ᵀx before; r̄ + (θ - r̄·θ1)ᵀx, what was expected."""
+        """Learn a reward, given xᵀA⁻¹x, θᵀx and θ1ᵀx before it; returns the prediction r̄ + (θ - r̄·θ1)ᵀx."""
         return float(noise_kernels.learn(self.values, reward, quadratic, predicted, predicted1))
 
     def discount(self, factor: float) -> None:
-        """Forget toward what was assumed at first."""
+        """Discount the evidence toward the prior."""
         self.values[1] *= factor
         self.values[3] = 0.25 + factor * (self.values[3] - 0.25)
 
     def state(self) -> dict[str, float]:
-        """The four, by name."""
+        """The four statistics by name."""
         return dict(zip(FIELDS, (self.count, *self.values[1:].tolist()), strict=True))

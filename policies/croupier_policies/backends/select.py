@@ -1,17 +1,17 @@
-"""The arithmetic of a device."""
+"""Selects the backend of a device."""
 
 from __future__ import annotations
 
 from croupier_policies import arrays
-from croupier_policies.backends.array import Arrays
-from croupier_policies.backends.base import Arithmetic
-from croupier_policies.backends.numba import Compiled
+from croupier_policies.backends.array import ArrayBackend
+from croupier_policies.backends.base import Backend
+from croupier_policies.backends.numba import NumbaBackend
 
 
-def for_device(device: str) -> Arithmetic:
-    """Compiled kernels for "cpu", array formulas for "numpy" and "cuda". Raises DeviceMissing.
+def backend_for(device: str) -> Backend:
+    """NumbaBackend kernels for "cpu", array formulas for "numpy" and "cuda". Raises DeviceMissing.
 
-    >>> type(for_device("numpy")).__name__
-    'Arrays'
+    >>> type(backend_for("numpy")).__name__
+    'ArrayBackend'
     """
-    return Compiled() if device == "cpu" else Arrays(arrays.namespace(device))
+    return NumbaBackend() if device == "cpu" else ArrayBackend(arrays.namespace(device))

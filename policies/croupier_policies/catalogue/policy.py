@@ -1,4 +1,4 @@
-"""One policy over a whole catalogue: content and collaborative scores together, a softmax over all items."""
+"""A policy over a whole catalogue: content and collaborative scores, and a softmax over all items."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ from typing import Any, ClassVar
 import numpy as np
 
 from croupier_policies.base import Actions, Odds, Policy, Row, State, Vector
-from croupier_policies.catalogue.prepared import Shelf
+from croupier_policies.catalogue.matrices import CatalogueMatrices
 from croupier_policies.encoding.encoder import Encoder
-from croupier_policies.encoding.scaler import Encoded
+from croupier_policies.encoding.scaler import SparseRow
 from croupier_policies.errors import PolicyError
-from croupier_policies.factors.svd import Start
-from croupier_policies.factors.tables import Table, scattered
+from croupier_policies.factors.svd import InitialFactors
+from croupier_policies.factors.tables import RowTable, hashed_factors
 from croupier_policies.kernels import catalogue as catalogue_kernels
-from croupier_policies.reference.catalogue import Steps
+from croupier_policies.reference.catalogue import StepSizes
 from croupier_policies.registry import register
 
 
 @register
 class CataloguePolicy(Policy):
-    """A softmax over the scores of all items, of which every user and every item has some that are its own.
+    """A softmax over the scores of all items, with shared, per-user and per-item parameters.
 
     s(i, j) = z_jᵀ(W·x + t_i) + c_j + u_i·v_j;  r̂(i, j) = σ(s(i, j));  π(j|i) = (1 - ε)·softmax_j(s(i, j)/τ) + ε/K
 
-    z_j are the item's features and x the context's, each with a 1 in front: W·x is the content score's weights in this
-    context, t_i what the user's taste adds to them, c_j the item's popularity beyond its features, u_i·v_j what users
-    have in common beyond them. A new item is scored by its features for everyone at once, a new user by the context; a
-    user who has rewarded anything has a taste over the features of all items, new ones too. The softmax is over
-    log-odds, not over r̂ itself, so that one temperature τ serves clicks of 1 % and of 50 %.
+    z_j are the features of the item and x those of the context, each with an intercept. W·x are the weights of the
+    content score in this context, t_i is the user's deviation from them, c_j the item's popularity beyond its features,
+    and u_i·v_j the collaborative score. A new item is scored by its features, a new user by the context; a user with
+    any reward has weights for the features of all items, including new ones. The softmax is over log-odds, not over r̂,
+    so that one temperature τ serves click rates of 1 % and of 50 %.
 
-    Learned by one gradient step of the log-loss a reward (see `catalogue_reference.learn`); the steps of t_i, c_j, u_i
-    and v_j do not fall, so that they follow a user whose taste changes. Numbers of contexts are standardised, strings
-    one-hot; so are those of items, by statistics that are taken over at the 1st, 2nd, 4th, 8th … reward, so that a
-    catalogue is encoded anew a few times only. A choice is then one pass over a matrix of K items.
+    Learned by one gradient step on the log-loss per reward (see `reference.catalogue.learn`). The step sizes of t_i,
+    c_j, u_i and v_j are constant, so that they track changes. Numbers are standardised and strings one-hot encoded; for
+    items the statistics take effect at the 1st, 2nd, 4th, 8th … reward only, so that a catalogue is re-encoded rarely.
+    A choice is one pass over a matrix of K items.
 
     Args:
         temperature: τ, at least .01.
         epsilon: The floor ε.
-        rank: Factors of u_i and v_j; 0 for none.
-        shared: Step of W.
-        own: Step of t_i.
-        bias: Step of c_j.
-        rate: Step of u_i and v_j.
-        shrink: λ, how fast what is a user's or an item's own returns to 0.
-        spread: Standard deviation of the factors' first values.
-        max_columns: Of items' features and of contexts', each.
-        limit: At most so many numbers for users, and as many for items; who comes after that has none of its own.
-        unit_field: Where the context names the user; `Engine` puts the unit there.
-        seed: Of the first values.
-        start: A `Start` on the scale of log-odds, or its `config()`: `truncated_svd(…, logit=True)`.
+        rank: The number of factors of u_i and v_j; 0 for none.
+        shared: The step size of W.
+        own: The step size of t_i.
+        bias: The step size of c_j.
+        rate: The step size of u_i and v_j.
+        shrink: λ, the shrinkage of per-user and per-item parameters toward 0.
+        spread: The standard deviation of the factors' initial values.
+        max_columns: The largest number of columns of encoded items, and of encoded contexts.
+        limit: The largest number of parameters for users, and for items; users and items beyond it have none.
+        unit_field: The context field that names the user; `Engine` fills it in with the unit.
+        seed: The seed of the initial values.
+        start: Initial factors on the scale of log-odds, or their `config()`: `truncated_svd(…, logit=True)`.
 
     Raises:
-        PolicyError: A number out of range.
+        PolicyError: An argument is out of range.
 
     >>> policy, films = CataloguePolicy(), Actions(("a", "b"), (np.array([1.0]), np.array([-1.0])))
     >>> for t in range(200):
@@ -81,17 +81,17 @@ class CataloguePolicy(Policy):
         limit: int = 4_000_000,
         unit_field: str = "unit",
         seed: int = 0,
-        start: Start | Mapping[str, Any] | None = None,
+        start: InitialFactors | Mapping[str, Any] | None = None,
     ) -> None:
-        self.start = Start.of(start)
+        self.start = InitialFactors.from_config(start)
         self.rank = rank if self.start is None else self.start.rank
         if not (0.01 <= temperature <= 100.0 and 0.0 <= epsilon <= 1.0 and 0.0 <= spread <= 1.0):
-            raise PolicyError("temperature is .01 to 100, epsilon and spread 0 to 1")
-        self.steps = Steps(float(shared), float(own), float(bias), float(rate), float(shrink))
+            raise PolicyError("temperature must be .01 to 100, epsilon and spread 0 to 1")
+        self.steps = StepSizes(float(shared), float(own), float(bias), float(rate), float(shrink))
         if not all(0.0 <= step <= 1.0 for step in self.steps):
-            raise PolicyError(f"steps are 0 to 1, or they overshoot, not {self.steps}")
+            raise PolicyError(f"step sizes must be 0 to 1, not {self.steps}: larger steps overshoot")
         if not 0 <= self.rank <= 1024 or max_columns < 1 or limit < 1:
-            raise PolicyError("rank is 0 to 1024, max_columns and limit at least 1")
+            raise PolicyError("rank must be 0 to 1024, max_columns and limit at least 1")
         self.temperature, self.epsilon, self.spread = float(temperature), float(epsilon), float(spread)
         self.max_columns, self.limit, self.unit_field, self.seed = max_columns, limit, unit_field, seed
         self._reset()
@@ -99,23 +99,23 @@ class CataloguePolicy(Policy):
     def _reset(self) -> None:
         columns = self.max_columns
         self._contexts, self._observed = (Encoder(columns, squares=False) for _ in range(2))
-        self._shelf = Shelf(Encoder(columns, squares=False), self.rank)
+        self._matrices = CatalogueMatrices(Encoder(columns, squares=False), self.rank)
         self._W, self._G = np.zeros((columns, columns)), np.zeros((columns, columns))
-        self._users = Table(columns + self.rank, self.limit // (columns + self.rank))
-        self._items = Table(1 + self.rank, self.limit // (1 + self.rank))
-        self._nobody = np.zeros(columns + self.rank)
+        self._users = RowTable(columns + self.rank, self.limit // (columns + self.rank))
+        self._items = RowTable(1 + self.rank, self.limit // (1 + self.rank))
+        self._unknown_user = np.zeros(columns + self.rank)
         self.count = 0
         if self.start is not None:
-            self._begin(self.start)
+            self._load_start(self.start)
 
-    def _begin(self, start: Start) -> None:
-        """Take over what a history knows, as far as there is room."""
+    def _load_start(self, start: InitialFactors) -> None:
+        """Load the initial factors, as far as there is room."""
         mean = min(max(start.mean, 0.001), 0.999)
         self._W[0, 0] = math.log(mean / (1.0 - mean))
         for name, row in zip(start.users, start.U, strict=True):
-            self._users.take(name, np.concatenate([row[:1], np.zeros(self.max_columns - 1), row[1:]]))
+            self._users.add(name, np.concatenate([row[:1], np.zeros(self.max_columns - 1), row[1:]]))
         for name, row in zip(start.items, start.V, strict=True):
-            self._items.take(name, row)
+            self._items.add(name, row)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -133,7 +133,7 @@ class CataloguePolicy(Policy):
         }
 
     def probabilities(self, context: Row, actions: Actions) -> Vector:
-        """π over the items, (K,). Raises PolicyError for features that do not fit those before."""
+        """π over the items, (K,). Raises PolicyError for features that do not fit earlier ones."""
         p = self._scaled(context, actions)
         catalogue_kernels.below_top(p)
         np.exp(p, out=p)
@@ -141,25 +141,25 @@ class CataloguePolicy(Policy):
         return p
 
     def odds(self, context: Row, actions: Actions) -> Odds:
-        """exp(s/τ): an item's odds do not depend on who else is a candidate."""
+        """The Luce weights exp(s/τ)."""
         return Odds(np.exp(self._scaled(context, actions)), self.epsilon)
 
     def scores(self, context: Row, actions: Actions) -> Vector:
-        """s(i, j) of every item, (K,), cut to ±300·τ; σ of it is the expected reward."""
+        """s(i, j) of every item, (K,), clipped to ±300·τ; σ(s) is the expected reward."""
         return self._scaled(context, actions) * self.temperature
 
     def _scaled(self, context: Row, actions: Actions) -> Vector:
         """s/τ of every item."""
         user, x = self._split(context)
-        matrix = self._shelf.matrix(actions.whole, self._items)
+        matrix = self._matrices.matrix(actions.full_set, self._items)
         slot = -1 if user is None else self._users.find(user)
-        known = self._nobody if slot < 0 else self._users.values[slot]
+        user_row = self._unknown_user if slot < 0 else self._users.values[slot]
         out = np.empty(matrix.shape[1])
-        catalogue_kernels.scores(x.cols, x.vals, self._W, known, self.max_columns, matrix, self.temperature, out)
-        return np.delete(out, actions.out) if actions.out else out
+        catalogue_kernels.scores(x.cols, x.vals, self._W, user_row, self.max_columns, matrix, self.temperature, out)
+        return np.delete(out, actions.excluded) if actions.excluded else out
 
-    def _split(self, context: Row) -> tuple[str | None, Encoded]:
-        """Who the user is, and the vector of everything else."""
+    def _split(self, context: Row) -> tuple[str | None, SparseRow]:
+        """The user, and the encoded rest of the context."""
         if isinstance(context, np.ndarray):
             return None, self._contexts.encode(context)
         rest = dict(context)
@@ -167,22 +167,22 @@ class CataloguePolicy(Policy):
         return (unit if isinstance(unit, str) else None), self._contexts.encode(rest)
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
-        """One step; see the class."""
-        place, whole = actions.place(index), actions.whole
+        """One gradient step; see the class."""
+        place, whole = actions.full_index(index), actions.full_set
         item, features = whole.ids[place], None if whole.rows is None else whole.rows[place]
         self._observe(context, features)
         user, x = self._accepted(context)
-        z = self._shelf.row(features)
+        z = self._matrices.row(features)
         i = -1 if user is None else self._slot(self._users, user, "user", self.max_columns)
         j = self._slot(self._items, item, "item", 1)
         catalogue_kernels.learn(
             z.cols, z.vals, x.cols, x.vals, self._W, self._G, self._users.values, i, self._items.values, j,
             self.max_columns, reward, *self.steps,
         )  # fmt: skip
-        self._shelf.learned(item, None if j < 0 else self._items.values[j])
+        self._matrices.update_item(item, None if j < 0 else self._items.values[j])
 
     def _observe(self, context: Row, features: Row | None) -> None:
-        """Count the rows into the statistics; those of items are taken over at every doubling."""
+        """Update the statistics; those of items take effect at every doubling of the count."""
         self.count += 1
         if isinstance(context, np.ndarray):
             self._contexts.observe(context)
@@ -191,47 +191,47 @@ class CataloguePolicy(Policy):
         if features is not None:
             self._observed.observe(features)
         if self.count & (self.count - 1) == 0:
-            self._shelf.encode_by(self._observed)
+            self._matrices.take_statistics(self._observed)
 
-    def _accepted(self, context: Row) -> tuple[str | None, Encoded]:
-        """As `_split`; an array that does not fit any more, since it was asked for, says nothing."""
+    def _accepted(self, context: Row) -> tuple[str | None, SparseRow]:
+        """As `_split`; an array that no longer fits is encoded as an empty row."""
         try:
             return self._split(context)
         except PolicyError:
             return None, self._contexts.encode({})
 
-    def _slot(self, table: Table, name: str, domain: str, before: int) -> int:
+    def _slot(self, table: RowTable, name: str, domain: str, before: int) -> int:
         slot = table.find(name)
         if slot >= 0 or len(table) >= table.limit:
-            return slot if slot >= 0 else table.take(name)
-        factors = scattered(name, domain, self.seed, self.rank, self.spread)
-        return table.take(name, np.concatenate([np.zeros(before), factors]))
+            return slot if slot >= 0 else table.add(name)
+        factors = hashed_factors(name, domain, self.seed, self.rank, self.spread)
+        return table.add(name, np.concatenate([np.zeros(before), factors]))
 
-    def discount(self, keep: float, action: str | None = None) -> None:
-        """Let what is an item's own, or all that was learned, count for `keep` of what it did."""
+    def discount(self, retain: float, action: str | None = None) -> None:
+        """Multiply the parameters of one item, or all parameters, by `retain`."""
         if action is not None:
             slot = self._items.find(action)
             if slot >= 0:
-                self._items.values[slot] *= keep
-                self._shelf.learned(action, self._items.values[slot])
+                self._items.values[slot] *= retain
+                self._matrices.update_item(action, self._items.values[slot])
             return
-        for known in (self._W, self._G, self._users.values, self._items.values):
-            known *= keep
-        self._shelf.clear()
+        for parameters in (self._W, self._G, self._users.values, self._items.values):
+            parameters *= retain
+        self._matrices.clear()
 
-    def discount_unit(self, keep: float, unit: str) -> None:
-        """Let the user's taste count for `keep` of what it did."""
+    def discount_unit(self, retain: float, unit: str) -> None:
+        """Multiply the parameters of one user by `retain`."""
         slot = self._users.find(unit)
         if slot >= 0:
-            self._users.values[slot] *= keep
+            self._users.values[slot] *= retain
 
     def state(self) -> State:
-        """Statistics, weights and everyone's own."""
+        """Statistics, shared weights and tables."""
         return {
             "count": self.count,
             "contexts": self._contexts.state(),
             "observed": self._observed.state(),
-            "features": self._shelf.encoder.state(),
+            "features": self._matrices.encoder.state(),
             "W": self._W.copy(),
             "G": self._G.copy(),
             "users": self._users.state(),
@@ -239,11 +239,11 @@ class CataloguePolicy(Policy):
         }
 
     def restore(self, state: State) -> None:
-        """Take over a `state()`."""
+        """Replace the state by a `state()`."""
         self.count = state["count"]
         self._contexts.restore(state["contexts"])
         self._observed.restore(state["observed"])
-        self._shelf.restore(state["features"])
+        self._matrices.restore(state["features"])
         self._W, self._G = state["W"].copy(), state["G"].copy()
         self._users.restore(state["users"])
         self._items.restore(state["items"])

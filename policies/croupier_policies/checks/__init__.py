@@ -1,6 +1,6 @@
-"""The conformance suite of policies and learners, shipped so that anyone's own can be held to it.
+"""The conformance suite of policies and learners, part of the package so that your own can be checked.
 
-Every check is a function of `make`, which gives an untaught object, and asserts. None needs a test runner.
+Every check is a function of `make`, which returns an untrained object, and asserts. None needs a test runner.
 """
 
 from croupier_policies.checks.batches import check_batches_agree, check_batches_learn

@@ -1,4 +1,4 @@
-"""What the checks ask and teach: rows whose fields, actions and shapes come and go."""
+"""Events for the checks: rows with changing fields, actions and shapes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Generator = np.random.Generator
 
 
 class Event(NamedTuple):
-    """One question, what every action would earn, and the action that is taught where none is drawn."""
+    """A decision, the reward of every action, and the action to learn where none is drawn."""
 
     context: Row
     actions: Actions
     rewards: Vector  # (K,)
-    taught: int
+    chosen: int
 
 
 def _fields(rng: Generator, t: int) -> dict[str, float | str]:
@@ -29,7 +29,7 @@ def _fields(rng: Generator, t: int) -> dict[str, float | str]:
 
 
 def _ids(rng: Generator, t: int) -> tuple[str, ...]:
-    """Between one and six, in any order; one of them is new now and then."""
+    """Between one and six ids in random order; sometimes one is new."""
     known = [f"a{j}" for j in range(5) if rng.random() < 0.6]
     return tuple(rng.permutation([*known, "a5" if t % 3 else f"late{t // 30}"]).tolist())
 
@@ -37,8 +37,8 @@ def _ids(rng: Generator, t: int) -> tuple[str, ...]:
 def _event(rng: Generator, t: int, context: Row, rows: Callable[[str], Row] | None = None) -> Event:
     ids = _ids(rng, t)
     actions = Actions(ids, None if rows is None else tuple(rows(id) for id in ids))
-    chances = np.array([0.2 + 0.6 * (id in ("a0", f"a{t % 2}")) for id in ids])
-    rewards = (rng.random(len(ids)) < chances).astype(np.float64) if t % 4 else chances
+    rates = np.array([0.2 + 0.6 * (id in ("a0", f"a{t % 2}")) for id in ids])
+    rewards = (rng.random(len(ids)) < rates).astype(np.float64) if t % 4 else rates
     return Event(context, actions, rewards, int(rng.integers(len(ids))))
 
 
@@ -58,8 +58,8 @@ def _arrays(rng: Generator, t: int) -> Event:
     return _event(rng, t, rng.normal(size=2), lambda name: np.array([float(name[-1])]))
 
 
-def _either(rng: Generator, t: int) -> Event:
-    # arrays come in one width, be they joined with those of the actions or not
+def _mixed(rng: Generator, t: int) -> Event:
+    # all arrays have one width, whether or not they are joined with those of actions
     return (_named, _described, _array, _array_described)[rng.integers(4)](rng, t)
 
 
@@ -67,8 +67,8 @@ def _array_described(rng: Generator, t: int) -> Event:
     return _event(rng, t, rng.normal(size=3), lambda name: {"price": float(rng.normal())})
 
 
-ROUND = 3000  # after so many events no name is new: endless newcomers would be refused for want of memory
-_KINDS = (_named, _described, _array, _arrays, _array_described, _either)
+CYCLE = 3000  # no new names after this many events: new ones would exceed the memory limits
+_KINDS = (_named, _described, _array, _arrays, _array_described, _mixed)
 
 
 def log(kind: Callable[[Generator, int], Event], n: int, seed: int = 0) -> list[Event]:
@@ -78,18 +78,18 @@ def log(kind: Callable[[Generator, int], Event], n: int, seed: int = 0) -> list[
 
 
 def logs(n: int, seed: int = 0) -> list[list[Event]]:
-    """One log of every kind: contexts and actions with named fields or arrays, without features, and in turns."""
+    """One log of every kind: named fields or arrays, actions with or without features, and a mixture."""
     return [log(kind, n, seed) for kind in _KINDS]
 
 
 def changing(n: int, seed: int = 0) -> list[Event]:
-    """Named contexts in every way, for checks of frequency; in long logs the newcomers' names come round again."""
+    """Events with named contexts, for frequency checks; in long logs the new names repeat."""
     rng = np.random.default_rng(seed)
-    return [_named(rng, t % ROUND) for t in range(n)]
+    return [_named(rng, t % CYCLE) for t in range(n)]
 
 
 def endless(n: int) -> list[Event]:
-    """Events whose every field, value and action is new."""
+    """Events with new fields, values and actions every time."""
     rng = np.random.default_rng(0)
     rows: list[Row] = [{f"n{t}": float(t), f"s{t}": "x", "city": f"c{t}", "n": float(t % 7)} for t in range(n)]
     actions = [Actions(("a", "b")) if t % 2 else Actions(("a", f"x{t}")) for t in range(n)]
@@ -97,14 +97,14 @@ def endless(n: int) -> list[Event]:
 
 
 def widths(n: int) -> list[Event]:
-    """Arrays of several widths between named fields, as careless callers send them."""
+    """Arrays of several widths, interleaved with named fields."""
     rng = np.random.default_rng(0)
     rows: list[Row] = [rng.normal(size=2 + t % 3) if t % 2 else {"n": float(t)} for t in range(n)]
     return [Event(row, Actions(("a", "b")), rng.random(2), t % 2) for t, row in enumerate(rows)]
 
 
 def extremes() -> list[list[Event]]:
-    """Logs of the largest, smallest and most constant numbers that there are, as fields and as arrays."""
+    """Logs of the largest, smallest and nearly constant numbers, as fields and as arrays."""
     rng = np.random.default_rng(0)
     huge, tiny = (1.7e308, -1.7e308, 1e300, 1e16, 1e16 + 2.0, 0.0), (5e-324, 1e-162, 2e-162, -1e-160, 0.0)
     scales = [rng.choice(values, 60).tolist() for values in (huge, tiny, huge + tiny)]

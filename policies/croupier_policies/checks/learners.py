@@ -1,5 +1,5 @@
 # ruff: noqa: S101  (these are tests: asserting is their work)
-"""What holds for learners: bounded estimates and an honest loss."""
+"""Checks of learners: bounded estimates and progressive validation loss."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from collections.abc import Callable
 
 from croupier_policies.base import Learner
 from croupier_policies.checks import events
-from croupier_policies.checks.common import COMMON, ask, teach
+from croupier_policies.checks.common import COMMON, query, train
 
-MakeLearner = Callable[[], Learner]
+LearnerFactory = Callable[[], Learner]
 
 
-def check_predictions_are_rewards(make: MakeLearner) -> None:
-    """Every estimate lies between 0 and 1, however far learning has gone."""
+def check_predictions_are_rewards(make: LearnerFactory) -> None:
+    """Every estimate is between 0 and 1 at every stage of learning."""
     for log in events.logs(60):
         learner = make()
         for event in log:
-            estimates = ask(learner, event)
+            estimates = query(learner, event)
             assert ((estimates >= 0.0) & (estimates <= 1.0)).all(), estimates
-            teach(learner, [event])
+            train(learner, [event])
 
 
-def check_loss_is_honest(make: MakeLearner) -> None:
-    """The loss is that of the predictions made before each event was learned; NaN before the first."""
+def check_loss_is_progressive(make: LearnerFactory) -> None:
+    """The loss is that of the predictions before each event was learned; NaN before the first."""
     for log in events.logs(40):
         learner, squares = make(), 0.0
-        assert math.isnan(learner.loss), "a loss without an event"
+        assert math.isnan(learner.loss), "the loss before the first event is not NaN"
         for n, event in enumerate(log, 1):
-            squares += (event.rewards[event.taught] - ask(learner, event)[event.taught]) ** 2
-            teach(learner, [event])
-            assert math.isclose(learner.loss, squares / n, rel_tol=1e-9), "another loss than the predictions had"
+            squares += (event.rewards[event.chosen] - query(learner, event)[event.chosen]) ** 2
+            train(learner, [event])
+            assert math.isclose(learner.loss, squares / n, rel_tol=1e-9), "the loss is not that of the predictions"
 
 
-LEARNER_CHECKS: tuple[Callable[[MakeLearner], None], ...] = (
+LEARNER_CHECKS: tuple[Callable[[LearnerFactory], None], ...] = (
     *COMMON,
     check_predictions_are_rewards,
-    check_loss_is_honest,
+    check_loss_is_progressive,
 )
 
 
-def check_learner(make: MakeLearner) -> None:
-    """Hold a learner to every check; `make` gives an untaught one. Raises AssertionError."""
+def check_learner(make: LearnerFactory) -> None:
+    """Run every check on a learner; `make` returns an untrained one. Raises AssertionError."""
     for check in LEARNER_CHECKS:
         check(make)

@@ -1,5 +1,5 @@
 # ruff: noqa: S101  (these are tests: asserting is their work)
-"""What holds for policies: a distribution, with its floor, that draws match."""
+"""Checks of policies: valid distributions that respect the floor, and draws that match them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from numpy.typing import NDArray
 
 from croupier_policies.base import Actions, Policy, Vector
 from croupier_policies.checks import events
-from croupier_policies.checks.common import COMMON, ask, teach
+from croupier_policies.checks.common import COMMON, query, train
 from croupier_policies.checks.events import Event
 from croupier_policies.exploration.sampling import draw, uniform
 
-MakePolicy = Callable[[], Policy]
+PolicyFactory = Callable[[], Policy]
 BINS = np.array([0.0, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99])
-CHANCE = 1e-3  # that a right policy fails a check of frequency
+FALSE_ALARM = 1e-3  # the probability that a correct policy fails a frequency check
 
 
-def check_it_is_a_distribution(make: MakePolicy) -> None:
-    """Every probability is at least the declared floor ε/K, and together they are 1; one candidate has it all."""
+def check_probabilities_are_a_distribution(make: PolicyFactory) -> None:
+    """Probabilities are at least the declared floor ε/K and sum to 1; a single candidate has probability 1."""
     for log in events.logs(60):
         policy = make()
         for event in log:
-            p = ask(policy, event)
+            p = query(policy, event)
             assert abs(p.sum() - 1.0) <= 1e-9, f"the sum is {p.sum()}"
             floor = getattr(policy, "epsilon", 0.0) / len(p)
             assert p.min() >= floor * (1.0 - 1e-12), f"{p.min()} is below the floor {floor}"
             alone = policy.probabilities(event.context, Actions(("a1",), event.actions.rows and event.actions.rows[:1]))
             assert abs(alone[0] - 1.0) <= 1e-9, alone
-            teach(policy, [event])
+            train(policy, [event])
 
 
-def check_order_does_not_matter(make: MakePolicy) -> None:
-    """Permuting the actions permutes their probabilities; one by one, none is favoured for being first."""
+def check_order_does_not_matter(make: PolicyFactory) -> None:
+    """Permuting the actions permutes their probabilities."""
     rng = np.random.default_rng(0)
     for log in events.logs(60):
-        policy = teach(make(), log[:50])
-        for event in (*log[40:], *(_newcomers(event) for event in log[50:])):
+        policy = train(make(), log[:50])
+        for event in (*log[40:], *(_with_new_actions(event) for event in log[50:])):
             order = rng.permutation(len(event.actions))
-            p, permuted = ask(policy, event), ask(policy, _permuted(event, order))
+            p, permuted = query(policy, event), query(policy, _permuted(event, order))
             assert np.allclose(p[order], permuted, rtol=0.0, atol=1e-12), f"{p[order]} became {permuted}"
 
 
@@ -52,22 +52,22 @@ def _permuted(event: Event, order: NDArray[np.int64]) -> Event:
     return Event(event.context, actions, event.rewards[order], 0)
 
 
-def _newcomers(event: Event) -> Event:
-    """The same with four actions more that were never shown, alike in all but their names."""
+def _with_new_actions(event: Event) -> Event:
+    """The event with four unseen actions added, which differ only in their ids."""
     ids, rows = event.actions.ids, event.actions.rows
     return event._replace(
         actions=Actions((*ids, "x0", "x1", "x2", "x3"), rows and (*rows, *rows[:1] * 4)), rewards=np.zeros(len(ids) + 4)
     )
 
 
-def check_draws_match_probabilities(make: MakePolicy, decisions: int = 1500) -> None:
-    """In bins of p, drawn frequency equals summed probability; with a floor, the mean of 1/(K·p) is 1."""
+def check_draws_match_probabilities(make: PolicyFactory, decisions: int = 1500) -> None:
+    """In bins of p, the number of draws matches the summed probability; with a floor, the mean of 1/(K·p) is 1."""
     for excess in excesses(make, decisions):
         assert abs(excess.sum) <= excess.allowed, f"{excess.what}: {excess.sum:+.1f}, allowed ±{excess.allowed:.1f}"
 
 
 class Excess(NamedTuple):
-    """A sum of centred terms, what chance allows it to be in a right policy, the chance of so much, and its bound."""
+    """A sum of centred terms, its bound for a correct policy, its p-value, and the level of the bound."""
 
     what: str
     sum: float
@@ -76,15 +76,15 @@ class Excess(NamedTuple):
     level: float
 
 
-def excesses(make: MakePolicy, decisions: int) -> list[Excess]:
-    """What a policy that learns from its own draws draws too often, by bins of p, and the excess of Σ 1/(K·p).
+def excesses(make: PolicyFactory, decisions: int) -> list[Excess]:
+    """Excess draws of a policy that learns from its own draws, by bins of p, and the excess of Σ 1/(K·p).
 
-    The sums are martingales, so Bernstein's bound holds while the policy learns.
+    The sums are martingales, so Bernstein's inequality holds while the policy learns.
     """
     policy, probabilities, drawn = make(), [], []
     for t, event in enumerate(events.changing(decisions)):
-        k = draw(ask(policy, event), uniform(1, "draw", str(t)))
-        p = ask(policy, event)
+        k = draw(query(policy, event), uniform(1, "draw", str(t)))
+        p = query(policy, event)
         probabilities.append(p)
         drawn.append(k)
         policy.learn(event.context, event.actions, k, float(event.rewards[k]), float(p[k]))
@@ -101,36 +101,36 @@ def _bins(probabilities: list[Vector], drawn: list[int]) -> list[Excess]:
     for b in range(len(BINS)):
         inside = place == b
         excess, variance = float((hits[inside] - p[inside]).sum()), float((p[inside] * (1.0 - p[inside])).sum())
-        found.append(_excess(f"draws too many where p is near {BINS[b]}", excess, variance, 1.0, CHANCE / len(BINS)))
+        found.append(_excess(f"excess draws where p is near {BINS[b]}", excess, variance, 1.0, FALSE_ALARM / len(BINS)))
     return found
 
 
 def _weights(probabilities: list[Vector], drawn: list[int], largest: float) -> Excess:
     weights = [1.0 / (len(p) * p[k]) for p, k in zip(probabilities, drawn, strict=True)]
     variance = sum(float((1.0 / (len(p) ** 2 * p)).sum()) - 1.0 for p in probabilities)
-    return _excess("sum of the weights 1/(K·p) - 1", sum(weights) - len(weights), variance, largest, CHANCE)
+    return _excess("sum of the weights 1/(K·p) - 1", sum(weights) - len(weights), variance, largest, FALSE_ALARM)
 
 
-def _excess(what: str, excess: float, variance: float, largest: float, chance: float) -> Excess:
-    size = max(abs(excess) - 1e-9, 0.0)  # of rounding there may be so much
+def _excess(what: str, excess: float, variance: float, largest: float, level: float) -> Excess:
+    size = max(abs(excess) - 1e-9, 0.0)  # tolerance for rounding
     p = min(1.0, 2.0 * math.exp(-size * size / (2.0 * (variance + largest * size / 3.0)))) if size else 1.0
-    return Excess(what, excess, _bernstein(variance, largest, chance), p, chance)
+    return Excess(what, excess, _bernstein(variance, largest, level), p, level)
 
 
-def _bernstein(variance: float, largest: float, chance: float) -> float:
-    """What a sum of centred terms of this variance exceeds, on either side, with at most this chance.
+def _bernstein(variance: float, largest: float, level: float) -> float:
+    """Bernstein's two-sided bound: a sum of centred terms of this variance exceeds it with probability ≤ `level`.
 
     >>> round(_bernstein(100.0, 1.0, 0.05), 1)
     28.4
     """
-    logarithm = math.log(2.0 / chance)
+    logarithm = math.log(2.0 / level)
     return largest * logarithm / 3.0 + math.sqrt((largest * logarithm / 3.0) ** 2 + 2.0 * variance * logarithm) + 1e-9
 
 
-def check_forgetting_leaves_a_policy(make: MakePolicy) -> None:
-    """After a discount of all, of an action or of a unit, it answers, learns on, and round-trips, bit for bit."""
+def check_discounting_leaves_a_valid_policy(make: PolicyFactory) -> None:
+    """After a discount of everything, of an action or of a unit, it predicts, learns and round-trips, bit for bit."""
     for log in events.logs(30):
-        policy, twin = teach(make(), log[:20]), teach(make(), log[:20])
+        policy, twin = train(make(), log[:20]), train(make(), log[:20])
         for each in (policy, twin):
             each.discount(0.5)
             for action in (log[0].actions.ids[0], "never seen"):
@@ -140,24 +140,24 @@ def check_forgetting_leaves_a_policy(make: MakePolicy) -> None:
             twin = make()
             twin.restore(policy.state())
         for event in log[20:]:
-            p = ask(policy, event)
+            p = query(policy, event)
             assert abs(p.sum() - 1.0) <= 1e-9, f"the sum is {p.sum()} after a discount"
-            assert np.array_equal(p, ask(twin, event)), "what forgot alike answers differently"
-            teach(policy, [event])
-            teach(twin, [event])
+            assert np.array_equal(p, query(twin, event)), "two policies with equal discounts differ"
+            train(policy, [event])
+            train(twin, [event])
 
 
-POLICY_CHECKS: tuple[Callable[[MakePolicy], None], ...] = (
+POLICY_CHECKS: tuple[Callable[[PolicyFactory], None], ...] = (
     *COMMON,
-    check_it_is_a_distribution,
+    check_probabilities_are_a_distribution,
     check_order_does_not_matter,
     check_draws_match_probabilities,
-    check_forgetting_leaves_a_policy,
+    check_discounting_leaves_a_valid_policy,
 )
 
 
-def check_policy(make: MakePolicy) -> None:
-    """Hold a policy to every check; `make` gives an untaught one. Raises AssertionError.
+def check_policy(make: PolicyFactory) -> None:
+    """Run every check on a policy; `make` returns an untrained one. Raises AssertionError.
 
     >>> from croupier_policies import UniformPolicy
     >>> check_policy(UniformPolicy)
@@ -166,15 +166,17 @@ def check_policy(make: MakePolicy) -> None:
         check(make)
 
 
-def check_devices_agree(make: MakePolicy, other: MakePolicy, tolerance: float = 1e-9) -> None:
-    """Two devices' policies, taught alike, answer alike, and read each other's state."""
+def check_devices_agree(make: PolicyFactory, other: PolicyFactory, tolerance: float = 1e-9) -> None:
+    """Policies on two devices, trained on one log, agree, and read each other's state."""
     for log in events.logs(40):
         one, two = make(), other()
         for event in log:
-            assert np.allclose(ask(one, event), ask(two, event), rtol=0.0, atol=tolerance), "they answer differently"
-            teach(one, [event])
-            teach(two, [event])
+            assert np.allclose(query(one, event), query(two, event), rtol=0.0, atol=tolerance), "the devices differ"
+            train(one, [event])
+            train(two, [event])
         crossed = make()
         crossed.restore(two.state())
         for event in log:
-            assert np.allclose(ask(one, event), ask(crossed, event), rtol=0.0, atol=tolerance), "states differ"
+            assert np.allclose(query(one, event), query(crossed, event), rtol=0.0, atol=tolerance), (
+                "the restored states differ"
+            )

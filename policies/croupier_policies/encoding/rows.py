@@ -1,4 +1,4 @@
-"""A context and an action's features as one row."""
+"""Joins a context and an action's features into one row."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 from croupier_policies.base import Actions, Row
 
 
-def joined(context: Row, actions: Actions) -> Sequence[Row]:
-    """One row for all actions where they have no features, else one for each."""
-    return (context,) if actions.rows is None else [_joined(context, row) for row in actions.rows]
+def join_rows(context: Row, actions: Actions) -> Sequence[Row]:
+    """One row for all actions if they have no features, else one row per action."""
+    return (context,) if actions.rows is None else [_join(context, row) for row in actions.rows]
 
 
-def joined_one(context: Row, actions: Actions, index: int) -> Row:
+def join_row(context: Row, actions: Actions, index: int) -> Row:
     """The row of one action."""
-    return context if actions.rows is None else _joined(context, actions.rows[index])
+    return context if actions.rows is None else _join(context, actions.rows[index])
 
 
-def _joined(context: Row, features: Row) -> Row:
-    """The names of an action's features are marked, so that they cannot collide with the context's."""
+def _join(context: Row, features: Row) -> Row:
+    """The names of an action's features get a prefix, so that they cannot collide with the context's."""
     if isinstance(context, np.ndarray) and isinstance(features, np.ndarray):
         return np.concatenate([context, features])
-    return _named(context, "") | _named(features, "action.")
+    return _with_prefix(context, "") | _with_prefix(features, "action.")
 
 
-def _named(row: Row, mark: str) -> dict[str, float | str]:
+def _with_prefix(row: Row, prefix: str) -> dict[str, float | str]:
     if isinstance(row, np.ndarray):
-        return {f"{mark}{i}": float(value) for i, value in enumerate(row)}
-    return {mark + name: value for name, value in row.items()} if mark else dict(row)
+        return {f"{prefix}{i}": float(value) for i, value in enumerate(row)}
+    return {prefix + name: value for name, value in row.items()} if prefix else dict(row)

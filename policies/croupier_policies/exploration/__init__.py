@@ -1,1 +1,1 @@
-"""Exploration laws: estimates and their uncertainty to probabilities; and the draw."""
+"""Exploration laws, which map reward estimates and their uncertainty to probabilities, and the draw."""

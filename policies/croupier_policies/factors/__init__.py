@@ -1,1 +1,1 @@
-"""Latent factors: matrix factorisation learned one rating at a time."""
+"""Latent factors: matrix factorisation, learned one reward at a time."""

@@ -1,4 +1,4 @@
-"""Latent factors of users and items as a reward model that learns event by event."""
+"""Latent factors of users and items as an incremental reward model."""
 
 from __future__ import annotations
 
@@ -10,40 +10,41 @@ from numpy.typing import NDArray
 
 from croupier_policies.base import Actions, Learner, Row, State, Vector
 from croupier_policies.errors import PolicyError
-from croupier_policies.factors.svd import Start
-from croupier_policies.factors.tables import Table, scattered
+from croupier_policies.factors.svd import InitialFactors
+from croupier_policies.factors.tables import RowTable, hashed_factors
 from croupier_policies.kernels import factors as factor_kernels
-from croupier_policies.reference.factors import Rates
+from croupier_policies.reference.factors import LearningRates
 from croupier_policies.registry import register
 
 
 @register
 class FactorLearner(Learner):
-    """r̂(i, j) = μ + b_i + c_j + u_i·v_j for user i and item j, learned by one gradient step a reward.
+    """r̂(i, j) = μ + b_i + c_j + u_i·v_j for user i and item j, learned by one gradient step per reward.
 
     e = r - r̂;  b_i += γ_n·e;  c_j += γ_n·e;  u_i += γ·(e·v_j - λ·u_i);  v_j += γ·(e·u_i - λ·v_j)
-    with γ_n = max(`last`, `first`/(1 + `first`·n)) for a bias that was taught n times, γ = `rate`, λ = `shrink`. μ is
-    the running mean reward, or that of the start. Factors begin at small numbers derived from names, or at a `Start`.
-    Of a user or item it does not know it assumes the mean: bias 0 and no factors. Estimates are cut to 0 … 1.
+    with γ_n = max(`last`, `first`/(1 + `first`·n)) for a bias that was updated n times, γ = `rate`, λ = `shrink`. μ is
+    the running mean reward, or that of `start`. Factors start at small numbers
+    derived by hashing, or at `start`.
+    An unknown user or item has bias 0 and factors 0. Estimates are clipped to 0 … 1.
     (Koren, Bell & Volinsky 2009, "Matrix factorization techniques for recommender systems".)
 
-    Items are the ids of actions; the user is a string in the context's field `unit_field`. Without it items alone are
-    told apart.
+    Items are the ids of actions; the user is the string in the context's field `unit_field`. Without that field only
+    the item is known.
 
     Args:
-        rank: How many factors.
-        first: Of the rate of a bias: at its first reward.
-        last: What that rate falls to; it is never less, so that biases can follow a change.
-        rate: Of the factors.
+        rank: The number of factors.
+        first: The learning rate of a bias at its first reward.
+        last: The lower bound of that rate; a positive bound lets biases follow changes.
+        rate: The learning rate γ of the factors.
         shrink: λ.
-        spread: Standard deviation of the factors' first values.
-        limit: At most so many numbers for users, and as many for items; who comes after that is not learned.
-        unit_field: Where the context says who the user is.
-        seed: Of the first values.
-        start: A `Start`, or its `config()`, for example `truncated_svd(users, items, values)`; its rank is taken.
+        spread: The standard deviation of the factors' initial values.
+        limit: The largest number of parameters for users, and for items; users and items beyond it are not learned.
+        unit_field: The context field that names the user.
+        seed: The seed of the initial values.
+        start: Initial factors or their `config()`, for example `truncated_svd(users, items, values)`; sets the rank.
 
     Raises:
-        PolicyError: A number out of range.
+        PolicyError: An argument is out of range.
 
     >>> learner = FactorLearner(rank=2)
     >>> for _ in range(30):
@@ -68,23 +69,23 @@ class FactorLearner(Learner):
         limit: int = 4_000_000,
         unit_field: str = "unit",
         seed: int = 0,
-        start: Start | Mapping[str, Any] | None = None,
+        start: InitialFactors | Mapping[str, Any] | None = None,
     ) -> None:
-        self.start = Start.of(start)
+        self.start = InitialFactors.from_config(start)
         self.rank = rank if self.start is None else self.start.rank
         for what, number in {"first": first, "last": last, "rate": rate, "shrink": shrink}.items():
             if not 0.0 <= number <= 1.0:
-                raise PolicyError(f"{what} must be between 0 and 1, or steps overshoot, not {number}")
+                raise PolicyError(f"{what} must be between 0 and 1, not {number}: larger steps overshoot")
         if not 0 <= self.rank <= 1024 or not 0.0 <= spread <= 1.0 or limit < 1:
-            raise PolicyError("rank is 0 to 1024, spread 0 to 1 and limit at least 1")
-        self.rates = Rates(float(first), float(last), float(rate), float(shrink))
+            raise PolicyError("rank must be 0 to 1024, spread 0 to 1, and limit at least 1")
+        self.rates = LearningRates(float(first), float(last), float(rate), float(shrink))
         self.spread, self.limit, self.unit_field, self.seed = float(spread), limit, unit_field, seed
-        self.users, self.items = (Table(1 + self.rank, limit // (1 + self.rank)) for _ in range(2))
+        self.users, self.items = (RowTable(1 + self.rank, limit // (1 + self.rank)) for _ in range(2))
         self.mean, self.count, self._squares = 0.5, 0, 0.0
-        self._begin()
+        self._load_start()
 
-    def _begin(self) -> None:
-        """Take over the start, as far as there is room."""
+    def _load_start(self) -> None:
+        """Load the initial factors, as far as there is room."""
         if self.start is None:
             return
         self.mean = self.start.mean
@@ -93,7 +94,7 @@ class FactorLearner(Learner):
             (self.items, self.start.items, self.start.V),
         ):
             for name, row in zip(names, rows, strict=True):
-                table.take(name, row)
+                table.add(name, row)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -109,61 +110,61 @@ class FactorLearner(Learner):
 
     @property
     def loss(self) -> float:
-        """Mean squared error of the predictions made before each event was learned; NaN before the first."""
+        """Progressive validation loss: mean squared error of the predictions before each event; NaN at first."""
         return self._squares / self.count if self.count else float("nan")
 
     def predict(self, context: Row, actions: Actions) -> Vector:
-        """r̂ of every action for the context's user, (K,)."""
+        """r̂ of every action for the user of the context, (K,)."""
         user = self.users.find(self._unit(context) or "")
         items = np.array([self.items.find(id) for id in actions.ids], dtype=np.int64)
         return self._estimates(np.full(len(items), user), items)
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
-        """One step; see the class."""
-        self.rate(self._unit(context), actions.whole.ids[actions.place(index)], reward)
+        """One gradient step; see the class."""
+        self.learn_pair(self._unit(context), actions.full_set.ids[actions.full_index(index)], reward)
 
-    def rate(self, user: str | None, item: str, value: float) -> float:
-        """Fold in what a user gave an item, 0 to 1; what was expected of it before."""
-        expected = self.expected(user, item)
+    def learn_pair(self, user: str | None, item: str, value: float) -> float:
+        """Learn the reward of a (user, item) pair, 0 to 1; returns the prediction before learning."""
+        expected = self.predict_pair(user, item)
         self.count += 1
         self._squares += (value - expected) ** 2
         if self.start is None:
             self.mean += (value - self.mean) / self.count
         i = -1 if user is None else self._slot(self.users, user, "user")
         j = self._slot(self.items, item, "item")
-        self._teach(np.array([i]), np.array([j]), np.array([value]), self.rates)
+        self._fold_in(np.array([i]), np.array([j]), np.array([value]), self.rates)
         return expected
 
-    def expected(self, user: str | None, item: str) -> float:
-        """r̂ of one pair."""
+    def predict_pair(self, user: str | None, item: str) -> float:
+        """r̂ of one (user, item) pair."""
         i = -1 if user is None else self.users.find(user)
         return float(self._estimates(np.array([i]), np.array([self.items.find(item)]))[0])
 
     def fit(self, users: Sequence[str], items: Sequence[str], values: Vector, epochs: int = 20, seed: int = 0) -> None:
-        """Learn a whole history, `epochs` times in an order shuffled by `seed`; for comparisons, outside of any log.
+        """Train on a batch of ratings for several epochs in shuffled order; for comparisons outside of any log.
 
-        Biases are learned once, or come from the start; in passes beyond that all of their steps together count as one
-        pass's. Otherwise the first place in every ranking would be some item that few have rated, and rated high.
+        Biases are learned in the first epoch, or come from `start`; in later epochs their rate is `last`/`epochs`, so
+        that all epochs together move a bias like one. Otherwise items with few, high ratings would lead every ranking.
 
         Args:
-            users: Who, one a value.
-            items: What, one a value.
-            values: 0 to 1, (n,).
-            epochs: How often.
-            seed: Of the order.
+            users: The user of each value.
+            items: The item of each value.
+            values: The ratings, 0 to 1, (n,).
+            epochs: The number of epochs.
+            seed: The seed of the order.
         """
         if self.start is None:
             self.mean = float(np.mean(values))
         i = np.array([self._slot(self.users, user, "user") for user in users])
         j = np.array([self._slot(self.items, item, "item") for item in items])
-        rng, again = np.random.default_rng(seed), self.rates._replace(first=0.0, last=self.rates.last / max(epochs, 1))
+        rng, later = np.random.default_rng(seed), self.rates._replace(first=0.0, last=self.rates.last / max(epochs, 1))
         for epoch in range(epochs):
             order = rng.permutation(len(values))
-            rates = self.rates if self.start is None and epoch == 0 else again
-            self._teach(i[order], j[order], values[order], rates)
+            rates = self.rates if self.start is None and epoch == 0 else later
+            self._fold_in(i[order], j[order], values[order], rates)
 
-    def expectations(self, users: Sequence[str], items: Sequence[str]) -> Vector:
-        """r̂ of many pairs, (n,)."""
+    def predict_pairs(self, users: Sequence[str], items: Sequence[str]) -> Vector:
+        """r̂ of many (user, item) pairs, (n,)."""
         i = np.array([self.users.find(user) for user in users], dtype=np.int64)
         return self._estimates(i, np.array([self.items.find(item) for item in items], dtype=np.int64))
 
@@ -171,23 +172,23 @@ class FactorLearner(Learner):
         unit = None if isinstance(context, np.ndarray) else context.get(self.unit_field)
         return unit if isinstance(unit, str) else None
 
-    def _slot(self, table: Table, name: str, domain: str) -> int:
+    def _slot(self, table: RowTable, name: str, domain: str) -> int:
         slot = table.find(name)
         if slot >= 0 or len(table) >= table.limit:
-            return slot if slot >= 0 else table.take(name)
-        return table.take(name, np.append(0.0, scattered(name, domain, self.seed, self.rank, self.spread)))
+            return slot if slot >= 0 else table.add(name)
+        return table.add(name, np.append(0.0, hashed_factors(name, domain, self.seed, self.rank, self.spread)))
 
     def _estimates(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Vector:
         out = np.empty(len(j))
         factor_kernels.predict(i, j, self.mean, self.users.values, self.items.values, out)
         return out
 
-    def _teach(self, i: NDArray[np.int64], j: NDArray[np.int64], values: Vector, rates: Rates) -> None:
+    def _fold_in(self, i: NDArray[np.int64], j: NDArray[np.int64], values: Vector, rates: LearningRates) -> None:
         users, items = self.users, self.items
         factor_kernels.learn(i, j, values, self.mean, users.values, items.values, users.seen, items.seen, *rates)
 
     def state(self) -> State:
-        """Rows, means and the loss so far."""
+        """Tables, mean and the sum of squared errors."""
         return {
             "users": self.users.state(),
             "items": self.items.state(),
@@ -197,7 +198,7 @@ class FactorLearner(Learner):
         }
 
     def restore(self, state: State) -> None:
-        """Take over a `state()`."""
+        """Replace the state by a `state()`."""
         self.users.restore(state["users"])
         self.items.restore(state["items"])
         self.mean, self.count, self._squares = state["mean"], state["count"], state["squares"]

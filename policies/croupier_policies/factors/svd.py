@@ -1,4 +1,4 @@
-"""Where latent factors start: a truncated singular value decomposition of a history."""
+"""Initial latent factors from a truncated singular value decomposition of past ratings."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from croupier_policies.base import Vector
 from croupier_policies.errors import PolicyError
 
-PRIOR = 5.0  # ratings' worth of shrinkage of a start's biases
-LARGEST = 1 << 24  # numbers in a start, which is part of a configuration
+PRIOR = 5.0  # pseudo-ratings of 0 that shrink the biases
+MAX_NUMBERS = 1 << 24  # in initial factors, which are part of a configuration
 
 
-class Start(NamedTuple):
-    """Names and rows (bias, factors) of users and items, and the mean they deviate from.
+class InitialFactors(NamedTuple):
+    """Initial biases and factors of users and items by name, and the mean they deviate from.
 
-    Made once, outside of the log, it is part of the configuration of whatever starts from it: what the log says is
-    folded on top, and never what made the start.
+    They are computed once, outside of the log, and are part of the configuration of the model that starts from them:
+    the log contains only what is learned afterwards.
     """
 
     mean: float
@@ -31,28 +31,30 @@ class Start(NamedTuple):
 
     @property
     def rank(self) -> int:
-        """How many factors a row has."""
+        """The number of factors."""
         return int(self.U.shape[1]) - 1
 
     def config(self) -> dict[str, Any]:
-        """As plain data that JSON can hold, bit for bit."""
+        """As plain data for JSON, bit for bit."""
         packed = [base64.b64encode(np.ascontiguousarray(M, dtype="<f8").tobytes()).decode() for M in (self.U, self.V)]
         return {"mean": self.mean, "users": list(self.users), "items": list(self.items), "U": packed[0], "V": packed[1]}
 
     @classmethod
-    def of(cls, given: Self | Mapping[str, Any] | None) -> Start | None:
-        """The start itself, or that of a `config()`. Raises PolicyError for a damaged one."""
-        if given is None or isinstance(given, Start):
-            return given
-        users, items = tuple(given["users"]), tuple(given["items"])
+    def from_config(cls, value: Self | Mapping[str, Any] | None) -> InitialFactors | None:
+        """The object itself, or the one that a `config()` describes. Raises PolicyError if that is damaged."""
+        if value is None or isinstance(value, InitialFactors):
+            return value
+        users, items = tuple(value["users"]), tuple(value["items"])
         try:
-            U, V = (_unpacked(given[M], len(names)) for M, names in (("U", users), ("V", items)))
+            U, V = (_unpack(value[M], len(names)) for M, names in (("U", users), ("V", items)))
         except ValueError as error:
-            raise PolicyError(f"the start cannot be read: {error}; make it again from the history") from error
-        return cls(float(given["mean"]), users, items, U, V)
+            raise PolicyError(
+                f"the initial factors cannot be read: {error}; compute them again from the ratings"
+            ) from error
+        return cls(float(value["mean"]), users, items, U, V)
 
 
-def _unpacked(text: str, rows: int) -> Vector:
+def _unpack(text: str, rows: int) -> Vector:
     flat = np.frombuffer(base64.b64decode(text), dtype="<f8").astype(np.float64)
     return flat.reshape(rows, len(flat) // max(rows, 1))
 
@@ -65,24 +67,24 @@ def truncated_svd(
     *,
     logit: bool = False,
     centred: bool = True,
-) -> Start:
-    """The start R ≈ μ + b_i + c_j + u_i·v_j from the truncated decomposition UΣVᵀ of what the biases leave.
+) -> InitialFactors:
+    """Initial factors R ≈ μ + b_i + c_j + u_i·v_j from the truncated SVD UΣVᵀ of the residuals of the biases.
 
-    c_j and b_i are means of residuals, each as if `PRIOR` zeros came before; what is not in the history leaves 0.
-    u_i = U_i·√Σ and v_j = V_j·√Σ, in falling order of Σ, each pair with the sign that makes the largest entry of its
-    V positive. The same history gives the same start in one arithmetic: the iteration begins at a fixed vector.
+    c_j and b_i are means of residuals, shrunk by `PRIOR` pseudo-ratings of 0; the residual of a missing rating is 0.
+    u_i = U_i·√Σ and v_j = V_j·√Σ, in descending order of Σ; the sign of each pair makes the largest entry of its V
+    positive. The iteration starts at a fixed vector, so the same ratings give the same factors on one platform.
 
     Args:
-        users: Who, one a value.
-        items: What, one a value.
+        users: The user of each value.
+        items: The item of each value.
         values: Rewards, 0 to 1.
-        rank: How many factors, less than users and items there are.
-        centred: Whether to take mean and biases out first. Without, R itself is decomposed, what is not in the history
-            as 0: for likes that are all 1, ranked by u_i·v_j (Cremonesi, Koren & Turrin 2010, "PureSVD").
-        logit: On the scale of log-odds about μ, divided by μ(1 - μ): for `CataloguePolicy`.
+        rank: The number of factors, smaller than the numbers of users and of items.
+        centred: Whether to subtract mean and biases first. If not, R itself is decomposed with missing ratings as 0:
+            for implicit feedback that is all 1, ranked by u_i·v_j (Cremonesi, Koren & Turrin 2010, "PureSVD").
+        logit: Whether to return log-odds about μ, that is, divide by μ(1 - μ): for `CataloguePolicy`.
 
     Raises:
-        PolicyError: Not as many users and items as values, values outside their range, or too high a rank.
+        PolicyError: The lengths differ, a value is out of range, or the rank is too high.
 
     >>> start = truncated_svd(list("aabbcc"), list("xyxyzx"), [1.0, 0.0, 1.0, 0.0, 0.5, 0.5], rank=1)
     >>> start.users, start.V.shape
@@ -90,21 +92,27 @@ def truncated_svd(
     """
     r = np.asarray(values, dtype=np.float64)
     if not len(users) == len(items) == len(r) or not len(r) or not ((r >= 0.0) & (r <= 1.0)).all():
-        raise PolicyError("a history is as many users as items as values, at least one, each value between 0 and 1")
-    who, i = _numbered(users)
-    what, j = _numbered(items)
+        raise PolicyError(
+            "users, items and values must have one length, at least 1, and values must be between 0 and 1"
+        )
+    who, i = _index_names(users)
+    what, j = _index_names(items)
     if not 0 < rank < min(len(who), len(what)):
-        raise PolicyError(f"{rank} factors cannot be had from {len(who)} users and {len(what)} items; ask for fewer")
-    if (1 + rank) * (len(who) + len(what)) > LARGEST:
-        raise PolicyError(f"the start would hold over {LARGEST} numbers, and it is part of a configuration; lower rank")
+        raise PolicyError(f"{len(who)} users and {len(what)} items do not have {rank} factors; lower rank")
+    if (1 + rank) * (len(who) + len(what)) > MAX_NUMBERS:
+        raise PolicyError(
+            f"the initial factors would be more than {MAX_NUMBERS} numbers in a configuration; lower rank"
+        )
     mean, b, c = _means(i, j, r, len(who), len(what)) if centred else (0.0, np.zeros(len(who)), np.zeros(len(what)))
-    U, V = _decomposed(i, j, r - mean - c[j] - b[i], (len(who), len(what)), rank)
+    U, V = _decompose(i, j, r - mean - c[j] - b[i], (len(who), len(what)), rank)
     scale = 1.0 / max(mean * (1.0 - mean), 0.01) if logit else 1.0
     root = scale**0.5
-    return Start(mean, who, what, np.column_stack([scale * b, root * U]), np.column_stack([scale * c, root * V]))
+    return InitialFactors(
+        mean, who, what, np.column_stack([scale * b, root * U]), np.column_stack([scale * c, root * V])
+    )
 
 
-def _numbered(names: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+def _index_names(names: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     found, places = np.unique(np.asarray(names, dtype=object), return_inverse=True)
     return tuple(found.tolist()), places.astype(np.int64)
 
@@ -122,10 +130,10 @@ def _shrunk_means(places: NDArray[np.int64], residuals: Vector, count: int) -> V
     return np.bincount(places, residuals, count) / (np.bincount(places, minlength=count) + PRIOR)
 
 
-def _decomposed(
+def _decompose(
     i: NDArray[np.int64], j: NDArray[np.int64], residuals: Vector, shape: tuple[int, int], rank: int
 ) -> tuple[Vector, Vector]:
-    from scipy.sparse import csr_matrix  # SciPy takes half a second
+    from scipy.sparse import csr_matrix  # importing SciPy takes half a second
     from scipy.sparse.linalg import svds
 
     R = csr_matrix((residuals, (i, j)), shape=shape)

@@ -1,4 +1,4 @@
-"""Rows of numbers by name: what is known of each of many users or items."""
+"""Parameter rows by name, for users or items."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from numpy.typing import NDArray
 from croupier_policies.base import State, Vector
 
 
-class Table:
-    """A row of `width` numbers for every name it has taken, in the order in which they came; at most `limit` of them.
+class RowTable:
+    """A row of `width` numbers for each name, in order of addition; at most `limit` rows.
 
-    >>> table = Table(2, limit=1)
-    >>> table.take("a"), table.take("b"), table.find("b"), table.ignored
+    >>> table = RowTable(2, limit=1)
+    >>> table.add("a"), table.add("b"), table.find("b"), table.ignored
     (0, -1, -1, 1)
     """
 
     def __init__(self, width: int, limit: int) -> None:
         self.width, self.limit = width, limit
-        self.ignored = 0  # how often a name was turned away
+        self.ignored = 0  # the number of times a name was refused
         self._slots: dict[str, int] = {}
-        self._grown(np.zeros((0, width)), np.zeros(0, dtype=np.int64))
+        self._allocate(np.zeros((0, width)), np.zeros(0, dtype=np.int64))
 
-    def _grown(self, values: Vector, seen: NDArray[np.int64]) -> None:
+    def _allocate(self, values: Vector, seen: NDArray[np.int64]) -> None:
         room = max(16, 2 * len(values))
         self.values, self.seen = np.zeros((room, self.width)), np.zeros(room, dtype=np.int64)
         self.values[: len(values)], self.seen[: len(seen)] = values, seen
 
     def find(self, name: str) -> int:
-        """The slot of a name; -1 where it has none."""
+        """The slot of a name; -1 if it has none."""
         return self._slots.get(name, -1)
 
-    def take(self, name: str, row: Vector | None = None) -> int:
-        """The slot of a name, a new one where it has none, with this row or zeros; -1 where the table is full."""
+    def add(self, name: str, row: Vector | None = None) -> int:
+        """The slot of a name, added with this row or zeros if it has none; -1 if the table is full."""
         slot = self._slots.get(name, -1)
         if slot >= 0:
             return slot
@@ -44,7 +44,7 @@ class Table:
             return -1
         slot = len(self._slots)
         if slot == len(self.values):
-            self._grown(self.values, self.seen)
+            self._allocate(self.values, self.seen)
         self._slots[name] = slot
         if row is not None:
             self.values[slot] = row
@@ -52,32 +52,32 @@ class Table:
 
     @property
     def names(self) -> Sequence[str]:
-        """By slot."""
+        """The names in order of their slots."""
         return list(self._slots)
 
     def __len__(self) -> int:
         return len(self._slots)
 
     def state(self) -> State:
-        """All of it, as plain data."""
+        """Names and rows, as plain data."""
         count = len(self._slots)
         values, seen = self.values[:count].copy(), self.seen[:count].copy()
         return {"names": list(self._slots), "values": values, "seen": seen, "ignored": self.ignored}
 
     def restore(self, state: State) -> None:
-        """Take over a `state()`."""
+        """Replace the state by a `state()`."""
         self._slots.clear()
         self._slots.update({name: slot for slot, name in enumerate(state["names"])})
         self.ignored = state["ignored"]
-        self._grown(state["values"], state["seen"])
+        self._allocate(state["values"], state["seen"])
 
 
-def scattered(name: str, domain: str, seed: int, count: int, spread: float) -> Vector:
-    """`count` numbers of mean 0 and standard deviation `spread` that belong to a name: uniform, derived by hashing.
+def hashed_factors(name: str, domain: str, seed: int, count: int, spread: float) -> Vector:
+    """`count` uniform numbers with mean 0 and standard deviation `spread`, derived by hashing a name.
 
-    Factors that began at 0 would stay there, since each learns by the other.
+    Factors that started at 0 would stay there, since the gradient of each is proportional to the other.
 
-    >>> bool(abs(scattered("u1", "user", 0, 4, 0.1)).max() < 0.18)
+    >>> bool(abs(hashed_factors("u1", "user", 0, 4, 0.1)).max() < 0.18)
     True
     """
     raw = shake_128(f"{seed} {domain} {name}".encode()).digest(8 * count)

@@ -1,1 +1,1 @@
-"""Compiled loops (numba): arrays in, arrays out."""
+"""Numba kernels: arrays in, arrays out."""

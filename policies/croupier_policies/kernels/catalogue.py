@@ -1,20 +1,19 @@
-"""Compiled twins of `catalogue_reference`: one pass over a catalogue, and one step of learning."""
+"""Compiled counterparts of `reference.catalogue`: one pass over a catalogue, and one learning step."""
 
 from __future__ import annotations
 
 import math
 
-from croupier_policies.kernels.ridge import jit
-
-LARGEST = 300.0  # of a logit over the temperature: e^±300 and their sums are ordinary numbers
+from croupier_policies.kernels.jit import jit
+from croupier_policies.reference.constants import MAX_LOGIT
 
 
 @jit
 def scores(cols, vals, W, user, columns, M, temperature, out):  # type: ignore[no-untyped-def] # compiled
-    """Every item's logit over the temperature, cut to ±LARGEST, into `out`, (K,).
+    """Write every item's logit over the temperature, clipped to ±MAX_LOGIT, into `out`, (K,).
 
-    M holds an item in each column: its features, its bias, its factors, so that the item axis is innermost and many
-    items advance in one instruction, each in its own order of summation.
+    Each column of M is one item: its features, its bias, its factors. The item axis is innermost, so that one
+    instruction advances several items, each in its own order of summation.
     """
     features = M.shape[0] - 1 - (user.shape[0] - columns)
     for k in range(out.shape[0]):
@@ -34,12 +33,12 @@ def scores(cols, vals, W, user, columns, M, temperature, out):  # type: ignore[n
                 out[k] += weight * row[k]
     scale = 1.0 / temperature
     for k in range(out.shape[0]):
-        out[k] = min(max(out[k] * scale, -LARGEST), LARGEST)
+        out[k] = min(max(out[k] * scale, -MAX_LOGIT), MAX_LOGIT)
 
 
 @jit
 def below_top(out):  # type: ignore[no-untyped-def] # compiled
-    """Subtract the largest, in place."""
+    """Subtract the largest entry, in place."""
     top = out[0]
     for k in range(out.shape[0]):
         top = max(top, out[k])
@@ -49,7 +48,7 @@ def below_top(out):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def shares(out, epsilon):  # type: ignore[no-untyped-def] # compiled
-    """(1 - ε)·w/Σw + ε/K of weights w, in place."""
+    """(1 - ε)·w/Σw + ε/K for weights w, in place."""
     total = 0.0
     for k in range(out.shape[0]):
         total += out[k]
@@ -62,7 +61,7 @@ def shares(out, epsilon):  # type: ignore[no-untyped-def] # compiled
 def learn(  # type: ignore[no-untyped-def] # compiled
     z_cols, z_vals, cols, vals, W, G, users, i, items, j, columns, reward, shared, own, bias, rate, shrink
 ):
-    """One gradient step of the log-loss; the estimate before it. Slots of -1 are not known and learn nothing."""
+    """One gradient step on the log-loss; returns the estimate before it. Slot -1 is unknown and learns nothing."""
     logit = 0.0
     for a in range(z_cols.shape[0]):
         weight = users[i, z_cols[a]] if i >= 0 else 0.0
@@ -74,7 +73,7 @@ def learn(  # type: ignore[no-untyped-def] # compiled
     if i >= 0 and j >= 0:
         for f in range(1, items.shape[1]):
             logit += users[i, columns + f - 1] * items[j, f]
-    estimate = 1.0 / (1.0 + math.exp(-min(max(logit, -LARGEST), LARGEST)))
+    estimate = 1.0 / (1.0 + math.exp(-min(max(logit, -MAX_LOGIT), MAX_LOGIT)))
     error = reward - estimate
     for a in range(z_cols.shape[0]):
         for b in range(cols.shape[0]):

@@ -1,8 +1,8 @@
-"""Compiled twins of `crossed_reference`: a ridge posterior over the products of context and action features."""
+"""Kernels for a ridge posterior over the products of context and action features (`backends.crossed`)."""
 
 from __future__ import annotations
 
-from croupier_policies.kernels.ridge import jit
+from croupier_policies.kernels.jit import jit
 
 
 @jit
@@ -26,7 +26,7 @@ def contract(cols, vals, Q, w, w1, centre, M, u):  # type: ignore[no-untyped-def
 
 @jit
 def forms(Z, M, u, quadratic, mean, work):  # type: ignore[no-untyped-def] # compiled
-    """Add zᵀMz and uᵀz of every column of Z (dz, K) to `quadratic` and `mean`; `work` has room for K."""
+    """Add zᵀMz and uᵀz of every column of Z (dz, K) to `quadratic` and `mean`; `work` is scratch space, (K,)."""
     dz, count = Z.shape
     for k in range(dz):
         work[:] = 0.0

@@ -1,4 +1,4 @@
-"""Compiled forgetting: one action at a time, by Cholesky's factors."""
+"""Compiled counterpart of `reference.ridge.discount`, by Cholesky factorisation, one action at a time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
-from croupier_policies.kernels.ridge import LANES, jit
+from croupier_policies.kernels.jit import jit
+from croupier_policies.reference.constants import LANES
 
 
 @jit
 def discount(P, theta, theta1, prior, slot, d, factor):  # type: ignore[no-untyped-def] # compiled
-    """A ← factor·A + (1 - factor)·I/prior and b ← factor·b of one action, as `reference.discount` has it.
+    """A ← factor·A + (1 - factor)·I/prior and b ← factor·b for one action; see `reference.ridge.discount`.
 
     With M = factor·I + (1 - factor)/prior·P, whose eigenvalues lie between factor and 1, P ← M⁻¹P and θ ← factor·M⁻¹θ.
     """
@@ -36,7 +37,7 @@ def discount(P, theta, theta1, prior, slot, d, factor):  # type: ignore[no-untyp
 
 @jit
 def _solve(M, right):  # type: ignore[no-untyped-def] # compiled
-    """Solve in place by Cholesky's factors, of which the lower half of `M` is given and overwritten."""
+    """Solve M·X = right in place by Cholesky factorisation; reads and overwrites the lower triangle of `M`."""
     d, width = right.shape
     for i in range(d):
         for j in range(i + 1):

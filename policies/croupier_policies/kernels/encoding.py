@@ -1,4 +1,4 @@
-"""Array contexts, compiled: counted and encoded."""
+"""Kernels that observe and encode array rows."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import math
 
 import numpy as np
 
-from croupier_policies.kernels.ridge import jit
-
-LARGEST = 1e100  # numbers are clipped to ± this before they are counted, so that no sum of squares overflows
-LONGEST = 8.0  # squared length of a row beside its intercept and its waves
-AMPLITUDE = 3.0  # the length of a row's waves
+from croupier_policies.kernels.jit import jit
+from croupier_policies.reference.constants import FOURIER_NORM, MAX_ABSOLUTE_VALUE, MAX_SQUARED_NORM
 
 
 @jit
 def encode(x, mean, m2, count, waves, out):  # type: ignore[no-untyped-def] # compiled
-    """Write the intercept, the waves, z and, where `out` has room, z² - ¼ of an array context into `out`.
+    """Write the intercept, the Fourier features, z and, if `out` has room, z² - ¼ of an array row into `out`.
 
-    `waves` has shape (n + 1, F): a frequency for every number, and in the last row the phases.
+    `waves`, (n + 1, F), holds the frequencies of every number and, in its last row, the phases.
     """
     n = mean.shape[0]
     first = 1 + waves.shape[1]
@@ -27,7 +24,7 @@ def encode(x, mean, m2, count, waves, out):  # type: ignore[no-untyped-def] # co
         z = 0.0
         square = 0.0
         variance = m2[i] / count
-        if variance > 0.0:  # not m2: it may be so small that dividing it gives nothing
+        if variance > 0.0:  # not m2, which may be so small that dividing it underflows
             z = (x[i] - mean[i]) / math.sqrt(variance)
             z = min(max(z, -3.0), 3.0) / 2.0
             square = z * z - 0.25
@@ -40,9 +37,9 @@ def encode(x, mean, m2, count, waves, out):  # type: ignore[no-untyped-def] # co
         phase = waves[n, f]
         for i in range(n):
             phase += out[first + i] * waves[i, f]
-        out[1 + f] = AMPLITUDE * math.sqrt(2.0 / waves.shape[1]) * math.cos(phase)
-    if norm > LONGEST:
-        shrink = math.sqrt(LONGEST / norm)
+        out[1 + f] = FOURIER_NORM * math.sqrt(2.0 / waves.shape[1]) * math.cos(phase)
+    if norm > MAX_SQUARED_NORM:
+        shrink = math.sqrt(MAX_SQUARED_NORM / norm)
         for i in range(first, out.shape[0]):
             out[i] *= shrink
     out[0] = 1.0
@@ -60,11 +57,11 @@ def encode_rows(X, mean, m2, rows, waves, cols, out):  # type: ignore[no-untyped
 
 @jit
 def observe(x, mean, m2, rows):  # type: ignore[no-untyped-def] # compiled
-    """Welford's step for every number; `rows`, (1,), counts this one."""
+    """Update the moments of every number by Welford's algorithm, and the row count `rows`, (1,)."""
     rows[0] += 1
     count = rows[0]
     for i in range(x.shape[0]):
-        value = min(max(x[i], -LARGEST), LARGEST)
+        value = min(max(x[i], -MAX_ABSOLUTE_VALUE), MAX_ABSOLUTE_VALUE)
         delta = value - mean[i]
         mean[i] += delta / count
         m2[i] += delta * (value - mean[i])
@@ -72,7 +69,7 @@ def observe(x, mean, m2, rows):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def observe_rows(X, mean, m2, rows, waves, out):  # type: ignore[no-untyped-def] # compiled
-    """Observe and encode one row of X after another, (B, n), into a row of `out`."""
+    """Observe and encode the rows of X, (B, n), in order, each into a row of `out`."""
     for t in range(X.shape[0]):
         observe(X[t], mean, m2, rows)
         encode(X[t], mean, m2, rows[0], waves, out[t])

@@ -1,11 +1,11 @@
-"""Compiled twins of `factor_reference`: latent factors asked and taught, in a fixed order of summation.
+"""Compiled counterparts of `reference.factors`: prediction and learning in a fixed order of summation.
 
-A row of a table is (bias, factor 1 … factor rank); slot -1 is who is not known, whose row is 0.
+A row of a table is (bias, factor 1 … factor rank); slot -1 is an unknown user or item, whose row is 0.
 """
 
 from __future__ import annotations
 
-from croupier_policies.kernels.ridge import jit
+from croupier_policies.kernels.jit import jit
 
 
 @jit
@@ -24,14 +24,14 @@ def dot(U, i, V, j):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def predict(users, items, mean, U, V, out):  # type: ignore[no-untyped-def] # compiled
-    """The estimates of many pairs of slots, between 0 and 1."""
+    """Write the estimates for pairs of slots, clipped to 0 … 1, into `out`."""
     for k in range(users.shape[0]):
         out[k] = min(max(mean + dot(U, users[k], V, items[k]), 0.0), 1.0)
 
 
 @jit
 def step(U, i, V, j, error, rate_i, rate_j, rate, shrink):  # type: ignore[no-untyped-def] # compiled
-    """One gradient step of both rows toward an error, the biases at rates of their own."""
+    """One gradient step of both rows; the biases have their own rates."""
     if i >= 0:
         U[i, 0] += rate_i * error
     if j >= 0:
@@ -45,7 +45,7 @@ def step(U, i, V, j, error, rate_i, rate_j, rate, shrink):  # type: ignore[no-un
 
 @jit
 def learn(users, items, values, mean, U, V, seen_u, seen_v, first, last, rate, shrink):  # type: ignore[no-untyped-def] # compiled
-    """Fold in pairs of slots with their values, in order; `seen_u` and `seen_v` count those of every row."""
+    """Learn pairs of slots with their values, in order; `seen_u` and `seen_v` count the updates of every row."""
     for k in range(users.shape[0]):
         i, j = users[k], items[k]
         error = values[k] - (mean + dot(U, i, V, j))

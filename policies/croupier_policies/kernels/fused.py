@@ -1,8 +1,9 @@
-"""A ridge model on array contexts, compiled: an event is one call, and a call hands over one array of addresses.
+"""A ridge model on array contexts: one kernel call per event, with one array of addresses as its argument.
 
-To hand over a dozen arrays takes as long as to learn from them. `table` says where they are, and how large; whoever
-made it keeps them alive, and makes another when one of them moves (`bound.Bound`). The steps are those of `kernels` and
-`dense_kernels`, in the same order, and give the same bits as when they are taken one by one.
+Passing a dozen arrays to a kernel takes as long as learning from them. Here the caller passes one array, `table`, which
+holds the addresses and sizes of the others. The caller (`backends.fused.FusedRidge`) keeps the arrays alive and
+builds a new table when one of them moves. The steps are those of `kernels.ridge` and `kernels.encoding` in the same
+order, so they give the same bits as separate calls.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from numba.extending import intrinsic
 from croupier_policies.kernels import laws as law_kernels
 from croupier_policies.kernels import noise as noise_kernels
 from croupier_policies.kernels.encoding import encode, observe
-from croupier_policies.kernels.ridge import LANES, jit, project, scores, update
+from croupier_policies.kernels.jit import jit
+from croupier_policies.kernels.ridge import project, scores, update
+from croupier_policies.reference.constants import LANES
 
-# Where the addresses stand in a table, and the sizes: numbers in a context, waves, columns of an array, columns in use,
-# groups, entries of a triangle, columns for which there is room.
+# Positions in a table of the addresses, and of the sizes: numbers in a context, Fourier features, columns of an array,
+# columns in use, groups, entries of a packed triangle, columns allocated.
 MEAN, M2, ROWS, WAVES, COLS, PACKED, THETA, THETA1, NOISE = range(9)
 N, F, USED, D, GROUPS, ENTRIES, ROOM = range(9, 16)
 
 
 def _cast(typing: Any, address: Any) -> Any:
-    """An integer as the address that it is."""
+    """Reinterpret an integer as a pointer."""
 
     def cast(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
@@ -56,7 +59,7 @@ def _scaler(t):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def _posterior(t):  # type: ignore[no-untyped-def] # compiled
-    """P, θ, θ1 and the noise."""
+    """P, θ, θ1 and the noise statistics."""
     shape = (t[GROUPS], t[ROOM], LANES)
     packed = _floats(t, PACKED, (t[GROUPS], t[ENTRIES], LANES))
     return packed, _floats(t, THETA, shape), _floats(t, THETA1, shape), _floats(t, NOISE, (4,))
@@ -64,7 +67,7 @@ def _posterior(t):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def _estimate(t, x, prior, slots, means, sds):  # type: ignore[no-untyped-def] # compiled
-    """Encode and score; returns σ and the number of rewards."""
+    """Encode and score; returns σ and the number of rewards learned."""
     mean, m2, rows, waves, cols = _scaler(t)
     P, theta, theta1, noise = _posterior(t)
     vals = np.empty(cols.shape[0])
@@ -75,7 +78,7 @@ def _estimate(t, x, prior, slots, means, sds):  # type: ignore[no-untyped-def] #
 
 @jit
 def choose_softmax(t, x, prior, slots, alpha, v, epsilon):  # type: ignore[no-untyped-def] # compiled
-    """Encode, score and apply `law_kernels.softmax`; returns π."""
+    """Encode, score and apply `kernels.laws.softmax`; returns π."""
     count = slots.shape[0]
     means, sds, out = np.empty(count), np.empty(count), np.empty(count)
     sigma, rewards = _estimate(t, x, prior, slots, means, sds)
@@ -85,7 +88,7 @@ def choose_softmax(t, x, prior, slots, alpha, v, epsilon):  # type: ignore[no-un
 
 @jit
 def choose_inverse_gap(t, x, prior, slots, alpha, gamma, epsilon):  # type: ignore[no-untyped-def] # compiled
-    """Encode, score and apply `law_kernels.inverse_gap`; returns π."""
+    """Encode, score and apply `kernels.laws.inverse_gap`; returns π."""
     count = slots.shape[0]
     means, sds, out = np.empty(count), np.empty(count), np.empty(count)
     sigma, rewards = _estimate(t, x, prior, slots, means, sds)
@@ -95,7 +98,7 @@ def choose_inverse_gap(t, x, prior, slots, alpha, gamma, epsilon):  # type: igno
 
 @jit
 def learn(t, x, slot, reward):  # type: ignore[no-untyped-def] # compiled
-    """Count and encode the row, take one ridge step, count the error; returns what was expected."""
+    """Observe and encode the row, take one ridge step, update the noise; returns the prediction before the step."""
     mean, m2, rows, waves, cols = _scaler(t)
     P, theta, theta1, noise = _posterior(t)
     vals, px = np.empty(cols.shape[0]), np.empty(t[D])
@@ -109,7 +112,7 @@ def learn(t, x, slot, reward):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def learn_rows(t, X, slots, rewards, out):  # type: ignore[no-untyped-def] # compiled
-    """`learn` of one row of X after another, (B, n), and what it returns; a slot of -1 is not learned."""
+    """`learn` the rows of X, (B, n), in order, and write what it returns into `out`; slot -1 is not learned."""
     noise = _floats(t, NOISE, (4,))
     for i in range(X.shape[0]):
         out[i] = noise[2] if slots[i] < 0 else learn(t, X[i], slots[i], rewards[i])

@@ -1,4 +1,4 @@
-"""Compiled twins of the two default laws; `rewards` counts those learned so far."""
+"""Compiled counterparts of the two default laws; `rewards` is the number of rewards learned."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import math
 
 import numpy as np
 
-from croupier_policies.kernels.ridge import jit
-
-TINY = 1e-300  # keeps 0/0 from arising where every uncertainty has underflowed
-EQUAL = 1e-9  # a gap of so many σ is rounding, which differs between devices
+from croupier_policies.kernels.jit import jit
+from croupier_policies.reference.constants import TIE, TINY
 
 
 @jit
 def _gaps(mean, sd, width, out):  # type: ignore[no-untyped-def] # compiled
-    """Write every optimistic score's gap to the best into `out`; returns the first of the best."""
+    """Write the gap of every optimistic score to the best one into `out`; returns the index of the first best."""
     best = 0
     top = -np.inf
     for k in range(mean.shape[0]):
@@ -29,7 +27,7 @@ def _gaps(mean, sd, width, out):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def softmax(mean, sd, sigma, rewards, alpha, v, epsilon, out):  # type: ignore[no-untyped-def] # compiled
-    """π of `laws.softmax` into `out`."""
+    """Write π of `reference.laws.softmax` into `out`."""
     count = mean.shape[0]
     best = _gaps(mean, sd, 2.0 * alpha * sigma, out)
     total = 0.0
@@ -42,15 +40,15 @@ def softmax(mean, sd, sigma, rewards, alpha, v, epsilon, out):  # type: ignore[n
 
 @jit
 def inverse_gap(mean, sd, sigma, rewards, alpha, gamma, epsilon, out):  # type: ignore[no-untyped-def] # compiled
-    """π of `laws.inverse_gap` into `out`."""
+    """Write π of `reference.laws.inverse_gap` into `out`."""
     count = mean.shape[0]
     _gaps(mean, sd, 2.0 * alpha * sigma, out)
     slope = gamma * math.sqrt(count * (rewards + 1.0)) / (sigma + TINY)
     bests = 0
     others = 0.0
     for k in range(count):
-        if out[k] <= EQUAL * sigma:
-            out[k] = -1.0  # marks a best one
+        if out[k] <= TIE * sigma:
+            out[k] = -1.0  # marks a tied best
             bests += 1
         else:
             out[k] = 1.0 / (count + slope * out[k])

@@ -1,22 +1,22 @@
-"""Compiled: where in a list an item stands how often, when the list is drawn without replacement."""
+"""Position marginals of a list drawn without replacement."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from croupier_policies.kernels.ridge import jit
+from croupier_policies.kernels.jit import jit
 
 
 @jit
 def marginals(w, epsilon, depth, out):  # type: ignore[no-untyped-def] # compiled
-    """Write P(item j stands at place s) for the first `depth` ≤ 3 places into `out`, (depth, K).
+    """Write P(item j is at position s) for the first `depth` ≤ 3 positions into `out`, (depth, K).
 
-    With Z the sum of the weights, p_a = π(a), q_ab = π(a)·π(b | without a), e = ε and the rests Z_a = Z - w_a,
+    With Z the sum of the weights, p_a = π(a), q_ab = π(a)·π(b | without a), e = ε, Z_a = Z - w_a and
     Z_ab = Z - w_a - w_b:
         P_2(j) = (1-e)·w_j·Σ_{a≠j} p_a/Z_a + e/(K-1)·(1 - P_1(j))
         P_3(j) = (1-e)·w_j·Σ_{a≠b, both ≠ j} q_ab/Z_ab + e/(K-2)·(1 - P_1(j) - P_2(j))
-    The sums over all but j are sums over all less j's own terms; for the two heaviest items, whose own terms may be
-    nearly all of it, they are added up without them. So are the rests.
+    A sum over all but j is the total minus j's own terms. For the two heaviest items, whose terms may be nearly all of
+    the total, that subtraction would cancel, so the sum is accumulated without them. So are Z_a and Z_ab.
     """
     count = w.shape[0]
     top, second = _heaviest(w)
@@ -35,7 +35,7 @@ def marginals(w, epsilon, depth, out):  # type: ignore[no-untyped-def] # compile
 
 @jit
 def _heaviest(w):  # type: ignore[no-untyped-def] # compiled
-    """The places of the two largest weights; the second is -1 where there is one weight only."""
+    """The indices of the two largest weights; the second is -1 if there is only one weight."""
     top, second = 0, -1
     for a in range(1, w.shape[0]):
         if w[a] > w[top]:
@@ -60,9 +60,9 @@ def _second(w, epsilon, top, Z, Z1, out):  # type: ignore[no-untyped-def] # comp
 
 @jit
 def _third(w, epsilon, top, second, Z, Z1, Z2, out):  # type: ignore[no-untyped-def] # compiled
-    """Of each item b, the terms of the pairs {a, b}, both orders at once: with the two heaviest a apart from the rest.
+    """Accumulate for each item b the terms of the pairs {a, b}, both orders at once; the two heaviest a separately.
 
-    Nothing is summed within the inner loop, so that many b advance in one instruction.
+    The inner loop has no reduction, so that one instruction advances several b.
     """
     count = w.shape[0]
     p, rest = out[0], Z - w
@@ -81,7 +81,7 @@ def _third(w, epsilon, top, second, Z, Z1, Z2, out):  # type: ignore[no-untyped-
         if b not in (top, second):
             with_second[b] = _pair(w, p, scale, floor, second, b, rest[second] - w[b])
     with_second[top] = with_top[second]
-    total, no_top, no_second = 0.0, 0.0, 0.0  # every term is met twice: at either item of its pair
+    total, no_top, no_second = 0.0, 0.0, 0.0  # every term occurs twice: once for each item of its pair
     for b in range(count):
         total += 0.5 * (others[b] + with_top[b] + with_second[b])
         no_top += 0.0 if b == top else 0.5 * (others[b] + with_second[b])
@@ -100,7 +100,7 @@ def _pair(w, p, scale, floor, a, b, rest):  # type: ignore[no-untyped-def] # com
 
 @jit
 def _pairs(w, p, scale, rest, floor, a, others):  # type: ignore[no-untyped-def] # compiled
-    """The same of one a with every b, added to what each b has."""
+    """The same for one a with every b, added to `others`."""
     for b in range(w.shape[0]):
         both = p[a] * (scale[a] * w[b] + floor) + p[b] * (scale[b] * w[a] + floor)
         others[b] += both / (rest[a] - w[b])

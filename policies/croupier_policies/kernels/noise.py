@@ -1,10 +1,10 @@
-"""`noise.Noise`, compiled: `values` holds the count, the weight, the mean reward and the squares."""
+"""Kernels of `backends.noise.Noise`: `values` holds the count, the weight, the mean reward and the squares."""
 
 from __future__ import annotations
 
 import math
 
-from croupier_policies.kernels.ridge import jit
+from croupier_policies.kernels.jit import jit
 
 
 @jit
@@ -15,7 +15,7 @@ def sigma(values):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def add(values, reward, mean, quadratic):  # type: ignore[no-untyped-def] # compiled
-    """Fold in a reward whose action had this mean and variance (in units of σ²) before."""
+    """Learn a reward whose predictive mean and variance (in units of σ²) are given."""
     error = reward - mean
     values[3] += error * error / (1.0 + max(quadratic, 0.0))
     values[0] += 1.0
@@ -25,7 +25,7 @@ def add(values, reward, mean, quadratic):  # type: ignore[no-untyped-def] # comp
 
 @jit
 def learn(values, reward, quadratic, predicted, predicted1):  # type: ignore[no-untyped-def] # compiled
-    """Fold in a reward given xᵀA⁻¹x, θᵀx and θ1ᵀx before; returns r̄ + (θ - r̄·θ1)ᵀx, what was expected."""
+    """Learn a reward, given xᵀA⁻¹x, θᵀx and θ1ᵀx before it; returns the prediction r̄ + (θ - r̄·θ1)ᵀx."""
     mean = values[2] + predicted - values[2] * predicted1
     add(values, reward, mean, quadratic)
     return mean

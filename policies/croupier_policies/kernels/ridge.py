@@ -1,22 +1,18 @@
-"""Compiled twins of `reference` for one event at a time on a CPU: the same arithmetic, in a fixed order of summation.
+"""Compiled counterparts of `reference.ridge` for one event at a time on a CPU, in a fixed order of summation.
 
-No BLAS, no fastmath, no threads: the bits depend on nothing but the inputs and the CPU's class. The kernels hold the
-GIL, since a call that gives it up beside a busy thread waits for milliseconds to get it back.
-
-A row is sparse here: `cols` (columns, ascending) and `vals`. `P` has shape (G, T, LANES): group, entry of the packed
-lower triangle, action within the group. The action axis is innermost so that several actions advance in one
-instruction, each in its own order of summation.
+A row is sparse: `cols` (ascending) and `vals`. `P` has shape (G, T, LANES): group, entry of the packed lower triangle,
+action within the group. The action axis is innermost, so that one instruction advances several actions, each in its own
+order of summation. No BLAS is called: its order of summation depends on its build.
 """
 
 from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
-LANES = 16
-jit = numba.njit(cache=True, error_model="numpy")
+from croupier_policies.kernels.jit import jit
+from croupier_policies.reference.constants import LANES
 
 
 @jit
@@ -33,7 +29,7 @@ def _products(vals, weights):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def _places(cols, entries):  # type: ignore[no-untyped-def] # compiled
-    """Write where each pair of columns stands in the packed triangle of all."""
+    """Write the index of each pair of columns in the packed triangle."""
     t = 0
     for i in range(cols.shape[0]):
         base = cols[i] * (cols[i] + 1) // 2
@@ -44,8 +40,8 @@ def _places(cols, entries):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def _sum_first(w, P, out):  # type: ignore[no-untyped-def] # compiled
-    """Add Σ w_t·P[t] to `out`, (LANES,), eight entries at a time: sums held in memory are what it waits for."""
-    lanes = P.shape[1]  # not the constant: the compiler vectorises a loop of unknown length, and unrolls a short one
+    """Add Σ w_t·P[t] to `out`, (LANES,), eight entries at a time: loading and storing the sums is the bottleneck."""
+    lanes = P.shape[1]  # not the constant: the compiler vectorises a loop of unknown length, but unrolls a short one
     eights = w.shape[0] // 8 * 8
     for t in range(0, eights, 8):
         for k in range(lanes):
@@ -59,7 +55,7 @@ def _sum_first(w, P, out):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def _sum_some(w, entries, P, out):  # type: ignore[no-untyped-def] # compiled
-    """Add Σ w_t·P[entries[t]] to `out`, in the order of `_sum_first`; slower by half, for it has to look them up."""
+    """Add Σ w_t·P[entries[t]] to `out`, in the order of `_sum_first`; 1.5 times its time, because of the look-up."""
     lanes = P.shape[1]
     eights = w.shape[0] // 8 * 8
     for t in range(0, eights, 8):
@@ -101,10 +97,10 @@ def _roots(spare, out):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def scores(cols, vals, unseen, P, theta, theta1, prior, mean_reward, slots, out_mean, out_sd):  # type: ignore[no-untyped-def] # compiled
-    """Posterior mean and sd of every candidate for one shared row; a slot of -1 is an action never learned.
+    """Posterior mean and sd of every candidate for one shared row; slot -1 is an action never learned.
 
-    `prior` is the variance of a coefficient before any evidence, and `unseen` the squared length of the row outside the
-    known columns. Only groups that hold a candidate are visited.
+    `prior` is the prior variance of a coefficient, and `unseen` the squared norm of the row outside the known columns.
+    Only groups that contain a candidate are visited.
     """
     length = unseen
     for i in range(cols.shape[0]):
@@ -113,7 +109,7 @@ def scores(cols, vals, unseen, P, theta, theta1, prior, mean_reward, slots, out_
     mean = np.zeros((P.shape[0], LANES))
     visited = np.zeros(P.shape[0], dtype=np.uint8)
     n = cols.shape[0]
-    first = n > 0 and cols[n - 1] == n - 1  # no column is left out
+    first = n > 0 and cols[n - 1] == n - 1  # all columns up to n - 1 are present
     weights, entries = np.empty(n * (n + 1) // 2), np.empty(0 if first else n * (n + 1) // 2, dtype=np.int64)
     _products(vals, weights)
     if not first:
@@ -157,7 +153,7 @@ def score_one(cols, vals, unseen, P, theta, theta1, prior, mean_reward, slot):  
 
 @jit
 def _times_all(vals, P, lane, px):  # type: ignore[no-untyped-def] # compiled
-    """Add A⁻¹x of a row without gaps to `px`: every entry of the triangle is read once and used twice."""
+    """Add A⁻¹x of a row with all columns to `px`; reads every entry of the triangle once and uses it twice."""
     t = 0
     for i in range(vals.shape[0]):
         total = 0.0
@@ -183,7 +179,7 @@ def _times_some(cols, vals, P, lane, px):  # type: ignore[no-untyped-def] # comp
 
 @jit
 def project(cols, vals, P, theta, theta1, slot, d, px):  # type: ignore[no-untyped-def] # compiled
-    """Write A⁻¹x of one action into `px`; returns xᵀA⁻¹x, θᵀx and θ1ᵀx."""
+    """Write A⁻¹x for one action into `px`; returns xᵀA⁻¹x, θᵀx and θ1ᵀx."""
     g = slot // LANES
     lane = slot % LANES
     px[:] = 0.0
@@ -204,7 +200,7 @@ def project(cols, vals, P, theta, theta1, slot, d, px):  # type: ignore[no-untyp
 
 @jit
 def update(P, theta, theta1, slot, px, down, step, step1):  # type: ignore[no-untyped-def] # compiled
-    """P -= down·pxpxᵀ, θ += step·px, θ1 += step1·px, of one action."""
+    """P -= down·pxpxᵀ, θ += step·px, θ1 += step1·px, for one action."""
     g = slot // LANES
     lane = slot % LANES
     for r in range(px.shape[0]):

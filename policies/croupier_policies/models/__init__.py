@@ -1,1 +1,1 @@
-"""Reward models: linear posteriors, one an action, shared, or several side by side."""
+"""Reward models: linear posteriors per action, shared between actions, or several models in a bank."""

@@ -1,4 +1,4 @@
-"""What models with a posterior for every action share: encoding, memory, and how an event comes in."""
+"""The common base of models with one posterior per action: encoding, memory limits, state."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from croupier_policies import arrays
-from croupier_policies.backends.array import Arrays
+from croupier_policies.backends.array import ArrayBackend
 from croupier_policies.backends.noise import Noise
 from croupier_policies.base import Actions, Row, State
 from croupier_policies.encoding.encoder import Encoder
-from croupier_policies.encoding.rows import joined
+from croupier_policies.encoding.rows import join_rows
 from croupier_policies.exploration.base import Array
 from croupier_policies.models.base import Model
-from croupier_policies.models.posteriors import Posteriors
+from croupier_policies.models.posteriors import ActionPosteriors
 
 
 class PerActionModel(Model):
-    """A Gaussian posterior of linear coefficients for every action, over encoded rows.
+    """One Gaussian posterior of linear coefficients per action, over encoded rows.
 
-    Candidates with features of their own are scored on the context and those features together.
+    Candidates with features are scored on the context joined with those features.
 
     Args:
-        squares: Whether a number's square is a feature beside it. What is linear anyway is learned sooner without.
-        waves: How many random Fourier features to add; 64 suit what is far from linear.
-        seed: What the waves are drawn from.
+        squares: Whether the squares of numbers are features too. A linear relation is learned faster without them.
+        waves: The number of random Fourier features; 64 is a good number for strongly nonlinear relations.
+        seed: The seed of the Fourier features.
         half_life: See `Model`.
-        max_columns: The most columns an encoded row may have.
-        max_bytes: The most memory the posteriors may take; they take about 4·K·d² bytes.
+        max_columns: The largest number of columns of an encoded row.
+        max_bytes: The memory limit of the posteriors, which take about 4·K·d² bytes.
         device: See `Model`.
     """
 
@@ -50,21 +50,21 @@ class PerActionModel(Model):
         self.max_columns, self.max_bytes = max_columns, max_bytes
         self.ignored = 0
         self._encoder = Encoder(max_columns, squares, waves, seed)
-        self._posteriors = Posteriors(self.maths, max_bytes, columns=self._encoder.size)
+        self._posteriors = ActionPosteriors(self.backend, max_bytes, columns=self._encoder.size)
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments, without `device`."""
+        """The constructor's arguments without `device`."""
         names = ("squares", "waves", "seed", "half_life", "max_columns", "max_bytes")
         return {name: getattr(self, name) for name in names}
 
-    def discount(self, keep: float, action: str | None = None) -> None:
-        """A ← keep·A + (1 - keep)·I and Aθ, Aθ1 ← keep times, of one action or of all; then also the noise."""
-        self._posteriors.discount(keep, action)
+    def discount(self, retain: float, action: str | None = None) -> None:
+        """A ← retain·A + (1 - retain)·I and Aθ, Aθ1 ← retain times, for one action, or for all and the noise."""
+        self._posteriors.discount(retain, action)
         if action is None:
-            self._noise.discount(keep)
+            self._noise.discount(retain)
 
     def state(self) -> State:
-        """Encoding, posteriors and noise."""
+        """Encoder, posteriors and noise."""
         return {
             "encoder": self._encoder.state(),
             "posteriors": self._posteriors.state(),
@@ -73,7 +73,7 @@ class PerActionModel(Model):
         }
 
     def restore(self, state: State) -> None:
-        """Take over a `state()`."""
+        """Replace the state by a `state()`."""
         self._encoder.restore(state["encoder"])
         self._posteriors.restore(state["posteriors"])
         self._noise = Noise(**state["noise"])
@@ -81,24 +81,24 @@ class PerActionModel(Model):
 
     def _scores(self, context: Row, actions: Actions, centre: float) -> tuple[Array, Array]:
         """c + (θ_a - c·θ1_a)ᵀx and √(xᵀA_a⁻¹x) of every candidate, (K,) each, around a centre c."""
-        rows, held = joined(context, actions), self._posteriors
+        rows, posteriors = join_rows(context, actions), self._posteriors
         slots = self._slots_of(actions, rows)
         encoded = [self._encoder.encode(row) for row in rows]
-        return self.maths.scores(encoded, held.columns, held.posterior, centre, slots)
+        return self.backend.scores(encoded, posteriors.columns, posteriors.posterior, centre, slots)
 
     def _scores_batch(self, contexts: Any, actions: Actions, centre: float) -> tuple[Array, Array] | None:
-        """The same for array contexts (B, n), (B, K) each, as two matrix products; None where there is no such way."""
+        """`_scores` of array contexts, (B, n), as two matrix products, (B, K) each; None if actions have features."""
         if actions.rows is not None or self._encoder.width is None:
             return None
-        held, first = self._posteriors, arrays.to_host(contexts[0])
+        posteriors, first = self._posteriors, arrays.to_host(contexts[0])
         slots = self._slots_of(actions, (first,))
-        X = self._encoder.scaler(first).encode_batch(self.maths.xp, contexts, held.columns)
-        unseen = self.maths.xp.zeros(X.shape[0], dtype=self.maths.xp.float64)
-        by_product = Arrays(self.maths.xp)  # also on a CPU: a batch is what whole arrays are for
-        return by_product.scores_batch(X, unseen, held.columns, held.posterior, centre, slots)
+        X = self._encoder.scaler(first).encode_batch(self.backend.xp, contexts, posteriors.columns)
+        unseen = self.backend.xp.zeros(X.shape[0], dtype=self.backend.xp.float64)
+        by_product = ArrayBackend(self.backend.xp)  # also on a CPU: array operations are faster for a batch
+        return by_product.scores_batch(X, unseen, posteriors.columns, posteriors.posterior, centre, slots)
 
     def _has_room(self, action: str) -> int | None:
-        """For how many columns there is memory once the action is learned; None, and counted, where too little."""
+        """The number of columns there is memory for once the action is learned; None, and counted, if too few."""
         room = self._posteriors.columns_for(action)
         if room < self._encoder.size:
             self.ignored += 1
@@ -106,9 +106,9 @@ class PerActionModel(Model):
         return room
 
     def _slots_of(self, actions: Actions, rows: Sequence[Row]) -> NDArray[np.int64]:
-        """Raises TooLarge where there would be no room to learn the newcomers among them."""
-        slots, newcomers = self._posteriors.slots_of(actions)
-        if newcomers:
+        """The slots of the actions. Raises TooLarge if there would be no room to learn the new ones."""
+        slots, new_actions = self._posteriors.slots_of(actions)
+        if new_actions:
             width = max(self._encoder.width_after(row) for row in rows)
-            self._posteriors.check(len(self._posteriors.slots) + newcomers, width)
+            self._posteriors.check(len(self._posteriors.slots) + new_actions, width)
         return slots

@@ -1,1 +1,1 @@
-"""The policies: a reward model with an exploration law, and objects that are both."""
+"""Policies: a reward model with an exploration law, and policies that combine both."""

@@ -1,4 +1,4 @@
-"""What policies on one reward model share: all of it but the choice."""
+"""The common base of policies on one reward model."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from croupier_policies.models.base import Model
 
 
 class ModelPolicy(Policy):
-    """A policy all of whose knowledge is its `model`'s."""
+    """A policy whose state is that of its `model`."""
 
     model: Model
 
     @property
     def arithmetic(self) -> str:
-        """What its bits depend on."""
+        """What the bits of its results depend on."""
         return self.model.arithmetic
 
     def estimates(self, context: Row, actions: Actions) -> Estimates:
-        """What the model says of each action."""
+        """The model's estimates for each action."""
         return self.model.estimates(context, actions)
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
-        """Fold the reward into the model."""
+        """Learn the reward."""
         self.model.learn(context, actions, index, reward)
 
     def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any, propensities: Any) -> None:
-        """Fold in rewarded decisions over array contexts, (B, n), in their order; the rest are of shape (B,).
+        """Learn rewarded decisions over array contexts, (B, n), in order; the other arguments have shape (B,).
 
-        On the compiled device it is what `learn` makes of them one after another, bit for bit. On the others the ridge
-        model learns all rows of an action in one step, which differs by rounding, about 1e-9: for warm starts and
-        studies, not for a log that `learn` has to reproduce.
+        On device "cpu" the result equals that of `learn` event by event, bit for bit. On other devices the ridge model
+        learns all rows of an action in one step, which differs by rounding, about 1e-9: use it for warm starts and
+        studies, not where `learn` has to reproduce the state.
 
         >>> from croupier_policies import LinearPolicy
         >>> policy = LinearPolicy()
@@ -42,14 +42,14 @@ class ModelPolicy(Policy):
         """
         self.model.learn_batch(contexts, actions, indices, rewards)
 
-    def discount(self, keep: float, action: str | None = None) -> None:
-        """Let the model forget."""
-        self.model.discount(keep, action)
+    def discount(self, retain: float, action: str | None = None) -> None:
+        """Discount the model's evidence; see `Policy.discount`."""
+        self.model.discount(retain, action)
 
     def state(self) -> State:
-        """The model's; a law knows nothing."""
+        """The state of the model; a law has none."""
         return self.model.state()
 
     def restore(self, state: State) -> None:
-        """Take over a `state()`."""
+        """Replace the state by a `state()`."""
         self.model.restore(state)

@@ -1,10 +1,11 @@
-"""The two policies to begin with: ridge models with and without squares, under softmax and inverse-gap weighting."""
+"""The two default policies: ridge models with and without squares, under softmax and inverse-gap weighting."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from croupier_policies.exploration.base import InverseGap, Law, Softmax
+from croupier_policies.exploration.base import Law
+from croupier_policies.exploration.laws import InverseGap, Softmax
 from croupier_policies.models.bank import BankModel
 from croupier_policies.models.base import Model
 from croupier_policies.models.ridge import RidgeModel
@@ -13,11 +14,11 @@ from croupier_policies.registry import register
 
 
 class _RidgePolicy(LinearPolicy):
-    """A law on the better of two ridge models: on numbers alone, and on numbers and their squares.
+    """A law on the better of two ridge models: one on numbers, one on numbers and their squares.
 
-    Where the truth is linear, squares double what has to be estimated and help nothing: clicks at 1 % earn 4 points of
-    lift less. On tables of measurements they halve the error of some sets. Which it is the first few hundred rewards
-    tell: no amplitude of the squares between was as good on either side.
+    If the relation is linear, squares only double the number of parameters: with clicks at 1 % they cost 4 points of
+    lift. On some tables of measurements they halve the error. A few hundred rewards decide which model is better; no
+    fixed scale of the squares was as good in both cases.
     """
 
     def __init__(self, law: Law, squares: bool, max_columns: int, max_bytes: int, device: str) -> None:
@@ -34,31 +35,31 @@ class _RidgePolicy(LinearPolicy):
         return BankModel(members=members, memory=0.0) if self.squares else members[0]
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments, without `device`: where it runs is not what it is."""
+        """The constructor's arguments without `device`."""
         return self.law.config() | {name: getattr(self, name) for name in ("squares", "max_columns", "max_bytes")}
 
     def fresh(self) -> Self:
-        """A new one that has learned nothing, on the same device."""
+        """A new, untrained policy on the same device."""
         return type(self)(**self.config(), device=self.model.device)
 
 
 @register
 class SoftmaxPolicy(_RidgePolicy):
-    """The default: a softmax over optimistic scores whose temperature is the uncertainty itself.
+    """The default policy: a softmax over optimistic scores whose temperature is their uncertainty.
 
     score_a = mean_a + 2·alpha·σ·sd_a and
     π_a = (1 - epsilon)·softmax_a(-Δ_a / (v·σ·√(sd_a² + sd_b²))) + epsilon/K,
-    Δ_a the gap to the best score and b its action. Where the evidence has settled a gap the policy commits; where it
-    has not, it tries. The estimates are those of a `RidgeModel` on the numbers of the context or, as soon as its
-    predictions have been the better ones, of another on the numbers and their squares: a `BankModel` of the two.
+    with Δ_a the gap to the best score and b its action. The policy commits where a gap is significant and explores
+    where it is not. The estimates are those of a `RidgeModel` on the numbers of the context or, once its predictions
+    are better, of a second one on the numbers and their squares: a `BankModel` of the two.
 
     Args:
         alpha: Optimism.
-        v: Temperature, in standard deviations of the difference of two estimates.
+        v: Temperature, in standard deviations of the difference between two estimates.
         epsilon: The floor.
-        squares: Whether there is the model with squares; without, choosing and learning take half the time.
+        squares: Whether to add the model with squares; without it, choosing and learning take half the time.
         max_columns: See `RidgeModel`.
-        max_bytes: The most memory, half of it for each model.
+        max_bytes: The memory limit, half of it for each model.
         device: See `Model`.
 
     >>> from croupier_policies import Actions
@@ -84,17 +85,17 @@ class SoftmaxPolicy(_RidgePolicy):
 
 @register
 class InverseGapPolicy(_RidgePolicy):
-    """Inverse-gap weighting (Foster & Rakhlin 2020, "SquareCB") on the same models; for clicks and many actions.
+    """Inverse-gap weighting (Foster & Rakhlin 2020, "SquareCB") on the same models; for click rates and many actions.
 
-    q_a = 1 / (K + gamma·√(K(t+1))·Δ_a/σ) for a ≠ b, the rest for b, mixed with epsilon/K; t counts rewards.
+    q_a = 1 / (K + gamma·√(K(t+1))·Δ_a/σ) for a ≠ b, the rest for b, mixed with epsilon/K; t is the number of rewards.
 
     Args:
-        alpha: Optimism; .25 suits hundreds of actions.
-        gamma: How fast a gap closes.
+        alpha: Optimism; .25 is a good value for hundreds of actions.
+        gamma: How strongly a gap lowers the probability.
         epsilon: The floor.
-        squares: Whether there is the model with squares; without, choosing and learning take half the time.
+        squares: Whether to add the model with squares; without it, choosing and learning take half the time.
         max_columns: See `RidgeModel`.
-        max_bytes: The most memory, half of it for each model.
+        max_bytes: The memory limit, half of it for each model.
         device: See `Model`.
 
     >>> from croupier_policies import Actions

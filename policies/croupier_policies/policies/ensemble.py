@@ -1,4 +1,4 @@
-"""Thompson sampling by a frozen ensemble: many draws from the posterior, made once and kept."""
+"""Thompson sampling by a frozen ensemble: a fixed set of draws from the posterior."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from croupier_policies import arrays, registry
 from croupier_policies.base import Actions, Row, Vector
 from croupier_policies.errors import PolicyError
 from croupier_policies.exploration.sampling import uniform
-from croupier_policies.models.base import Model, at_least
+from croupier_policies.models.base import Model, check_at_least
 from croupier_policies.models.ridge import RidgeModel
 from croupier_policies.policies.base import ModelPolicy
-from croupier_policies.policies.linear import Described
+from croupier_policies.policies.linear import Description
 from croupier_policies.registry import register
 
 
 @register
 class EnsemblePolicy(ModelPolicy):
-    """The votes of a frozen ensemble: π_a = (1 - ε)·(share of the members b whose s_ab is the largest) + ε/K.
+    """Votes of a frozen ensemble: π_a = (1 - ε)·(fraction of members b for which s_ab is the largest) + ε/K.
 
-    s_ab = mean_a + scale·σ·sd_a·z_ab, where z_ab is a standard normal number derived by hashing from the seed, b and
-    the action's id: the members stay what they are from one choice to the next, so that the probability of the draw
-    is known exactly. `Thompson` computes the limit of infinitely many members, for independent normals, by quadrature.
+    s_ab = mean_a + scale·σ·sd_a·z_ab, where z_ab is a standard normal number derived by hashing the seed, b and the
+    action's id. The members are the same at every choice, so the propensity is known exactly. `Thompson` computes the
+    limit of infinitely many members with independent normals by quadrature.
 
     Args:
         model: The reward model, or its name and configuration as `config` gives them; a `RidgeModel` by default.
-        size: The number of members B; nothing can have a probability between ε/K and 1/B above it.
-        scale: How far the members spread, in posterior standard deviations.
-        seed: Of the ensemble.
+        size: The number of members B; no probability lies strictly between ε/K and ε/K + (1 − ε)/B unless votes tie.
+        scale: Factor on the posterior standard deviations.
+        seed: The seed of the ensemble.
         epsilon: The floor ε.
 
     Raises:
-        PolicyError: A number out of range.
+        PolicyError: An argument is out of range.
 
     Source: Lu & Van Roy (2017), "Ensemble sampling", NeurIPS.
 
@@ -49,16 +49,16 @@ class EnsemblePolicy(ModelPolicy):
     def __init__(
         self,
         *,
-        model: Model | Described | None = None,
+        model: Model | Description | None = None,
         size: int = 100,
         scale: float = 1.0,
         seed: int = 0,
         epsilon: float = 0.01,
     ) -> None:
-        at_least(0, scale=scale)
+        check_at_least(0, scale=scale)
         if size < 1 or not 0 <= seed < 1 << 64 or not 0 <= epsilon <= 1:
             raise PolicyError(f"size {size} must be positive, seed {seed} below 2**64, epsilon {epsilon} from 0 to 1")
-        self.model = registry.made(Model, RidgeModel() if model is None else model)  # type: ignore[type-abstract] # made concrete
+        self.model = registry.resolve(Model, RidgeModel() if model is None else model)  # type: ignore[type-abstract] # only concrete classes are built
         self.size, self.scale, self.seed, self.epsilon = size, float(scale), seed, float(epsilon)
 
     def config(self) -> dict[str, Any]:
@@ -67,11 +67,11 @@ class EnsemblePolicy(ModelPolicy):
         return own | {"model": {"name": self.model.name, "config": self.model.config()}}
 
     def fresh(self) -> Self:
-        """A new one that has learned nothing, on the same device."""
+        """A new, untrained policy on the same device."""
         return type(self)(**self.config() | {"model": self.model.fresh()})
 
     def probabilities(self, context: Row, actions: Actions) -> Vector:
-        """(1 - ε)·votes/B + ε/K, (K,); members for whom several are the best share their vote."""
+        """(1 - ε)·votes/B + ε/K, (K,); a member with tied best actions splits its vote."""
         mean, sd, sigma, _ = self.model.estimates(context, actions)
         z = np.stack([_normals(self.seed, self.size, action) for action in actions.ids], axis=1)
         scores = arrays.to_host(mean) + self.scale * sigma * arrays.to_host(sd) * z
@@ -83,8 +83,8 @@ class EnsemblePolicy(ModelPolicy):
 
 @lru_cache(maxsize=4096)
 def _normals(seed: int, size: int, action: str) -> Vector:
-    """The numbers z of one action, (size,), in the middle of their cell of 2⁻⁵³, so that none is infinite."""
+    """The numbers z of one action, (size,), at the midpoints of cells of 2⁻⁵³, so that none is infinite."""
     u = np.array([uniform(seed, "ensemble", f"{b}/{action}") for b in range(size)])
     z: Vector = ndtri(u + 2.0**-54)
-    z.flags.writeable = False  # it is shared by all who ask
+    z.flags.writeable = False  # the cached array is shared
     return z

@@ -1,4 +1,4 @@
-"""Policies that learn nothing: yardsticks for those that do."""
+"""Policies that do not learn, as baselines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class UniformPolicy(_Fixed):
     name: ClassVar[str] = "uniform"
 
     def config(self) -> dict[str, Any]:
-        """No arguments."""
+        """There are no arguments."""
         return {}
 
     def probabilities(self, context: Row, actions: Actions) -> Vector:
@@ -43,13 +43,13 @@ class UniformPolicy(_Fixed):
         return np.full(len(actions), 1.0 / len(actions))
 
     def odds(self, context: Row, actions: Actions) -> Odds:
-        """1 each."""
+        """Luce weights of 1."""
         return Odds(np.ones(len(actions)), 0.0)
 
 
 @register
 class ConstantPolicy(_Fixed):
-    """Always the same action where it is a candidate, and every candidate alike where it is not.
+    """Always the same action, or the uniform distribution where it is not a candidate.
 
     Args:
         action: The id of the action.

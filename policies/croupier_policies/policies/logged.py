@@ -1,4 +1,4 @@
-"""The rule that an application already has: how an engine starts beside a system that decides."""
+"""An application's existing rule as a policy, to log its decisions before another policy takes over."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Rule = Callable[[Row, Actions], "Mapping[str, float] | Vector | list[float]"]
 
 
 class LoggedPolicy(Policy):
-    """A rule of yours with known probabilities; subclass it, or wrap a function with `named`.
+    """An application's own rule with known probabilities; subclass it, or wrap a function with `from_function`.
 
     The engine draws from the rule's probabilities and logs them, its learner learns from every reward, and the log can
-    be evaluated for any other policy within the rule's support. A rule that draws nothing is deterministic, and its log
-    says nothing about other actions: give it an `epsilon`.
+    be evaluated for any policy within the rule's support. The log of a deterministic rule contains no information about
+    other actions: give such a rule an `epsilon`.
 
-    A rule is code, and code is never built from a log. The log knows it by its `name`: change the name when the rule
-    changes. Whoever reads the log later passes the object itself, `verify(url, policy=ShopRules())`.
+    A rule is code, and code is never built from a log, which stores only the rule's `name`: change the name when the
+    rule changes. To read the log, pass the object itself: `verify(url, policy=ShopRules())`.
 
     Args:
         epsilon: The floor ε: π = (1 − ε)·rule + ε/K.
@@ -42,13 +42,13 @@ class LoggedPolicy(Policy):
 
     @abstractmethod
     def rule(self, context: Row, actions: Actions) -> Mapping[str, float] | Vector | list[float]:
-        """The probability of each action, by id or in their order, summing to 1; it depends on nothing else."""
+        """The probability of each action, by id or in their order, summing to 1. It must depend on nothing else."""
 
     @classmethod
-    def named(cls, name: str, rule: Rule, *, epsilon: float = 0.0) -> LoggedPolicy:
-        """A policy of the function `rule(context, actions)`, known to the log by `name`.
+    def from_function(cls, name: str, rule: Rule, *, epsilon: float = 0.0) -> LoggedPolicy:
+        """A policy that follows the function `rule(context, actions)` and is logged under `name`.
 
-        >>> policy = LoggedPolicy.named("split-1", lambda context, actions: [1 / len(actions)] * len(actions))
+        >>> policy = LoggedPolicy.from_function("split-1", lambda context, actions: [1 / len(actions)] * len(actions))
         >>> policy.name, policy.config()
         ('split-1', {'epsilon': 0.0})
         """
@@ -59,14 +59,16 @@ class LoggedPolicy(Policy):
     name: ClassVar[str]
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments; the rule itself is known by `name`."""
+        """The constructor's arguments; the rule itself is identified by `name`."""
         return {"epsilon": self.epsilon}
 
     def probabilities(self, context: Row, actions: Actions) -> Vector:
-        """(1 − ε)·rule + ε/K, (K,). Raises PolicyError where the rule gives no distribution over the candidates."""
-        p = _vector(self.rule(context, actions), actions)
+        """(1 − ε)·rule + ε/K, (K,). Raises PolicyError if the rule returns no distribution over the candidates."""
+        p = _as_vector(self.rule(context, actions), actions)
         if p.shape != (len(actions),) or not (p >= 0.0).all() or not abs(p.sum() - 1.0) <= 1e-9:
-            raise PolicyError(f"the rule {self.name!r} gives {p.tolist()} for {actions.ids}: not a distribution")
+            raise PolicyError(
+                f"the rule {self.name!r} returned {p.tolist()} for {actions.ids}, which is not a distribution"
+            )
         return (1.0 - self.epsilon) * p + self.epsilon / len(actions)
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
@@ -80,9 +82,9 @@ class LoggedPolicy(Policy):
         """Nothing to restore."""
 
 
-def _vector(given: Mapping[str, float] | Vector | list[float], actions: Actions) -> Vector:
-    if not isinstance(given, Mapping):
-        return np.array(given, dtype=np.float64)
-    if unknown := set(given) - set(actions.ids):
-        raise PolicyError(f"the rule gives probabilities to {sorted(unknown)}, which are no candidates")
-    return np.array([given.get(id, 0.0) for id in actions.ids], dtype=np.float64)
+def _as_vector(values: Mapping[str, float] | Vector | list[float], actions: Actions) -> Vector:
+    if not isinstance(values, Mapping):
+        return np.array(values, dtype=np.float64)
+    if unknown := set(values) - set(actions.ids):
+        raise PolicyError(f"the rule returned probabilities for {sorted(unknown)}, which are not candidates")
+    return np.array([values.get(id, 0.0) for id in actions.ids], dtype=np.float64)

@@ -1,1 +1,1 @@
-"""The arithmetic written once for any array namespace: what the kernels are tested against."""
+"""The formulas, written for any array namespace or plain numpy; the kernels are tested against them."""

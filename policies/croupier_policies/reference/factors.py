@@ -1,4 +1,4 @@
-"""Latent factors in plain numpy: what the compiled kernels must agree with."""
+"""Latent factors in plain numpy."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from croupier_policies.base import Vector
 Slots = NDArray[np.int64]
 
 
-class Rates(NamedTuple):
-    """How fast is learned: a bias at `first`, falling with 1/n to `last`; factors at `rate`, shrunk by `shrink`."""
+class LearningRates(NamedTuple):
+    """Learning rates: of a bias `first`, falling as 1/n to `last`; of the factors `rate`, with shrinkage `shrink`."""
 
     first: float
     last: float
@@ -21,12 +21,12 @@ class Rates(NamedTuple):
     shrink: float
 
     def bias(self, seen: int) -> float:
-        """Of a bias that was taught `seen` times before."""
+        """The rate of a bias that was updated `seen` times before."""
         return max(self.last, self.first / (1.0 + self.first * seen))
 
 
 def score(u: Vector, v: Vector) -> float:
-    """b_i + c_j + u_i·v_j of two rows (bias, factors)."""
+    """b_i + c_j + u_i·v_j for two rows (bias, factors)."""
     return float(u[0] + v[0] + u[1:] @ v[1:])
 
 
@@ -38,12 +38,12 @@ def learn(
     U: Vector,
     V: Vector,
     seen: tuple[Slots, Slots],
-    rates: Rates,
+    rates: LearningRates,
 ) -> None:
-    """Fold in pairs of known slots with their values, in order, in place.
+    """Learn pairs of known slots with their values, in order, in place.
 
     e = r - (μ + b_i + c_j + u_i·v_j);  b_i += γ_i·e;  c_j += γ_j·e;
-    u_i += γ·(e·v_j - λ·u_i);  v_j += γ·(e·u_i - λ·v_j), both from what they were before.
+    u_i += γ·(e·v_j - λ·u_i);  v_j += γ·(e·u_i - λ·v_j), both from their old values.
     (Koren, Bell & Volinsky 2009, "Matrix factorization techniques for recommender systems".)
     """
     for i, j, value in zip(users, items, values, strict=True):

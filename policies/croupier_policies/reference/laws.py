@@ -1,7 +1,7 @@
-"""Exploration laws: from estimates and their uncertainty to probabilities, over any array namespace.
+"""The formulas of the exploration laws, for any array namespace.
 
-Each takes mean and sd of shape (…, K) and gives π of the same shape, at least ε/K everywhere. Actions whose scores are
-equal get equal probabilities: a law that gave all to the first of them would favour the one named first.
+Each takes mean and sd of shape (…, K) and returns π of the same shape, with every entry at least ε/K. Actions with
+equal scores get equal probabilities: breaking ties by position would favour the action listed first.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from croupier_policies.kernels.laws import EQUAL, TINY
+from croupier_policies.reference.constants import TIE, TINY
 
 Array = Any  # of whichever namespace
-NODES = 256  # of the quadrature of `thompson`
-STRETCH = 8.0  # its last cell is e⁸ times as wide as its first: narrow and wide estimates meet at its lower end
+NODES = 256  # of the quadrature in `thompson`
+STRETCH = (
+    8.0  # its last cell is e⁸ times as wide as its first: both narrow and wide estimates need the lower end resolved
+)
 
 
 def _optimistic(xp: Any, mean: Array, sd: Array, sigma: float, alpha: float) -> tuple[Array, Array]:
-    """score_a = mean_a + 2ασ·sd_a, as its gap to the best, and the best's place."""
+    """score_a = mean_a + 2ασ·sd_a, as its gap to the best score, and the index of the best."""
     score = mean + (2.0 * alpha * sigma) * sd
     best = xp.argmax(score, axis=-1, keepdims=True)
     return xp.max(score, axis=-1, keepdims=True) - score, best
@@ -32,10 +34,10 @@ def _normalised(xp: Any, odds: Array) -> Array:
 
 
 def softmax(xp: Any, mean: Array, sd: Array, sigma: float, alpha: float, v: float, epsilon: float) -> Array:
-    """π_a = (1 - ε)·softmax_a(-Δ_a / (vσ√(sd_a² + sd_b²))) + ε/K, where b is the action of the best optimistic score.
+    """π_a = (1 - ε)·softmax_a(-Δ_a / (vσ√(sd_a² + sd_b²))) + ε/K, where b has the best optimistic score.
 
-    The temperature is the uncertainty of the comparison itself: gaps that the evidence has settled separate, others
-    stay open. `sigma` is the residual noise, so that the law does not depend on the unit of the reward.
+    The temperature is the standard deviation of the comparison: the law commits where a gap is significant, and
+    explores where it is not. Scaling by the residual noise `sigma` makes it independent of the unit of the reward.
     """
     gap, best = _optimistic(xp, mean, sd, sigma, alpha)
     variance = sd * sd
@@ -48,13 +50,13 @@ def inverse_gap(
 ) -> Array:
     """q_a = 1 / (K + γ√(K(t+1))·Δ_a/σ) for a ≠ b and the rest for b (Foster & Rakhlin 2020, SquareCB), mixed with ε/K.
 
-    t counts the `rewards` learned so far; b is the action of the best optimistic score. Several that are best, as all
-    newcomers may be, share the rest equally.
+    t is the number of `rewards` learned; b has the best optimistic score. Tied best actions, for example several new
+    ones, share the rest equally.
     """
     gap, _ = _optimistic(xp, mean, sd, sigma, alpha)
     count = mean.shape[-1]
     q = 1.0 / (count + gamma * (count * (rewards + 1)) ** 0.5 * gap / (sigma + TINY))
-    best = xp.astype(gap <= EQUAL * sigma, xp.float64)
+    best = xp.astype(gap <= TIE * sigma, xp.float64)
     others = (1.0 - best) * q
     rest = 1.0 - xp.sum(others, axis=-1, keepdims=True)
     return _mixed(others + best * rest / xp.sum(best, axis=-1, keepdims=True), epsilon)
@@ -63,32 +65,32 @@ def inverse_gap(
 def boltzmann(
     xp: Any, mean: Array, sd: Array, sigma: float, alpha: float, inverse_temperature: float, epsilon: float
 ) -> Array:
-    """π_a = (1 - ε)·softmax_a(-λ·Δ_a/σ) + ε/K with one inverse temperature λ for all actions."""
+    """π_a = (1 - ε)·softmax_a(-λ·Δ_a/σ) + ε/K with one inverse temperature λ."""
     gap, _ = _optimistic(xp, mean, sd, sigma, alpha)
     return _mixed(_normalised(xp, xp.exp(-inverse_temperature * gap / (sigma + TINY))), epsilon)
 
 
 def greedy(xp: Any, mean: Array, sd: Array, sigma: float, alpha: float, epsilon: float) -> Array:
-    """1 - ε shared by the actions of the best optimistic score, and ε/K each: ε-greedy where α = 0, UCB elsewhere."""
+    """1 - ε shared by the actions with the best optimistic score, plus ε/K each: ε-greedy if α = 0, UCB if α > 0."""
     gap, _ = _optimistic(xp, mean, sd, sigma, alpha)
-    return _mixed(_normalised(xp, xp.astype(gap <= EQUAL * sigma, xp.float64)), epsilon)
+    return _mixed(_normalised(xp, xp.astype(gap <= TIE * sigma, xp.float64)), epsilon)
 
 
 def thompson(xp: Any, mean: Array, sd: Array, sigma: float, scale: float, epsilon: float) -> Array:
     """π_a = (1 - ε)·P(a is the best of independent N(mean_a, (scale·σ·sd_a)²)) + ε/K, by quadrature.
 
-    P(a) = ∫ Π_{b≠a} Φ_b dΦ_a over cells that widen from the lowest value the best can have to the highest; Φ is
-    Bowling's logistic form of the normal distribution (2009, error 1.4e-4). Accurate to about .001.
+    P(a) = ∫ Π_{b≠a} Φ_b dΦ_a over cells that widen from the lowest to the highest plausible value of the maximum; Φ is
+    the logistic approximation of the normal distribution of Bowling et al. (2009), with error 1.4e-4. Accurate to .001.
     """
     mean = mean - xp.max(mean, axis=-1, keepdims=True)
-    narrowest = 1e-9 * xp.max(-mean, axis=-1, keepdims=True) + TINY  # so that certainty has a width to integrate over
+    narrowest = 1e-9 * xp.max(-mean, axis=-1, keepdims=True) + TINY  # a positive width where the sd is 0
     width = scale * sigma * sd + narrowest
     low = xp.max(mean - 6.0 * width, axis=-1, keepdims=True)
     high = xp.max(mean + 6.0 * width, axis=-1, keepdims=True)
     steps = xp.expm1(xp.arange(NODES + 1, dtype=xp.float64) * (STRETCH / NODES))
     nodes = low + (high - low) * (steps / math.expm1(STRETCH))  # (…, N + 1)
     below = _normal(xp, (nodes[..., None] - mean[..., None, :]) / width[..., None, :])  # (…, N + 1, K)
-    # all that lies below the first node can hardly be the best, and counts as lying there
+    # the mass below the first node is negligible for the maximum, and is counted at that node
     mass = xp.concat([below[..., :1, :], below[..., 1:, :] - below[..., :-1, :]], axis=-2)
     middle = xp.concat([below[..., :1, :], (below[..., 1:, :] + below[..., :-1, :]) / 2.0], axis=-2)
     logs = xp.log(middle)

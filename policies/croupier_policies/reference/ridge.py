@@ -1,8 +1,6 @@
-"""The arithmetic of the linear posteriors, written once against an array namespace.
+"""The formulas of the linear posteriors for any array namespace: they run on GPUs, and the kernels are tested by them.
 
-It is what runs on a GPU, and what the compiled kernels are held to.
-
-Symbols: X has shape (B, d), a batch of encoded rows. Action number `slot` lives in group slot // LANES.
+Symbols: X, (B, d), is a batch of encoded rows. The posterior of slot s is lane s % LANES of group s // LANES.
 """
 
 from __future__ import annotations
@@ -12,8 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from croupier_policies.kernels.encoding import AMPLITUDE, LONGEST
-from croupier_policies.kernels.ridge import LANES
+from croupier_policies.reference.constants import FOURIER_NORM, LANES, MAX_SQUARED_NORM
 
 Array = Any  # of whichever namespace
 
@@ -24,11 +21,11 @@ class Posterior(NamedTuple):
     P: Array
     theta: Array
     theta1: Array
-    prior: float  # the variance of a coefficient before any evidence: A = I/prior
+    prior: float  # the prior variance of a coefficient: A starts as I/prior
 
 
 class Projection(NamedTuple):
-    """A row seen from one action: A⁻¹x, (d,), and xᵀA⁻¹x, θᵀx and θ1ᵀx."""
+    """A row under one action's posterior: A⁻¹x, (d,), and xᵀA⁻¹x, θᵀx and θ1ᵀx."""
 
     px: Array
     quadratic: float
@@ -37,7 +34,7 @@ class Projection(NamedTuple):
 
 
 def triangle(xp: Any, d: int) -> tuple[Array, Array, Array]:
-    """Row and column of every entry of a packed lower triangle, and the entry of every (row, column), flattened."""
+    """Row and column of every packed entry of a lower triangle, and the packed index of every (row, column), flat."""
     rows, cols = np.tril_indices(d)
     entry = np.zeros((d, d), dtype=np.int64)
     entry[rows, cols] = entry[cols, rows] = np.arange(rows.shape[0])
@@ -54,7 +51,7 @@ def packed(xp: Any, X: Array) -> Array:
 def scores(
     xp: Any, X: Array, unseen: Array, posterior: Posterior, mean_reward: float, where: Array
 ) -> tuple[Array, Array]:
-    """Posterior mean and sd, each (B, K), of the actions in slots `where`, for rows that all actions share.
+    """Posterior mean and sd, each (B, K), of the actions in slots `where`, for rows shared by all actions.
 
     mean_a = r̄ + (θ_a - r̄·θ1_a)ᵀx and sd_a = √(xᵀA_a⁻¹x), all K quadratic forms as one matrix product.
     """
@@ -87,7 +84,7 @@ def _columns(xp: Any, values: Array, where: Array) -> Array:
 
 
 def project(xp: Any, x: Array, posterior: Posterior, slot: int) -> Projection:
-    """What one action's posterior makes of a row x, (d,)."""
+    """A row x, (d,), under one action's posterior."""
     g, lane, d = slot // LANES, slot % LANES, x.shape[0]
     _, _, entry = triangle(xp, d)
     full = xp.reshape(xp.take(posterior.P[g, :, lane], entry, axis=0), (d, d))
@@ -97,7 +94,7 @@ def project(xp: Any, x: Array, posterior: Posterior, slot: int) -> Projection:
 
 
 def update(xp: Any, posterior: Posterior, slot: int, px: Array, down: float, step: float, step1: float) -> None:
-    """One rank-one step of one action, in place: P -= down·pxpxᵀ, θ += step·px, θ1 += step1·px."""
+    """One rank-one update of one action, in place: P -= down·pxpxᵀ, θ += step·px, θ1 += step1·px."""
     P, theta, theta1, _ = posterior
     g, lane = slot // LANES, slot % LANES
     rows, cols, _ = triangle(xp, px.shape[0])
@@ -107,10 +104,10 @@ def update(xp: Any, posterior: Posterior, slot: int, px: Array, down: float, ste
 
 
 def learn_rows(xp: Any, X: Array, rewards: Array, posterior: Posterior, slot: int) -> Array:
-    """Learn rows of one action, X (m, d), as if one after another: xᵀA⁻¹x, θᵀx and θ1ᵀx before each, (3, m).
+    """Learn rows of one action, X (m, d), as if sequentially; xᵀA⁻¹x, θᵀx and θ1ᵀx before each, (3, m).
 
     With LLᵀ = I + XPXᵀ and W = L⁻¹XP, P ← P - WᵀW and θ ← θ + Wᵀu, where u = L⁻¹(r - Xθ) are the innovations of the
-    rows in their order, each over its own √(1 + xᵀA⁻¹x), which is the diagonal of L.
+    rows in order, each divided by its √(1 + xᵀA⁻¹x), which is the diagonal of L.
     """
     P, theta, theta1, _ = posterior
     g, lane, (m, d) = slot // LANES, slot % LANES, X.shape
@@ -130,9 +127,9 @@ def learn_rows(xp: Any, X: Array, rewards: Array, posterior: Posterior, slot: in
 
 
 def discount(xp: Any, posterior: Posterior, slot: int, factor: float) -> None:
-    """Forget one action toward its prior, in place: A ← factor·A + (1 - factor)·I/prior, Aθ and Aθ1 ← factor times.
+    """Discount one action toward its prior, in place: A ← factor·A + (1 - factor)·I/prior; Aθ, Aθ1 ← factor times.
 
-    Dividing P by the factor instead would let the variance of a feature that stopped appearing grow without end.
+    Dividing P by the factor instead would let the variance of a feature that no longer appears grow without bound.
     """
     P, theta, theta1, prior = posterior
     g, lane, d = slot // LANES, slot % LANES, theta.shape[1]
@@ -145,14 +142,16 @@ def discount(xp: Any, posterior: Posterior, slot: int, factor: float) -> None:
 
 
 def encode_dense(xp: Any, X: Array, mean: Array, m2: Array, count: int, waves: Array, squares: bool) -> Array:
-    """Intercept, waves, z and z² - ¼ of a batch of array contexts: (B, n) to (B, d), as `Encoder` has it."""
+    """Intercept, Fourier features, z and z² - ¼ of array rows, (B, n) to (B, d), as `Encoder` defines them."""
     variance = m2 / count
     varied = xp.astype(variance > 0.0, xp.float64)
     z = xp.clip((X - mean) / (xp.sqrt(variance) + (1.0 - varied)), -3.0, 3.0) / 2.0 * varied
     features = xp.concat([z, (z * z - 0.25) * varied], axis=1) if squares else z
     length = xp.sum(features * features, axis=1, keepdims=True)
-    shrink = xp.sqrt(LONGEST / xp.where(length > LONGEST, length, xp.full_like(length, LONGEST)))
+    shrink = xp.sqrt(
+        MAX_SQUARED_NORM / xp.where(length > MAX_SQUARED_NORM, length, xp.full_like(length, MAX_SQUARED_NORM))
+    )
     cosines = xp.cos(xp.matmul(z, waves[:-1, :]) + waves[-1:, :])
-    amplitude = AMPLITUDE * math.sqrt(2.0 / max(waves.shape[1], 1))
+    amplitude = FOURIER_NORM * math.sqrt(2.0 / max(waves.shape[1], 1))
     ones = xp.ones((X.shape[0], 1), dtype=xp.float64)
     return xp.concat([ones, amplitude * cosines, features * shrink], axis=1)

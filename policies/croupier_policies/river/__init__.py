@@ -1,1 +1,1 @@
-"""River models as learners and policies, stored from an exact allow-list of classes."""
+"""River models as learners and policies, stored by an exact allow-list of classes."""

@@ -1,4 +1,4 @@
-"""A user's own River model, asked and taught one flat dict of features at a time.
+"""Adapts a user's own River model, which takes one flat dict of features at a time.
 
 Importing this module imports River: `RiverLearner` does so when it is constructed.
 """
@@ -13,72 +13,72 @@ from river import base, compose, preprocessing
 
 from croupier_policies.base import Actions, Row
 from croupier_policies.errors import PolicyError
-from croupier_policies.river.features import flat, named
+from croupier_policies.river.features import flat_features, named_features
 
 
 class AdaptedModel:
     """A River regressor, or a classifier whose P(True) is the estimated reward.
 
-    A classifier learns a reward r between 0 and 1 as two examples: True with sample weight r, False with 1 − r. The
-    parts before it in a pipeline see the event once.
+    A classifier learns a reward r between 0 and 1 as two examples: True with sample weight r, and False with 1 − r. The
+    transformers before it in a pipeline see the event once.
 
     Args:
-        model: it is cloned, so it starts untaught, and the caller's object is left alone.
+        model: A River model; it is cloned, so that it starts untrained and the caller's object is not changed.
 
     Raises:
-        PolicyError: not such a model, a classifier without sample weights, or one that would not learn the same twice.
+        PolicyError: It is not such a model, is a classifier without sample weights, or is not reproducible.
     """
 
     def __init__(self, model: Any) -> None:
         if not isinstance(model, base.Estimator):
             raise PolicyError(f"{type(model).__name__} is not a River model")
         self.model: Any = model.clone()
-        for part in _parts(self.model, set()):
-            _settle(part)
-        self.take(self.model)
+        for estimator in _estimators(self.model, set()):
+            _make_deterministic(estimator)
+        self.replace_model(self.model)
         self.classifies = isinstance(self._last, base.Classifier)
         if self.classifies:
             self._check_classifier()
         elif not isinstance(self._last, base.Regressor):
             raise PolicyError(f"{type(self._last).__name__} is neither a regressor nor a classifier")
 
-    def take(self, model: Any) -> None:
-        """Go on with `model`, a taught model of the same classes."""
+    def replace_model(self, model: Any) -> None:
+        """Replace the model by a trained one of the same classes."""
         self.model = model
-        *self._front, self._last = _steps(model)
+        *self._transformers, self._last = _steps(model)
 
     def _check_classifier(self) -> None:
         name = type(self._last).__name__
         if "w" not in inspect.signature(self._last.learn_one).parameters:
             raise PolicyError(
-                f"{name} takes no sample weights, so a reward of ½ could not be taught; use a classifier whose"
-                " learn_one takes w, or a regressor"
+                f"{name} takes no sample weights, so it cannot learn a reward of ½; use a classifier whose learn_one"
+                " takes w, or a regressor"
             )
-        if any(not isinstance(step, base.Transformer) or step._supervised for step in self._front):
-            raise PolicyError(f"before {name} come only transformers that do not look at the reward")
+        if any(not isinstance(step, base.Transformer) or step._supervised for step in self._transformers):
+            raise PolicyError(f"only unsupervised transformers may precede {name} in a pipeline")
 
     def predict(self, context: Row, actions: Actions) -> list[float]:
-        """The estimated reward of each action; ½ where the model says nothing yet."""
-        x = named(context)
-        return [self._ask(flat(x, actions, k)) for k in range(len(actions))]
+        """The estimated reward of each action; ½ if the model returns no prediction yet."""
+        x = named_features(context)
+        return [self._predict_one(flat_features(x, actions, k)) for k in range(len(actions))]
 
-    def _ask(self, x: dict[str, float | str]) -> float:
+    def _predict_one(self, x: dict[str, float | str]) -> float:
         if self.classifies:
-            chances = self.model.predict_proba_one(x)
-            return float(chances.get(True, 0.0)) if chances else 0.5
+            probabilities = self.model.predict_proba_one(x)
+            return float(probabilities.get(True, 0.0)) if probabilities else 0.5
         estimate = self.model.predict_one(x)
         return 0.5 if estimate is None else float(estimate)
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> None:
-        """Fold in one reward of `actions.ids[index]`."""
-        x = flat(named(context), actions, index)
+        """Learn one reward of `actions.ids[index]`."""
+        x = flat_features(named_features(context), actions, index)
         if not self.classifies:
             self.model.learn_one(x, reward)
         elif reward in (0.0, 1.0):
             self.model.learn_one(x, reward == 1.0)
         else:
             self.model.learn_one(x, True, w=reward)
-            for step in self._front:
+            for step in self._transformers:
                 x = step.transform_one(x)
             self._last.learn_one(x, False, w=1.0 - reward)
 
@@ -87,24 +87,24 @@ def _steps(model: Any) -> list[Any]:
     return list(model.steps.values()) if isinstance(model, compose.Pipeline) else [model]
 
 
-def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
-    """Every River object inside an untaught model, itself included."""
+def _estimators(value: Any, seen: set[int]) -> Iterator[Any]:
+    """Every River object inside an untrained model, including itself."""
     if isinstance(value, dict | list | tuple):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from _parts(item, seen)
+            yield from _estimators(item, seen)
     elif isinstance(value, base.Base) and id(value) not in seen:
         seen.add(id(value))
         yield value
-        yield from _parts(list(vars(value).values()), seen)
+        yield from _estimators(list(vars(value).values()), seen)
 
 
-def _settle(part: Any) -> None:
-    """Refuse or mend what would come out otherwise in another process."""
-    if vars(part).get("seed", 0) is None:
-        raise PolicyError(f"{type(part).__name__} has no seed, so the log could not be replayed; give it one")
-    kind = type(part)  # isinstance would take a pipeline for its last step
+def _make_deterministic(estimator: Any) -> None:
+    """Sort or refuse what would differ in another process."""
+    if vars(estimator).get("seed", 0) is None:
+        raise PolicyError(f"{type(estimator).__name__} has no seed, so the log could not be replayed; set one")
+    kind = type(estimator)  # isinstance would compare the last step of a pipeline
     if issubclass(kind, compose.Select):
-        # a set of strings has another order in every process, and a sum in another order has another last bit
-        vars(part)["keys"] = tuple(sorted(map(str, part.keys)))
-    if issubclass(kind, preprocessing.OneHotEncoder) and part.categories and not part.drop_zeros:
-        raise PolicyError("OneHotEncoder orders its categories anew in every process; give it drop_zeros=True")
+        # a set of strings has a different order in every process, and a sum in another order has another last bit
+        vars(estimator)["keys"] = tuple(sorted(map(str, estimator.keys)))
+    if issubclass(kind, preprocessing.OneHotEncoder) and estimator.categories and not estimator.drop_zeros:
+        raise PolicyError("OneHotEncoder orders its categories differently in every process; pass drop_zeros=True")

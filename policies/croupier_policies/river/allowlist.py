@@ -1,8 +1,8 @@
-"""The allow-list: every class, type and factory that a stored River model may name, with the attributes it may have.
+"""The allow-list: the classes, types and factories that a stored River model may name, and their attributes.
 
-A class is here by way of untaught specimens, whose attributes are the only ones that a stored object may have; so the
-list follows the installed River, and nothing on it is looked up by a name that comes from data.
-Left out on purpose: whatever holds a random generator, a window, a matrix, or an object of River's compiled part.
+Each class is listed by untrained specimens; a stored object may have exactly the attributes of the specimens. So the
+list follows the installed version of River, and no name from data is ever imported.
+Excluded on purpose: classes with a random generator, a window, a matrix, or an object of River's compiled modules.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FACTORIES: Final[dict[str, Callable[[], Any]]] = {
 _SCALERS: Final = (preprocessing.MaxAbsScaler, preprocessing.MinMaxScaler, preprocessing.StandardScaler)
 
 
-#: Our own classes are stored under names of the log's format, which stay when a module moves.
+#: The stored names of our own classes: part of the snapshot format, so they stay when a module moves.
 _STORED_NAMES: Final[dict[type, str]] = {
     CrossedModel: "croupier_policies.river_model.CrossedModel",
     SoftLog: "croupier_policies.river_model.SoftLog",
@@ -48,7 +48,7 @@ _STORED_NAMES: Final[dict[type, str]] = {
 
 
 def stored_name(kind: type) -> str:
-    """The name under which the objects of a class are stored."""
+    """The name under which objects of a class are stored."""
     return _STORED_NAMES.get(kind, f"{kind.__module__}.{kind.__qualname__}")
 
 
@@ -56,15 +56,15 @@ def stored_name(kind: type) -> str:
 class AllowedClass:
     """A class of the allow-list.
 
-    `derived` attributes are not stored but computed again, or dropped where None; `asked` are mappings that grow when
-    the object is merely asked about a key, so that neither their order nor an entry equal to the default is knowledge.
+    `derived` attributes are not stored but recomputed, or dropped if None. `growing` attributes are mappings to which
+    reading a key adds an entry, so that neither their order nor an entry equal to the default carries information.
     """
 
     kind: type
     attributes: frozenset[str]
     required: frozenset[str]
     derived: dict[str, Callable[[Any], Any] | None]
-    asked: frozenset[str]
+    growing: frozenset[str]
 
 
 @lru_cache(maxsize=1)
@@ -74,16 +74,16 @@ def classes() -> dict[str, AllowedClass]:
     for specimen in _specimens():
         kind = type(specimen)
         derived = _derived(specimen)
-        asked = frozenset(k for k, v in vars(specimen).items() if isinstance(v, defaultdict) and kind in _SCALERS)
+        growing = frozenset(k for k, v in vars(specimen).items() if isinstance(v, defaultdict) and kind in _SCALERS)
         names = frozenset(vars(specimen)) - frozenset(derived)
         name = stored_name(kind)
-        known = found.get(name, AllowedClass(kind, names, names, derived, asked))
-        found[name] = AllowedClass(kind, known.attributes | names, known.required & names, derived, asked)
+        known = found.get(name, AllowedClass(kind, names, names, derived, growing))
+        found[name] = AllowedClass(kind, known.attributes | names, known.required & names, derived, growing)
     return found
 
 
 def _derived(specimen: Any) -> dict[str, Callable[[Any], Any] | None]:
-    if isinstance(specimen, compose.Pipeline):  # its cached plan, made again when next asked
+    if isinstance(specimen, compose.Pipeline):  # its cached plan, rebuilt at the next prediction
         return {
             "_plan": lambda _: None,
             "_inference_transformers": lambda _: (),
@@ -99,26 +99,26 @@ def _derived(specimen: Any) -> dict[str, Callable[[Any], Any] | None]:
 
 def _calc_tau(model: Any) -> Any:
     if type(model.mode) is not int or model.mode not in (0, 1, 2):
-        raise ForgedState(f"not a mode of a passive-aggressive model: {model.mode!r}")
+        raise ForgedState(f"{model.mode!r} is not a mode of a passive-aggressive model")
     return (model._calc_tau_0, model._calc_tau_1, model._calc_tau_2)[model.mode]
 
 
 def _specimens() -> Iterator[Any]:
     yield from (CrossedModel("logistic", 1), SoftLog())
-    yield from _linear()
-    yield from _preparing()
-    yield from _optimising()
+    yield from _linear_models()
+    yield from _preprocessors()
+    yield from _optimizers()
     yield from (kind() for kind in (stats.AbsMax, stats.Count, stats.Max, stats.Mean, stats.Min, stats.Sum, stats.Var))
 
 
-def _linear() -> Iterator[Any]:
+def _linear_models() -> Iterator[Any]:
     linear: Any = linear_model  # typed in part only
     for kind in (linear_model.LinearRegression, linear_model.LogisticRegression):
         yield from (kind(), kind(l1=0.1))  # an l1 penalty adds attributes
     yield from (linear.PAClassifier(), linear.PARegressor(), linear.Perceptron())
 
 
-def _preparing() -> Iterator[Any]:
+def _preprocessors() -> Iterator[Any]:
     prepare: Any = preprocessing  # typed in part only
     yield from (prepare.MaxAbsScaler(), prepare.MinMaxScaler(), prepare.StandardScaler())
     yield from (prepare.Binarizer(), prepare.Normalizer(), prepare.OneHotEncoder())
@@ -135,7 +135,7 @@ def _preparing() -> Iterator[Any]:
     yield from (compose.Prefixer(""), compose.Renamer({}), compose.Suffixer(""))
 
 
-def _optimising() -> Iterator[Any]:
+def _optimizers() -> Iterator[Any]:
     yield from (optim.AdaBound(), optim.AdaDelta(), optim.AdaGrad(), optim.AdaMax(), optim.Adam(), optim.AMSGrad())
     yield from (optim.Averager(optim.SGD()), optim.FTRLProximal(), optim.Momentum(), optim.Nadam())
     yield from (optim.NesterovMomentum(), optim.RMSProp(), optim.SGD())

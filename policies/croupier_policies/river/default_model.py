@@ -1,4 +1,4 @@
-"""The default reward model, built from River's parts: a generalised linear model of context, action and their cross.
+"""The default reward model, built with River: a generalised linear model of context, action and their products.
 
 Importing this module imports River: `RiverLearner` does so when it is constructed.
 """
@@ -12,39 +12,41 @@ from river import linear_model, optim, preprocessing
 
 from croupier_policies.base import Actions, Row
 from croupier_policies.errors import PolicyError
-from croupier_policies.river.features import named
+from croupier_policies.river.features import named_features
 
-CLIP: Final = 3.0  # standard deviations: one wild number must not move every weight
-NORM: Final = math.sqrt(8.0)  # longer rows are shrunk to it, so that one learning rate suits 2 features and 60
-CROSSES: Final = 1024  # context × action features of one row; beyond it only the action id is crossed
+CLIP: Final = 3.0  # standard deviations: an outlier must not move every weight
+NORM: Final = math.sqrt(
+    8.0
+)  # rows with a larger norm are scaled down to it: one learning rate then suits 2 features and 60
+CROSSES: Final = 1024  # context × action features of one row; with more, only the action id is crossed
 SEP: Final = "\x1f"  # the unit separator joins the names of a crossed feature
 OWN: Final = f"action{SEP}"
 
 
 class SoftLog(optim.losses.Log):
-    """Logarithmic loss for rewards between 0 and 1: its gradient by the logit is σ(z) − r.
+    """Logarithmic loss for rewards between 0 and 1; its derivative with respect to the logit z is σ(z) − r.
 
-    River's own `Log` turns every reward but 0 into `int(r)`, so that a reward of ½ would teach nothing.
+    River's own `Log` truncates rewards to `int(r)`, so that a reward of ½ would count as 0.
 
     >>> SoftLog().gradient(0.5, 0.0)
     0.0
     """
 
     def gradient(self, y_true: Any, y_pred: Any) -> Any:
-        """The derivative of the loss by the logit `y_pred`, for a reward `y_true` between 0 and 1."""
+        """The derivative of the loss with respect to the logit `y_pred`, for a reward `y_true` between 0 and 1."""
         return self.mean_func(y_pred) - y_true
 
 
 class CrossedModel:
-    """r̂(x, a) = g(w·x + w_a·x + w_z·z_a + zₐᵀW x), g the logistic function or the identity.
+    """r̂(x, a) = g(w·x + w_a·x + w_z·z_a + zₐᵀW x), with g the logistic function or the identity.
 
-    x: the context, numbers standardised and clipped to ±3, strings one-hot, shrunk to norm √8 if longer, and a constant
-    1; z_a: the action's own features, likewise; w is shared and w_a is the action's own. All are features of one River
-    model. A prediction before any reward is ½ (logistic) or 0 (identity).
+    x is the context: numbers standardised and clipped to ±3, strings one-hot encoded, scaled down to norm √8 if larger,
+    and a constant 1. z_a are the action's features, encoded in the same way. w is shared and w_a specific to the
+    action. All are features of one River model. The prediction before any reward is ½ (logistic) or 0 (identity).
 
     Args:
         link: "logistic" or "identity".
-        limit: at most so many weights, and as many scaled names; features met after that are not learned.
+        limit: The largest number of weights, and of scaled names; features seen after that are not learned.
     """
 
     def __init__(self, link: str, limit: int) -> None:
@@ -54,37 +56,37 @@ class CrossedModel:
         self.glm = _glm(link)
 
     def clone(self) -> CrossedModel:
-        """The same model, having learned nothing."""
+        """An untrained model with the same configuration."""
         return CrossedModel(self.link, self.limit)
 
     def predict(self, context: Row, actions: Actions) -> list[float]:
         """The estimated reward of each action; the context is encoded once for all of them."""
-        x = self._encode(named(context))
-        return [self._ask(self._cross(x, actions, k)) for k in range(len(actions))]
+        x = self._encode(named_features(context))
+        return [self._predict_one(self._cross(x, actions, k)) for k in range(len(actions))]
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> None:
-        """Fold in one reward of `actions.ids[index]`: first the running moments, then the weights."""
-        row, own = named(context), _own(actions, index)
+        """Learn one reward of `actions.ids[index]`: first update the running moments, then the weights."""
+        row, own = named_features(context), _own(actions, index)
         numbers = {k: v for k, v in {**row, **own}.items() if not isinstance(v, str)}
-        self.scaler.learn_one(_within(numbers, self.scaler.counts, self.limit))
+        self.scaler.learn_one(_within_limit(numbers, self.scaler.counts, self.limit))
         features = self._cross(self._encode(row), actions, index)
-        # `weights` would copy them all
-        self.glm.learn_one(_within(features, self.glm._weights, self.limit), reward)
+        # the property `weights` would copy all of them
+        self.glm.learn_one(_within_limit(features, self.glm._weights, self.limit), reward)
 
-    def _ask(self, features: dict[str, float]) -> float:
+    def _predict_one(self, features: dict[str, float]) -> float:
         if self.link == "logistic":
             return float(self.glm.predict_proba_one(features)[True])
         return float(self.glm.predict_one(features))
 
     def _encode(self, row: dict[str, float | str]) -> dict[str, float]:
-        # read with `get`: asking River's scaler about a feature it has not met would add it
+        # read with `get`: subscripting River's mappings would add an unknown feature
         means, variances, encoded = self.scaler.means, self.scaler.vars, {}
         for name, value in row.items():
             if isinstance(value, str):
                 encoded[f"{name}={value}"] = 1.0
-            elif (variance := variances.get(name, 0.0)) > 0.0:  # an overflow made it NaN or −∞
+            elif (variance := variances.get(name, 0.0)) > 0.0:  # false for NaN and −∞, the results of overflow
                 encoded[name] = min(CLIP, max(-CLIP, (value - means[name]) / math.sqrt(variance)))
-        return _shrunk(encoded)
+        return _shrink(encoded)
 
     def _cross(self, x: dict[str, float], actions: Actions, index: int) -> dict[str, float]:
         prefix = actions.ids[index] + SEP
@@ -99,8 +101,8 @@ class CrossedModel:
         return features
 
 
-def _shrunk(row: dict[str, float]) -> dict[str, float]:
-    # a plain loop: the built-in sum rounds differently from Python 3.12 on
+def _shrink(row: dict[str, float]) -> dict[str, float]:
+    # an explicit loop: the built-in sum rounds differently since Python 3.12
     square = 0.0
     for value in row.values():
         square += value * value
@@ -111,26 +113,26 @@ def _shrunk(row: dict[str, float]) -> dict[str, float]:
 
 
 def _glm(link: str) -> Any:
-    # Honest mean squared error, one pass under uniformly drawn actions, at the best rate of each optimiser; the mean
+    # Progressive mean squared error, one pass, uniformly drawn actions, at the best rate of each optimiser; the mean
     # over Phishing, ImageSegments, digits, breast cancer, `clicks` at 5 % and 1 %, `continuous` (running mean: .1172):
     #   logistic  FTRL-Proximal .5: .0467   SGD .1: .0508   identity  AdaGrad .05: .0526   FTRL-Proximal .05: .0530
-    # and without the shrinking of long rows, logistic  FTRL-Proximal .3: .0476   SGD .05: .0502   AdaGrad .2: .0512
-    # Adam .01: .0521   identity  AdaGrad .03: .0591. The logistic link wins on each set, continuous rewards included.
+    # and without scaling rows down, logistic  FTRL-Proximal .3: .0476   SGD .05: .0502   AdaGrad .2: .0512
+    # Adam .01: .0521   identity  AdaGrad .03: .0591. The logistic link is best on every set.
     if link == "logistic":
         return linear_model.LogisticRegression(optim.FTRLProximal(0.5), loss=SoftLog(), intercept_lr=0.0)
     if link == "identity":
         return linear_model.LinearRegression(optim.AdaGrad(0.05), intercept_lr=0.0)
-    raise PolicyError(f"link is 'logistic' or 'identity', not {link!r}")
+    raise PolicyError(f"link must be 'logistic' or 'identity', not {link!r}")
 
 
 def _own(actions: Actions, index: int) -> dict[str, float | str]:
-    return named(actions.rows[index], OWN) if actions.rows else {}
+    return named_features(actions.rows[index], OWN) if actions.rows else {}
 
 
-def _within(features: dict[str, Any], known: Any, limit: int) -> dict[str, Any]:
-    """The features already known, and as many new ones as there is room for."""
+def _within_limit(features: dict[str, Any], known: Any, limit: int) -> dict[str, Any]:
+    """The known features, and as many new ones as there is room for."""
     if len(known) + len(features) <= limit:
         return features
-    fresh = [name for name in features if name not in known]
-    refused = set(fresh[max(0, limit - len(known)) :])
+    new = [name for name in features if name not in known]
+    refused = set(new[max(0, limit - len(known)) :])
     return {name: value for name, value in features.items() if name not in refused}

@@ -16,14 +16,14 @@ def _names(size: int, prefix: str) -> tuple[str, ...]:
     return tuple(f"{prefix}{i}" for i in range(size))
 
 
-def named(row: Row, prefix: str = "") -> dict[str, float | str]:
-    """A row as a dict of features of its own; the i-th number of an array is called str(i).
+def named_features(row: Row, prefix: str = "") -> dict[str, float | str]:
+    """A row as a new dict of features; the i-th number of an array is named str(i).
 
     Args:
-        row: a mapping of names, or an array of shape (d,).
-        prefix: put before every name.
+        row: A mapping by name, or an array of shape (d,).
+        prefix: Prepended to every name.
 
-    >>> named(np.array([0.5, 2.0]), "a.")
+    >>> named_features(np.array([0.5, 2.0]), "a.")
     {'a.0': 0.5, 'a.1': 2.0}
     """
     if isinstance(row, np.ndarray):
@@ -31,14 +31,14 @@ def named(row: Row, prefix: str = "") -> dict[str, float | str]:
     return {prefix + name: value for name, value in row.items()} if prefix else dict(row)
 
 
-def flat(context: dict[str, float | str], actions: Actions, index: int) -> dict[str, float | str]:
-    """What a user's own River model is given: one dict of the context's features and the action's.
+def flat_features(context: dict[str, float | str], actions: Actions, index: int) -> dict[str, float | str]:
+    """The input of a user's own River model: one dict of the context's and the action's features.
 
-    "action" is the action's id, and "action.<name>" each of its features. Where a context feature bears one of those
-    names, the action's wins.
+    "action" is the action's id, and "action.<name>" each of its features. They take precedence over context features of
+    the same name.
 
-    >>> flat({"hour": 14.0}, Actions(("sale", "new"), ({"price": 9.0}, {"price": 5.0})), 1)
+    >>> flat_features({"hour": 14.0}, Actions(("sale", "new"), ({"price": 9.0}, {"price": 5.0})), 1)
     {'hour': 14.0, 'action': 'new', 'action.price': 5.0}
     """
-    own = named(actions.rows[index], ACTION + ".") if actions.rows else {}
+    own = named_features(actions.rows[index], ACTION + ".") if actions.rows else {}
     return {**context, ACTION: actions.ids[index], **own}

@@ -1,6 +1,6 @@
-"""River models back from plain data: names are looked up in the allow-list, attributes are assigned, nothing is called.
+"""Restores River models from plain data: names are looked up in the allow-list, attributes are assigned.
 
-What `river_state.model_state` wrote, or a forgery of it: the size of the data is the codec's to limit.
+The data may be forged. Nothing in it is imported or called; its size is limited by the snapshot codec.
 """
 
 from __future__ import annotations
@@ -13,23 +13,22 @@ import numpy as np
 
 from croupier_policies.base import State
 from croupier_policies.errors import ForgedState
-from croupier_policies.river.state import SCALARS, family
+from croupier_policies.river.state import SCALARS, allowlist_module
 
-DEPTH: Final = 32  # a pipeline of unions nests about ten deep; deeper data is an attack on the stack
+DEPTH: Final = 32  # a pipeline of unions nests about ten deep; deeper data is meant to overflow the stack
 
 
 def restore_model(state: State) -> Any:
-    """The model that `model_state` described: it learns on, and predicts, bit for bit like the original.
+    """The model that `model_state` described; it predicts and learns like the original, bit for bit.
 
     Args:
-        state: what `model_state` returned, or a forgery of it.
+        state: The result of `model_state`, or a forgery of it.
 
     Returns:
         A new model that shares nothing with `state`.
 
     Raises:
-        ForgedState: an unknown class or attribute, or data in another shape. Nothing is imported, called or evaluated
-            on the word of the data: a name is looked up in the allow-list, and attributes are assigned.
+        ForgedState: An unknown class or attribute, or data of another structure.
 
     >>> restore_model({"object": {"class": "os.system", "attributes": {}}})
     Traceback (most recent call last):
@@ -43,7 +42,7 @@ def restore_model(state: State) -> Any:
 
 def _read(data: Any, depth: int) -> Any:
     if depth > DEPTH:
-        raise ForgedState(f"nested more than {DEPTH} deep")
+        raise ForgedState(f"the data is nested more than {DEPTH} levels deep")
     if type(data) in SCALARS or type(data) is float:
         return data
     if type(data) is list:
@@ -51,10 +50,10 @@ def _read(data: Any, depth: int) -> Any:
     if type(data) is not dict or len(data) != 1:
         raise ForgedState(f"not plain data: {type(data).__name__}")
     ((tag, body),) = data.items()
-    return _known(_READERS, tag, "kind of value")(body, depth + 1)
+    return _look_up(_READERS, tag, "kind of value")(body, depth + 1)
 
 
-def _known(names: Any, name: Any, what: str) -> Any:
+def _look_up(names: Any, name: Any, what: str) -> Any:
     if not isinstance(name, str) or name not in names:
         raise ForgedState(f"not a {what} of the allow-list: {name!r}")
     return names[name]
@@ -64,7 +63,7 @@ def _read_float(body: Any, depth: int) -> float:
     try:
         return float(body if type(body) is str else "")
     except ValueError as error:
-        raise ForgedState(f"not a number in words: {body!r}") from error
+        raise ForgedState(f"not a float: {body!r}") from error
 
 
 def _read_list(body: Any, depth: int) -> list[Any]:
@@ -93,13 +92,13 @@ def _read_entries(body: Any, depth: int) -> list[tuple[Any, Any]]:
 def _read_defaultdict(body: Any, depth: int) -> defaultdict[Any, Any]:
     if type(body) is not list or len(body) != 3:
         raise ForgedState("a defaultdict is [factory, keys, values]")
-    return defaultdict(_known(family().FACTORIES, body[0], "factory"), _read_entries(body[1:], depth))
+    return defaultdict(_look_up(allowlist_module().FACTORIES, body[0], "factory"), _read_entries(body[1:], depth))
 
 
 def _read_object(body: Any, depth: int) -> Any:
     if type(body) is not dict or set(body) != {"class", "attributes"} or type(body["attributes"]) is not dict:
         raise ForgedState("an object is {'class': ..., 'attributes': {...}}")
-    known = _known(family().classes(), body["class"], "class")
+    known = _look_up(allowlist_module().classes(), body["class"], "class")
     if not known.required <= set(body["attributes"]) <= known.attributes:
         raise ForgedState(f"{body['class']} cannot have the attributes {sorted(map(str, body['attributes']))}")
     attributes = {name: _read(value, depth) for name, value in body["attributes"].items()}
@@ -112,7 +111,7 @@ def _read_object(body: Any, depth: int) -> Any:
 _READERS: Final[dict[str, Callable[[Any, int], Any]]] = {
     "Counter": lambda body, depth: Counter(dict(_read_entries(body, depth))),
     "OrderedDict": lambda body, depth: OrderedDict(_read_entries(body, depth)),
-    "VectorDict": lambda body, depth: family().VectorDict(dict(_read_entries(body, depth))),
+    "VectorDict": lambda body, depth: allowlist_module().VectorDict(dict(_read_entries(body, depth))),
     "defaultdict": _read_defaultdict,
     "dict": lambda body, depth: dict(_read_entries(body, depth)),
     "float": _read_float,
@@ -120,5 +119,5 @@ _READERS: Final[dict[str, Callable[[Any, int], Any]]] = {
     "object": _read_object,
     "set": lambda body, depth: set(_read_keys(body, depth)),
     "tuple": lambda body, depth: tuple(_read_list(body, depth)),
-    "type": lambda body, depth: _known(family().TYPES, body, "type"),
+    "type": lambda body, depth: _look_up(allowlist_module().TYPES, body, "type"),
 }

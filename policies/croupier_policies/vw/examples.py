@@ -1,7 +1,7 @@
-"""A Vowpal Wabbit workspace that is asked and taught rows: examples are built through its interface, never as text.
+"""A Vowpal Wabbit workspace that predicts and learns rows: examples are built through its interface, not as text.
 
-No name or value can break the format, for none is ever parsed: the only text that Vowpal Wabbit sees is a label of
-three numbers. Importing this module does not import Vowpal Wabbit.
+No name or value can break the format, since none is parsed: the only text that Vowpal Wabbit parses is a label of three
+numbers. Importing this module does not import Vowpal Wabbit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from croupier_policies.base import Actions, Row, Vector
 from croupier_policies.errors import PolicyError
 
-# products of three features, squared, must fit a float32
+# clip: the square of a product of three features must fit a float32
 LARGEST: Final = 1e6
 _SHARED: Final = "shared |s 0"
 _ACTION: Final = "|a 0"
@@ -23,7 +23,7 @@ Features = list[tuple[str, float]]
 
 
 def workspace(options: Sequence[str]) -> Any:
-    """A new workspace, silent. Raises PolicyError where Vowpal Wabbit is missing or refuses the options."""
+    """A new workspace without output. Raises PolicyError if Vowpal Wabbit is not installed or refuses the options."""
     try:
         native = import_module("vowpalwabbit")
     except ImportError as error:
@@ -52,22 +52,22 @@ def _feature(name: str, value: float | str) -> tuple[str, float]:
 
 
 class Examples:
-    """One decision's examples: the context in namespace s of the shared one, each action's id and features in a.
+    """The examples of a decision: the context in namespace s of the shared example, actions' ids and features in a.
 
-    Those that are asked about are kept and written over, never finished, for finishing one moves a counter of the
-    model; those that are learned are made and finished as Vowpal Wabbit's own reader does, so all counts are the same.
+    Examples for prediction are reused and never finished, since finishing one increments a counter of the model.
+    Examples for learning are created and finished as Vowpal Wabbit's own reader does, so that all counts agree.
     """
 
     def __init__(self, vw: Any) -> None:
         self.vw = vw
         self._spaces = {space: vw.hash_space(space) for space in "sa"}
-        self._kept: list[Any] = vw._parse(_SHARED)
+        self._reused: list[Any] = vw._parse(_SHARED)
 
-    def ask(self, context: Row, actions: Actions) -> Vector:
+    def predict(self, context: Row, actions: Actions) -> Vector:
         """Vowpal Wabbit's own probabilities, (K,)."""
-        while len(self._kept) <= len(actions):
-            self._kept += self.vw._parse(_ACTION)
-        examples = self._kept[: len(actions) + 1]
+        while len(self._reused) <= len(actions):
+            self._reused += self.vw._parse(_ACTION)
+        examples = self._reused[: len(actions) + 1]
         self._write(examples, context, actions)
         self.vw.predict_multi(examples)
         return np.array(examples[0].get_action_scores(), dtype=np.float64)

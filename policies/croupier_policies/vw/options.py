@@ -1,8 +1,8 @@
-"""The Vowpal Wabbit options that a policy may have: an exact allow-list, each with the form of its value.
+"""The Vowpal Wabbit options that a policy may have: an exact allow-list, each with a pattern for its value.
 
-Left out on purpose: whatever reads or writes a file, opens a port, runs several passes, prints, or changes what an
-example or a prediction is: a command line from a log is data that someone else may have written. And `--elim`, which
-was seen to give probabilities of −2.
+Excluded on purpose: options that read or write files, open ports, run several passes, print, or change the meaning of
+an example or a prediction, since a command line from a log is untrusted data. Also `--elim`, which was observed to
+return probabilities of −2.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from croupier_policies.errors import PolicyError, TooLarge
 
 _NUMBER: Final = r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?"
 _COUNT: Final = r"\d{1,9}"
-_SPACES: Final = r"[sa:]"  # the two namespaces there are, and the wildcard
+_SPACES: Final = r"[sa:]"  # the two namespaces and the wildcard
 MAX_BITS: Final = 24
-#: What the model file leaves out, so that a resumed workspace would go on differently: measured, see `VWPolicy`.
+#: Options whose state the model file omits, so that a reloaded workspace learns differently; measured, see `VWPolicy`.
 NOT_RESUMED: Final = frozenset({"--bag", "--cb_dro", "--cover", "--rnd", "--sparse_weights"})
 
 _SHORT: Final = {"-b": "--bit_precision", "-l": "--learning_rate", "-q": "--quadratic"}
@@ -47,42 +47,44 @@ _FORMS: Final[dict[str, str]] = {
 
 
 class Command(NamedTuple):
-    """A command line, checked: option and value by turns, and whether a model file says all that was learned."""
+    """A validated command line, and whether a model file contains everything that was learned."""
 
     tokens: tuple[str, ...]
     resumes: bool
 
 
-def checked(command: str) -> Command:
-    """The command line in the form that is given to Vowpal Wabbit.
+def parse_command(command: str) -> Command:
+    """Validate a command line and normalise its options.
 
     Raises:
-        PolicyError: an option outside the allow-list, a value of another form, or no --cb_explore_adf.
-        TooLarge: more than 2²⁴ weights.
+        PolicyError: An option is outside the allow-list, a value has the wrong form, or --cb_explore_adf is missing.
+        TooLarge: There are more than 2²⁴ weights.
 
-    >>> checked("--cb_explore_adf -q sa").tokens
+    >>> parse_command("--cb_explore_adf -q sa").tokens
     ('--cb_explore_adf', '--quadratic=sa')
-    >>> checked("--cb_explore_adf --final_regressor /etc/passwd")
+    >>> parse_command("--cb_explore_adf --final_regressor /etc/passwd")
     Traceback (most recent call last):
     ...
     croupier_policies.errors.PolicyError: '--final_regressor' is not on the allow-list of Vowpal Wabbit's options
     """
     words = command.split()
-    given: list[tuple[str, str]] = []
+    options: list[tuple[str, str]] = []
     while words:
-        given.append(_option(words))
-    names = [name for name, _ in given]
+        options.append(_option(words))
+    names = [name for name, _ in options]
     if "--cb_explore_adf" not in names:
-        raise PolicyError("the command line must have --cb_explore_adf: a policy gives a probability to every action")
+        raise PolicyError(
+            "the command line must contain --cb_explore_adf: a policy returns a probability for every action"
+        )
     if twice := {n for n in names if names.count(n) > 1} - {"--quadratic", "--cubic", "--interactions"}:
-        raise PolicyError(f"given twice: {', '.join(sorted(twice))}")
-    _check_size(dict(given))
-    resumes = not NOT_RESUMED & set(names) and ("--cb_type", "dr") not in given
-    return Command(tuple(f"{name}={value}" if value else name for name, value in given), resumes)
+        raise PolicyError(f"options given twice: {', '.join(sorted(twice))}")
+    _check_size(dict(options))
+    resumes = not NOT_RESUMED & set(names) and ("--cb_type", "dr") not in options
+    return Command(tuple(f"{name}={value}" if value else name for name, value in options), resumes)
 
 
 def _option(words: list[str]) -> tuple[str, str]:
-    """The first option and its value, taken off the list."""
+    """The first option and its value, removed from the list."""
     word = words.pop(0)
     if re.fullmatch(r"-[a-z].+", word):  # -qsa
         words.insert(0, word[2:])
@@ -95,12 +97,12 @@ def _option(words: list[str]) -> tuple[str, str]:
         value = words.pop(0) if words else ""
     if not re.fullmatch(_FORMS[name], value):
         hint = "; the namespaces are s (context) and a (action)" if _SPACES in _FORMS[name] else ""
-        raise PolicyError(f"{value!r} is not a value for {name}{hint}")
+        raise PolicyError(f"{value!r} is not a valid value for {name}{hint}")
     return name, value
 
 
-def _check_size(given: dict[str, str]) -> None:
-    copies = sum(int(given.get(name, 0)) for name in ("--bag", "--cover", "--rnd")) + 1
-    weights = copies << int(given.get("--bit_precision", 18))
+def _check_size(options: dict[str, str]) -> None:
+    models = sum(int(options.get(name, 0)) for name in ("--bag", "--cover", "--rnd")) + 1
+    weights = models << int(options.get("--bit_precision", 18))
     if weights > 1 << MAX_BITS:
-        raise TooLarge(f"{weights} weights are more than 2^{MAX_BITS}; give fewer bits with -b, or fewer members")
+        raise TooLarge(f"{weights} weights are more than 2^{MAX_BITS}; use fewer bits (-b) or fewer members")

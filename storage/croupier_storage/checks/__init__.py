@@ -1,4 +1,4 @@
-"""The conformance suite of a back end, shipped so that anyone's own can be held to it."""
+"""The conformance suite of storage back ends, part of the package so that your own can be checked."""
 
 from croupier_storage.checks.suite import StorageSuite
 

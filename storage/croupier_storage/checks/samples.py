@@ -1,5 +1,5 @@
-# ruff: noqa: S101  (these are tests: asserting is their work)
-"""The facts that the checks append, and how they open a store."""
+# ruff: noqa: S101  (these are tests: they assert)
+"""Sample facts, and the base class of the checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from croupier_storage.facts import Fact, Kind
 
 
 def decision(position: int, *, as_of: int = 0, context: bytes | None = b"\x00\xff") -> Fact:
-    """A decision of which every field that it may have has a value."""
+    """A decision with a value in every field that it may have."""
     return Fact(
         position,
         Kind.DECISION,
@@ -31,12 +31,12 @@ def decision(position: int, *, as_of: int = 0, context: bytes | None = b"\x00\xf
 
 
 def reward(position: int, of: int, value: float = 1.0) -> Fact:
-    """A reward, of which most fields are absent."""
+    """A reward; most of its fields are None."""
     return Fact(position, Kind.REWARD, 1.7e9, decision=of, reward=value)
 
 
-def refused(error: type[StorageError], call: Callable[[], object]) -> StorageError:
-    """The error that the call must raise, whose message must not be empty."""
+def assert_raises(error: type[StorageError], call: Callable[[], object]) -> StorageError:
+    """Assert that a call raises this error with a message; returns the error."""
     try:
         call()
     except error as raised:
@@ -47,15 +47,15 @@ def refused(error: type[StorageError], call: Callable[[], object]) -> StorageErr
     return refusal
 
 
-class Opens(ABC):
-    """What every part of the suite builds on."""
+class StorageChecks(ABC):
+    """The base class of all checks."""
 
     @abstractmethod
     def open(self) -> Storage:
-        """A new store without any fact."""
+        """A new store without facts."""
 
-    def filled(self, storage: Storage, pairs: int) -> list[Fact]:
-        """Append pairs of a decision and its reward in one go, and return them."""
+    def append_pairs(self, storage: Storage, pairs: int) -> list[Fact]:
+        """Append pairs of a decision and its reward in one call; returns the facts."""
         start = storage.head()
         facts: list[Fact] = []
         for place in range(start + 1, start + 2 * pairs, 2):

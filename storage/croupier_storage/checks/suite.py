@@ -1,15 +1,15 @@
-"""The whole conformance suite of a back end."""
+"""The complete conformance suite of a back end."""
 
 from __future__ import annotations
 
-from croupier_storage.checks.forgetting import ForgettingChecks
-from croupier_storage.checks.living import LivingChecks
+from croupier_storage.checks.lifecycle import LifecycleChecks
 from croupier_storage.checks.reading import ReadingChecks
+from croupier_storage.checks.retention import RetentionChecks
 from croupier_storage.checks.writing import WritingChecks
 
 
-class StorageSuite(ReadingChecks, WritingChecks, ForgettingChecks, LivingChecks):
-    """What every back end must do: derive from it, say how to open a store, and let pytest run it.
+class StorageSuite(ReadingChecks, WritingChecks, RetentionChecks, LifecycleChecks):
+    """The requirements of every back end: derive from it, define `open`, and let pytest run it.
 
     >>> from croupier_storage import Storage, open_storage
     >>> class TestMemory(StorageSuite):

@@ -1,42 +1,42 @@
-# ruff: noqa: S101, D102  (these are tests: asserting is their work, and a test's name says what it shows)
-"""What is refused, and what is kept beside the facts."""
+# ruff: noqa: S101, D102  (these are tests: they assert, and the name of a test describes it)
+"""Appending, refusals, and the other tables."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from croupier_storage.checks.samples import Opens, decision, refused
+from croupier_storage.checks.samples import StorageChecks, assert_raises, decision
 from croupier_storage.errors import InvalidFact, PositionTaken, StorageError
 from croupier_storage.facts import Fact, PolicyRecord, Snapshot
 
 
-class WritingChecks(Opens):
-    """Appending, and the small tables."""
+class WritingChecks(StorageChecks):
+    """Appending, refusals, and the other tables."""
 
     def test_appending_after_another_writer_is_refused_whole(self) -> None:
         with self.open() as storage:
             storage.append([decision(1)], {})
-            refused(PositionTaken, lambda: storage.append([decision(1)], {b"a": b"A"}))
-            refused(PositionTaken, lambda: storage.append([decision(3)], {b"a": b"A"}))
+            assert_raises(PositionTaken, lambda: storage.append([decision(1)], {b"a": b"A"}))
+            assert_raises(PositionTaken, lambda: storage.append([decision(3)], {b"a": b"A"}))
             assert storage.head() == 1
             assert storage.action_sets([b"a"]) == {}
 
     def test_facts_with_a_gap_between_them_are_refused(self) -> None:
         with self.open() as storage:
-            refused(InvalidFact, lambda: storage.append([decision(1), decision(3)], {}))
+            assert_raises(InvalidFact, lambda: storage.append([decision(1), decision(3)], {}))
             assert storage.head() == 0
 
     def test_an_id_or_key_is_never_stored_twice(self) -> None:
         with self.open() as storage:
             storage.append([decision(1)], {})
-            refused(InvalidFact, lambda: storage.append([decision(2)._replace(id="d1")], {}))
-            refused(InvalidFact, lambda: storage.append([decision(2), decision(3)._replace(key="k1")], {}))
+            assert_raises(InvalidFact, lambda: storage.append([decision(2)._replace(id="d1")], {}))
+            assert_raises(InvalidFact, lambda: storage.append([decision(2), decision(3)._replace(key="k1")], {}))
             assert list(storage.facts()) == [decision(1)]
 
-    def test_what_would_not_come_back_unchanged_is_refused(self) -> None:
+    def test_values_that_would_not_be_read_back_unchanged_are_refused(self) -> None:
         fact = decision(1)
-        odd: Sequence[Fact] = [
+        invalid: Sequence[Fact] = [
             fact._replace(id="nul\0"),
             fact._replace(kind="\0"),
             fact._replace(unit="half \ud800"),
@@ -47,8 +47,8 @@ class WritingChecks(Opens):
             fact._replace(as_of=1 << 63),
         ]
         with self.open() as storage:
-            for one in odd:
-                refused(InvalidFact, lambda one=one: storage.append([one], {}))  # type: ignore[misc]  # mypy cannot infer a default in a lambda
+            for one in invalid:
+                assert_raises(InvalidFact, lambda one=one: storage.append([one], {}))  # type: ignore[misc]  # mypy cannot infer a default in a lambda
             assert storage.head() == 0
             assert list(storage.facts()) == []
 
@@ -72,7 +72,7 @@ class WritingChecks(Opens):
             for record in records:
                 storage.save_policy(record)
             assert storage.policies() == records[::-1]
-            refused(StorageError, lambda: storage.save_policy(records[0]))
+            assert_raises(StorageError, lambda: storage.save_policy(records[0]))
 
     def test_snapshots_are_kept_replaced_and_deleted(self) -> None:
         with self.open() as storage:

@@ -1,1 +1,1 @@
-"""Canonical bytes, checksums and the snapshot container."""
+"""Canonical bytes, row values, checksums and the snapshot container."""

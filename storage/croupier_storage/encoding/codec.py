@@ -1,4 +1,4 @@
-"""The container of a snapshot: versioned, checksummed, compressed, limited in size; never code."""
+"""The snapshot container: versioned, checksummed, compressed, limited in size, and free of code."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from croupier_storage.encoding.canonical import State, encode
 from croupier_storage.encoding.parsing import decode
 from croupier_storage.errors import CorruptSnapshot
 
-# Like PNG's: a byte above 127 and both line ends show a transfer that took the file for text.
+# As in PNG: a byte above 127 and both line endings reveal a transfer in text mode.
 _MAGIC = b"\x89CRP\r\n\x1a\n"
 _VERSION = 1
-_HEADER = struct.Struct("<8sHQ32s")  # magic, version, bytes before compression, checksum of all the rest
+_HEADER = struct.Struct("<8sHQ32s")  # magic, version, uncompressed size, checksum of everything else
 
-LIMIT = 1 << 30  # bytes before compression
+LIMIT = 1 << 30  # uncompressed bytes
 
 
 def encode_state(state: State) -> bytes:
@@ -23,39 +23,39 @@ def encode_state(state: State) -> bytes:
 
     Args:
         state: None, bool, int of any size, float, str, bytes, list, dict with str keys, or a numpy array of bool,
-            (u)int8 to (u)int64, float32 or float64; exactly these types, nested as you like. Floats and arrays come
-            back bit for bit, arrays in C order.
+            (u)int8 to (u)int64, float32 or float64; exactly these types, nested. Floats and arrays are preserved bit
+            for bit, arrays in C order.
 
     Raises:
-        TypeError: any other type, tuples and numpy scalars included.
-        ValueError: nested too deeply, or a string that is not text.
+        TypeError: Any other type, including tuples and numpy scalars.
+        ValueError: The state is nested too deeply, or a string contains a lone surrogate.
 
     >>> decode_state(encode_state({"counts": [1, 2], "rate": -0.0}))
     {'counts': [1, 2], 'rate': -0.0}
     """
-    plain = encode(state)
-    packed = zlib.compress(plain, level=1)
-    return _HEADER.pack(_MAGIC, _VERSION, len(plain), _checksum(_VERSION, len(plain), packed)) + packed
+    encoded = encode(state)
+    packed = zlib.compress(encoded, level=1)
+    return _HEADER.pack(_MAGIC, _VERSION, len(encoded), _checksum(_VERSION, len(encoded), packed)) + packed
 
 
 def decode_state(data: bytes, *, limit: int = LIMIT) -> State:
-    """The state in the body of a snapshot, exactly as it was encoded; nothing in it is ever run.
+    """The state in the body of a snapshot, exactly as it was encoded; nothing in it is executed.
 
     Args:
-        data: what `encode_state` gave.
-        limit: the most bytes to believe in before compression; the Python objects can take about ten times as many.
+        data: A result of `encode_state`.
+        limit: The largest uncompressed size to accept, in bytes; the Python objects can take about ten times as much.
 
     Raises:
-        CorruptSnapshot: damaged, forged, written by a newer version, or larger than the limit.
+        CorruptSnapshot: The data is damaged, forged, of a newer version, or larger than the limit.
     """
     if len(data) < _HEADER.size:
-        raise CorruptSnapshot("the snapshot is shorter than its own header; it was cut off. Delete it")
+        raise CorruptSnapshot("the snapshot is shorter than its header: it was truncated. Delete it")
     magic, version, length, checksum = _HEADER.unpack_from(data)
     packed = memoryview(data)[_HEADER.size :]
     if magic != _MAGIC:
         raise CorruptSnapshot("these bytes are not a snapshot, or their start is damaged. Delete it")
     if version != _VERSION:
-        raise CorruptSnapshot(f"the snapshot has format {version}, this library knows {_VERSION}. Upgrade croupier")
+        raise CorruptSnapshot(f"the snapshot has format {version}, this library reads {_VERSION}. Upgrade croupier")
     if checksum != _checksum(version, length, packed):
         raise CorruptSnapshot("the snapshot does not match its checksum; it is damaged. Delete it")
     if length > limit:
@@ -64,7 +64,7 @@ def decode_state(data: bytes, *, limit: int = LIMIT) -> State:
 
 
 def hash_state(state: State) -> str:
-    """The hex digest (BLAKE2b, 32 bytes) of a state's canonical encoding: equal exactly when the states are.
+    """The hex digest (BLAKE2b, 32 bytes) of a state's canonical encoding: equal if and only if the states are.
 
     >>> hash_state({"a": 1, "b": 2}) == hash_state({"b": 2, "a": 1})
     True
@@ -81,12 +81,12 @@ def _checksum(version: int, length: int, packed: bytes | memoryview) -> bytes:
 
 
 def _inflate(packed: memoryview, length: int) -> bytes:
-    """Decompress to exactly `length` bytes, and never to more than one beyond."""
+    """Decompress to exactly `length` bytes, without ever producing more than `length` + 1."""
     inflater = zlib.decompressobj()
     try:
-        plain = inflater.decompress(packed, length + 1)
+        content = inflater.decompress(packed, length + 1)
     except zlib.error as error:
         raise CorruptSnapshot(f"the snapshot does not decompress ({error}); it is forged. Delete it") from error
-    if len(plain) != length or not inflater.eof or inflater.unused_data:
-        raise CorruptSnapshot("the snapshot is not of the length it claims; it is forged. Delete it")
-    return plain
+    if len(content) != length or not inflater.eof or inflater.unused_data:
+        raise CorruptSnapshot("the snapshot does not have the size that it claims; it is forged. Delete it")
+    return content

@@ -1,4 +1,4 @@
-"""From canonical bytes back to values, believing nothing: exactly what `canonical.encode` writes, or an error."""
+"""Decodes canonical bytes without trusting them: accepts exactly what `canonical.encode` writes."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ _float = struct.Struct("<d").unpack
 
 
 def decode(data: bytes) -> State:
-    """The state whose canonical encoding this is. Arrays are fresh, writable and in C order.
+    """The state with this canonical encoding. Arrays are new, writable and in C order.
 
-    Nothing is allocated on the word of a count before the bytes to fill it are known to be there.
+    Nothing is allocated for a count before the bytes for it are known to be present.
 
     Raises:
-        CorruptSnapshot: the bytes are not the canonical encoding of any state.
+        CorruptSnapshot: The bytes are not the canonical encoding of any state.
     """
     reader = _Reader(data)
     state = reader.read_value(0)
-    if reader.left():
-        _refuse("bytes follow the end of the state")
+    if reader.remaining():
+        _refuse("there are bytes after the end of the state")
     return state
 
 
 def _refuse(what: str) -> NoReturn:
     raise CorruptSnapshot(
-        f"the snapshot is damaged or forged: {what}. Nothing was restored; delete it, and an earlier snapshot and "
+        f"the snapshot is damaged or forged: {what}. Nothing was restored. Delete it: an earlier snapshot and "
         "the log give the same state"
     )
 
 
 class _Reader:
-    """A place in the bytes, moved forward by every read."""
+    """A read position in the bytes."""
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
-        self._place = 0
+        self._offset = 0
 
-    def left(self) -> int:
-        return len(self._data) - self._place
+    def remaining(self) -> int:
+        return len(self._data) - self._offset
 
     def take(self, size: int) -> memoryview:
-        if size > self.left():
+        if size > self.remaining():
             _refuse("it ends too early")
-        self._place += size
-        return self._data[self._place - size : self._place]
+        self._offset += size
+        return self._data[self._offset - size : self._offset]
 
     def count(self) -> int:
         return int(_count(self.take(8))[0])
@@ -87,8 +87,8 @@ class _Reader:
 
     def read_list(self, depth: int) -> list[State]:
         count = self.count()
-        if count > self.left():  # every item takes a byte at least
-            _refuse("a list is longer than what is left")
+        if count > self.remaining():  # every item takes at least one byte
+            _refuse("a list is longer than the remaining bytes")
         return [self.read_value(depth + 1) for _ in range(count)]
 
     def read_dict(self, depth: int) -> dict[str, State]:
@@ -114,7 +114,7 @@ class _Reader:
         try:
             flat = np.frombuffer(content, dtype.newbyteorder("<")).reshape(shape)
         except ValueError:
-            _refuse(f"no array has the shape {shape[:8]}")
+            _refuse(f"no array can have the shape {shape[:8]}")
         return flat.astype(dtype)
 
 

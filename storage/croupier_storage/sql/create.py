@@ -1,4 +1,4 @@
-"""Making a store of an empty database, and bringing an older one to this library's schema."""
+"""Creation of a store in an empty database, and migration of an older store."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from abc import abstractmethod
 from sqlalchemy import Connection
 
 from croupier_storage.errors import StoreUnavailable
-from croupier_storage.options import Options
+from croupier_storage.options import StorageOptions
 from croupier_storage.sql import schema
 from croupier_storage.sql.storage import SQLStorage
 
 
 class PreparedStorage(SQLStorage):
-    """A store that sees to its own tables."""
+    """A store that creates and migrates its tables."""
 
     @abstractmethod
     def _before_creating(self, timeout: float) -> None:
-        """What must be settled, outside a transaction, before a store is made."""
+        """Preparations for creating a store that must run outside a transaction."""
 
     @abstractmethod
     def _lock_schema(self, connection: Connection) -> None:
-        """Keep every other process from making or changing tables until this transaction ends."""
+        """Prevent other processes from creating or changing tables until this transaction ends."""
 
-    def prepare(self, options: Options) -> None:
-        """Check that the database is a store of this schema; make one of an empty database; migrate if asked."""
+    def prepare(self, options: StorageOptions) -> None:
+        """Check the schema version; create the store in an empty database; migrate if `options` says so."""
         with self._reading() as connection:
             version = schema.found_version(connection)
         if version is None and (self._read_only or not options.create):
@@ -39,22 +39,24 @@ class PreparedStorage(SQLStorage):
     def _create(self) -> int:
         with self._writing() as connection:
             self._lock_schema(connection)
-            version = schema.found_version(connection)  # another process may have been faster
+            version = schema.found_version(connection)  # another process may have created it meanwhile
             if version is None:
                 schema.create(connection)
             return schema.VERSION if version is None else version
 
     def _migrate(self) -> int:
-        from croupier_storage import migrations  # alembic costs a tenth of a second, and is hardly ever needed
+        from croupier_storage.sql import (
+            migrations,
+        )  # importing alembic takes a tenth of a second, and it is rarely needed
 
         self.acquire()
         try:
             with self._reading() as connection:
                 version = schema.found_version(connection) or 0
-            for step in migrations.after(version):
+            for step in migrations.steps_after(version):
                 with self._writing() as connection:
                     self._lock_schema(connection)
-                    migrations.run(connection, step)
+                    migrations.apply_step(connection, step)
                     version = int(step.revision)
         finally:
             self._release()

@@ -1,12 +1,12 @@
-"""Erasing a unit in SQL, inside the caller's transaction."""
+"""Erasure of a unit in SQL, inside the caller's transaction."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
+from croupier_storage.encoding.rows import row
 from croupier_storage.facts import Fact, Kind, tombstone
 from croupier_storage.sql import schema
-from croupier_storage.sql.rows import row
 
 _facts = schema.facts.c
 _TOMBSTONE = (
@@ -17,24 +17,24 @@ _TOMBSTONE = (
 
 
 def erase_unit(connection: Connection, unit: str, at: float) -> list[int]:
-    """Turn the unit's facts into tombstones, drop what only they kept alive, and return their positions."""
-    # Nobody may append between the search and the commit: a reward of an erased decision would survive it.
+    """Replace the unit's facts by tombstones and delete what only they refer to; returns their positions."""
+    # Locks out appends until the commit: a reward for an erased decision must not be added meanwhile.
     connection.execute(update(schema.head).values(position=schema.head.c.position))
-    gone = _found(connection, unit, at)
-    if gone:
-        connection.execute(_TOMBSTONE, [_values(tombstone(position, when, at)) for position, when in gone])
+    erased = _found(connection, unit, at)
+    if erased:
+        connection.execute(_TOMBSTONE, [_values(tombstone(position, when, at)) for position, when in erased])
         referred = select(_facts.actions).where(_facts.actions.is_not(None))
         connection.execute(delete(schema.action_sets).where(schema.action_sets.c.digest.not_in(referred)))
-        connection.execute(delete(schema.snapshots).where(schema.snapshots.c.position >= gone[0][0]))
-    return [position for position, _ in gone]
+        connection.execute(delete(schema.snapshots).where(schema.snapshots.c.position >= erased[0][0]))
+    return [position for position, _ in erased]
 
 
 def _found(connection: Connection, unit: str, at: float) -> list[tuple[int, float]]:
-    """Position and time of every fact of the unit, or about a decision of it."""
+    """Position and time of every fact of the unit, and of every fact about one of its decisions."""
     decisions = select(_facts.position).where(_facts.unit == unit, _facts.kind == Kind.DECISION.value)
     named = or_(_facts.unit == unit, _facts.decision.in_(decisions))
     found = connection.execute(select(_facts.position, _facts.at).where(named).order_by(_facts.position))
-    # A foreigner may have made a time something else; that must not keep a person in the log.
+    # Another program may have changed the type of a time; that must not prevent the erasure.
     return [(position, when if type(when) is float else at) for position, when in found]
 
 

@@ -1,4 +1,4 @@
-"""The one place where a driver's errors become this package's own."""
+"""Translation of driver errors into this package's own."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Explain: TypeAlias = Callable[[BaseException], StorageError]
 
 
 @contextmanager
-def ours(explain: Explain, driver: type[Exception] = DBAPIError) -> Iterator[None]:
-    """Run a block of database work; what a driver or the system raises in it leaves as a `StorageError`.
+def translate_errors(explain: Explain, driver: type[Exception] = DBAPIError) -> Iterator[None]:
+    """Run a block of database work; errors of the driver or the operating system are raised as `StorageError`.
 
     Args:
-        explain: turns an error of the dialect's driver into the error to raise: what is wrong, the harm, what to do.
-        driver: the root of the driver's own errors, where a block speaks to the driver itself.
+        explain: Converts an error of the dialect's driver to the error to raise: what is wrong, the harm, what to do.
+        driver: The base class of the driver's errors, for blocks that use the driver directly.
     """
     try:
         yield
@@ -28,8 +28,8 @@ def ours(explain: Explain, driver: type[Exception] = DBAPIError) -> Iterator[Non
     except driver as error:
         raise explain(error) from error
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the store could not be reached, nothing of this call was kept: {error}") from error
+        raise StoreUnavailable(f"the store could not be reached, nothing of this call was stored: {error}") from error
     except OSError as error:
-        raise StoreUnavailable(f"the system refused access to the store, nothing was kept: {error}") from error
+        raise StoreUnavailable(f"the system refused access to the store, nothing was stored: {error}") from error
     except (OverflowError, UnicodeError) as error:
-        raise InvalidFact(f"a value that the database cannot hold, nothing was kept: {error}") from error
+        raise InvalidFact(f"the database cannot store a value, nothing was stored: {error}") from error

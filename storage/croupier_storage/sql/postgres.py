@@ -1,5 +1,5 @@
-# ruff: noqa: D102  (the contract of a method stands once, in `Storage`)
-"""What is PostgreSQL's own: sessions, their lock, COPY, and commits of which nobody heard."""
+# ruff: noqa: D102  (the methods are documented in `Storage`)
+"""The PostgreSQL back end: sessions, the lease, COPY, and commits whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
+from croupier_storage.encoding.rows import row
 from croupier_storage.errors import StorageError, StoreInUse, StoreUnavailable
 from croupier_storage.facts import Fact
-from croupier_storage.options import Options
+from croupier_storage.options import StorageOptions
 from croupier_storage.sql import schema
-from croupier_storage.sql.columns import Columns
+from croupier_storage.sql.columns import FactColumns
 from croupier_storage.sql.create import PreparedStorage
-from croupier_storage.sql.errors import ours
+from croupier_storage.sql.errors import translate_errors
 from croupier_storage.sql.postgres_errors import explain
-from croupier_storage.sql.rows import row
 
 _COLUMNS = schema.facts.c.keys()
 _COPY = f"COPY facts ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _NAMES = {"BIGINT": "int8", "TEXT": "text", "DOUBLE": "float8", "BLOB": "bytea"}
 _TYPES = [_NAMES[str(column.type)] for column in schema.facts.c]
 
-# One lock per store, not per database: the table's own number tells stores in different schemas apart.
+# One lock per store, not per database: the table's oid distinguishes stores in different schemas.
 _LEASE = text("SELECT pg_try_advisory_lock((1668445296::bigint << 32) | 'head'::regclass::oid::bigint)")
 _SCHEMA = text("SELECT pg_advisory_xact_lock(1668445297, hashtext(current_schema()))")
 _LOCKED_HEAD = text("SELECT position FROM head FOR UPDATE")
 
-_LOST = (
-    "the session that held the store's lease broke, and another writer may hold it now; nothing of this call was "
-    "kept. Close this store and open it again"
+_LEASE_LOST = (
+    "the session that held the store's lease was lost, and another writer may hold the lease now; nothing of this call "
+    "was stored. Close this store and open it again"
 )
-_UNKNOWN = (
-    "the connection broke during a commit, and the server could not be asked since whether the facts were kept; "
-    "read the head again before anything is appended"
+_COMMIT_UNKNOWN = (
+    "the connection broke during a commit, and the server could not be asked whether the facts were stored; "
+    "read the head again before appending"
 )
-_UNSCRUBBED = (
+_NOT_SCRUBBED = (
     "the unit's rows are erased, but their bytes may still be in the tables' files ({}); end long transactions in the "
     "database, then erase the unit again"
 )
 
 
 class PostgresStorage(PreparedStorage):
-    """A store in a PostgreSQL database. Made by `open_storage`.
+    """A store in a PostgreSQL database. Opened by `open_storage`.
 
     Args:
-        engine: connects to the database.
-        options: how it is to be opened.
+        engine: Connects to the database.
+        options: The options of opening it.
     """
 
-    def __init__(self, engine: Engine, options: Options) -> None:
+    def __init__(self, engine: Engine, options: StorageOptions) -> None:
         super().__init__(engine, read_only=options.read_only)
         self._timeout = options.timeout
-        # Single statements need no transaction around them: one way to the server and back instead of three.
+        # Single statements need no transaction: one round trip to the server instead of three.
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._lease: Connection | None = None
         self._committing = False
@@ -66,18 +66,18 @@ class PostgresStorage(PreparedStorage):
 
     def acquire(self) -> None:
         self._check_writable()
-        with ours(self._explain), self._writing_gate:
+        with translate_errors(self._explain), self._writing_lock:
             if self._lease is not None and not self._lease.invalidated:
                 return
             self._release()
             connection = self._engine.connect()
-            connection.detach()  # the lease is the session's: it must not go back to the pool
+            connection.detach()  # the lease belongs to the session, which must not return to the pool
             with connection.begin():
                 held = connection.scalar(_LEASE)
             if not held:
                 connection.close()
                 raise StoreInUse(
-                    "another writer holds the store's lease; two would overwrite each other's positions. Close it, "
+                    "another writer holds the store's lease; two would use the same positions. Close it, "
                     "or open this one read-only"
                 )
             self._lease = connection
@@ -89,28 +89,28 @@ class PostgresStorage(PreparedStorage):
 
     @contextmanager
     def _session(self) -> Iterator[Connection]:
-        """The connection to write on: that of the lease, where it is held, so that no lease means no commit."""
+        """The connection for writing: that of the lease if it is held, so that losing the lease prevents commits."""
         if self._lease is None:
             with self._engine.connect() as connection:
                 yield connection
             return
         if self._lease.invalidated:
-            raise StoreUnavailable(_LOST)
+            raise StoreUnavailable(_LEASE_LOST)
         try:
             yield self._lease
         finally:
-            self._notice_loss(self._lease)
+            self._invalidate_if_closed(self._lease)
 
-    def _notice_loss(self, lease: Connection) -> None:
-        """SQLAlchemy would quietly open another session in place of a broken one; ours must stay broken."""
-        if not lease.invalidated and lease.connection.dbapi_connection.closed:  # type: ignore[union-attr]  # psycopg's own
+    def _invalidate_if_closed(self, lease: Connection) -> None:
+        """Invalidate a broken lease session, which SQLAlchemy would otherwise replace silently."""
+        if not lease.invalidated and lease.connection.dbapi_connection.closed:  # type: ignore[union-attr]  # psycopg's attribute
             lease.invalidate()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         self._check_writable()
-        driver = self._engine.dialect.loaded_dbapi.Error  # COPY speaks to the driver itself
-        with self._writing_gate, ours(self._explain_writing, driver), self._session() as connection:
+        driver = self._engine.dialect.loaded_dbapi.Error  # COPY uses the driver directly
+        with self._writing_lock, translate_errors(self._explain_writing, driver), self._session() as connection:
             transaction = connection.begin()
             try:
                 yield connection
@@ -118,62 +118,65 @@ class PostgresStorage(PreparedStorage):
                 transaction.commit()
                 self._committing = False
             except BaseException:
-                with suppress(DBAPIError):  # of a session that is gone already
+                with suppress(DBAPIError):  # the session may be gone already
                     transaction.rollback()
                 raise
 
     def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
-        with self._writing_gate:
+        with self._writing_lock:
             self._committing = False
             try:
                 super().append(facts, action_sets)
             except StoreUnavailable:
-                if not (self._committing and facts and self._landed(facts[-1])):
+                if not (self._committing and facts and self._was_committed(facts[-1])):
                     raise
 
-    def _landed(self, last: Fact) -> bool:
-        """Whether a commit that broke off was made all the same; asked until the server answers, or for too long."""
+    def _was_committed(self, last: Fact) -> bool:
+        """Whether an interrupted commit took effect; retried until the server answers or the timeout is over."""
         deadline = time.monotonic() + self._timeout
         while True:
             try:
                 return self._holds(last)
             except StoreUnavailable as error:
                 if time.monotonic() > deadline:
-                    raise StoreUnavailable(f"{_UNKNOWN} ({error})") from error
+                    raise StoreUnavailable(f"{_COMMIT_UNKNOWN} ({error})") from error
                 time.sleep(0.05)
 
     def _holds(self, last: Fact) -> bool:
         digest = select(schema.facts.c.digest).where(schema.facts.c.position == last.position)
-        with ours(explain), self._engine.begin() as connection:
-            # The lock waits for the broken session to end: it cannot commit after we have looked.
+        with translate_errors(explain), self._engine.begin() as connection:
+            # The lock waits until the broken session has ended, so that it cannot commit after this check.
             connection.execute(_LOCKED_HEAD)
             return bool(connection.scalar(digest) == row(last)[-1])
 
     def _begin(self, connection: Connection) -> None:
-        """Nothing to do: SQLAlchemy begins."""
+        """SQLAlchemy begins the transaction."""
 
     def _before_creating(self, timeout: float) -> None:
         with self._reading() as connection:
             encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
         if encoding != "UTF8":
             raise StorageError(
-                f"the database's encoding is {encoding}, which cannot hold every text; create it with ENCODING 'UTF8'"
+                f"the database's encoding is {encoding}, which cannot store every text; create it with ENCODING 'UTF8'"
             )
 
     def _lock_schema(self, connection: Connection) -> None:
         connection.execute(_SCHEMA)
 
-    def _insert_facts(self, connection: Connection, groups: Sequence[Columns]) -> None:
+    def _insert_facts(self, connection: Connection, groups: Sequence[FactColumns]) -> None:
         cursor: Any = connection.connection.cursor()
         with cursor, cursor.copy(_COPY) as copy:
             copy.set_types(_TYPES)
             for names, values in groups:
-                held = dict(zip(names, values, strict=True))
-                for fields in zip(*(held.get(name, repeat(None)) for name in _COLUMNS), strict=False):
+                columns = dict(zip(names, values, strict=True))
+                for fields in zip(*(columns.get(name, repeat(None)) for name in _COLUMNS), strict=False):
                     copy.write_row(fields)
 
     def _scrub(self) -> None:
-        with ours(lambda error: StoreUnavailable(_UNSCRUBBED.format(error))), self._reader.connect() as connection:
+        with (
+            translate_errors(lambda error: StoreUnavailable(_NOT_SCRUBBED.format(error))),
+            self._reader.connect() as connection,
+        ):
             connection.exec_driver_sql("VACUUM (FULL, ANALYZE) facts, action_sets, snapshots")
 
     def _explain(self, error: BaseException) -> StorageError:
@@ -181,10 +184,10 @@ class PostgresStorage(PreparedStorage):
 
     def _explain_writing(self, error: BaseException) -> StorageError:
         if self._lease is not None and self._lease.invalidated:
-            return StoreUnavailable(f"{_LOST} ({error})")
+            return StoreUnavailable(f"{_LEASE_LOST} ({error})")
         return explain(error)
 
     def close(self) -> None:
         if self._process != os.getpid():
-            self._engine.dispose(close=False)  # the sessions are the parent's
+            self._engine.dispose(close=False)  # the sessions belong to the parent process
         super().close()

@@ -1,4 +1,4 @@
-"""From a URL to a store in PostgreSQL."""
+"""Opens a store in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 from sqlalchemy import URL, create_engine, event
 
-from croupier_storage.options import Options
+from croupier_storage.options import StorageOptions
 from croupier_storage.sql.postgres import PostgresStorage
 
-# A server may be set to wait for its standbys as well; that is not undone.
+# A server may be configured to wait for its standbys too; that setting is preserved.
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 
-# So that the lease of a machine that vanished is free within half a minute, too.
+# Releases the lease of a machine that disappeared within half a minute.
 _ALIVE = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
 
 
-def open_server(url: URL, options: Options) -> PostgresStorage:
+def open_server(url: URL, options: StorageOptions) -> PostgresStorage:
     """The store in this database."""
     engine = create_engine(
         url,
@@ -24,10 +24,10 @@ def open_server(url: URL, options: Options) -> PostgresStorage:
         pool_size=4,
         max_overflow=12,
         pool_timeout=max(options.timeout, 1.0),
-        pool_pre_ping=True,  # a server that was restarted costs nobody a call
+        pool_pre_ping=True,  # no call fails because the server was restarted
         connect_args={name: value for name, value in _client(options).items() if name not in url.query},
     )
-    event.listen(engine, "connect", _settler(options))
+    event.listen(engine, "connect", _session_initialiser(options))
     storage = PostgresStorage(engine, options)
     try:
         storage.prepare(options)
@@ -37,8 +37,8 @@ def open_server(url: URL, options: Options) -> PostgresStorage:
     return storage
 
 
-def _client(options: Options) -> dict[str, Any]:
-    """The driver's side of a session: a network that went silent is noticed within half a minute, not in hours."""
+def _client(options: StorageOptions) -> dict[str, Any]:
+    """Connection parameters of the driver: a dead network is noticed within half a minute instead of hours."""
     return {
         "client_encoding": "utf8",
         "connect_timeout": max(2, round(options.timeout)),
@@ -49,19 +49,19 @@ def _client(options: Options) -> dict[str, Any]:
     }
 
 
-def _settler(options: Options) -> Any:
-    """Settles a new session: how long it waits for locks, whether it waits for the disk, whether it may write.
+def _session_initialiser(options: StorageOptions) -> Any:
+    """A listener that configures a new session: lock timeout, durability, and whether it may write.
 
-    Per session rather than per transaction, which would cost each one another way to the server and back.
+    Configuring every transaction instead would cost each of them another round trip.
     """
     settings = [f"SET lock_timeout = {max(1, round(options.timeout * 1000))}", _ALIVE]
     settings.append(_DURABLE if options.durability == "commit" else "SET synchronous_commit = off")
     if options.read_only:
         settings.append("SET default_transaction_read_only = on")
 
-    def settle(connection: Any, record: object) -> None:
+    def initialise(connection: Any, record: object) -> None:
         connection.autocommit = True
         connection.execute("; ".join(settings))
         connection.autocommit = False
 
-    return settle
+    return initialise

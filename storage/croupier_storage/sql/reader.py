@@ -1,5 +1,5 @@
-# ruff: noqa: D102  (the contract of a method stands once, in `Storage`)
-"""Reading a store in SQL, the same for every dialect."""
+# ruff: noqa: D102  (the methods are documented in `Storage`)
+"""Reading from a store in SQL, the same for every dialect."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from croupier_storage.encoding.checksums import intact, snapshot_digest
 from croupier_storage.errors import CorruptSnapshot, CorruptStore, StorageError
 from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo
 from croupier_storage.sql import schema
-from croupier_storage.sql.errors import ours
+from croupier_storage.sql.errors import translate_errors
 
-SHORT = 32_000  # positions
-BATCH = 1000  # facts per read: enough to make the statement's own cost vanish, little enough to hold in memory
+SHORT_WINDOW = 32_000  # positions
+BATCH = 1000  # facts per read: enough to amortise the statement, few enough for memory
 
 _facts = schema.facts.c
 FIELDS = [_facts[name] for name in Fact._fields]
 _Key = TypeVar("_Key", int, str, bytes)
 
-_fact = partial(tuple.__new__, Fact)  # what `Fact._make` does, but for the call of Python for every row
+_fact = partial(tuple.__new__, Fact)  # as `Fact._make`, without a Python call per row
 
-# Built once: for a single row, building the statement costs more than running it.
+# Built once: for a single row, building the statement takes longer than running it.
 _HEAD = select(schema.head.c.position)
 _DECISION = select(*FIELDS).where(_facts.id == bindparam("of"), _facts.kind == Kind.DECISION.value)
 _KEYED = select(*FIELDS).where(_facts.key == bindparam("of"))
@@ -38,43 +38,43 @@ _AT = select(*FIELDS).where(_facts.position.in_(bindparam("some", expanding=True
 
 
 class SQLReader(Storage):
-    """The half of `Storage` that only asks.
+    """The part of `Storage` that reads.
 
     Args:
-        engine: connects to the database.
-        alone: its connections are one and the same (a database in memory), so that only one thread may use it at a
-            time.
+        engine: Connects to the database.
+        alone: Whether all its connections are the same one (a database in memory), so that only one thread may use it
+            at a time.
     """
 
     def __init__(self, engine: Engine, *, alone: bool = False) -> None:
         self._engine = self._reader = engine
-        self._writing_gate = RLock()
-        self._reading_gate: AbstractContextManager[object] = self._writing_gate if alone else nullcontext()
+        self._writing_lock = RLock()
+        self._reading_lock: AbstractContextManager[object] = self._writing_lock if alone else nullcontext()
         self._closed = False
 
     @abstractmethod
     def _explain(self, error: BaseException) -> StorageError:
-        """This package's error for one of the dialect's driver."""
+        """This package's error for an error of the dialect's driver."""
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StorageError("the store is closed; open it again to go on")
+            raise StorageError("the store is closed; open it again")
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         self._check_open()
-        with ours(self._explain), self._reading_gate, self._reader.connect() as connection:
+        with translate_errors(self._explain), self._reading_lock, self._reader.connect() as connection:
             yield connection
 
     def _rows(self, query: Select[Any], **values: object) -> list[Any]:
-        """All rows of one query, the connection already given back: nothing stays open while a caller thinks."""
+        """All rows of a query; the connection is returned to the pool before the caller gets them."""
         with self._reading() as connection:
             return list(connection.execute(query, values))
 
-    def _said(self, query: Select[Any], **values: object) -> list[Fact]:
-        """The facts of one query, made of the driver's own rows: SQLAlchemy's would cost more than reading them."""
+    def _fetch_facts(self, query: Select[Any], **values: object) -> list[Fact]:
+        """The facts of a query, built from the driver's rows: SQLAlchemy's rows would cost more than the read."""
         driver = self._engine.dialect.loaded_dbapi.Error
-        with ours(self._explain, driver), self._reading() as connection:
+        with translate_errors(self._explain, driver), self._reading() as connection:
             cursor: Any = connection.execute(query, values).cursor
             return list(map(_fact, cursor.fetchall()))
 
@@ -90,61 +90,61 @@ class SQLReader(Storage):
         if kinds is not None:
             query = query.where(_facts.kind.in_([str(kind) for kind in kinds]))
         while after < last:
-            found = self._said(query.where(_facts.position > after, _facts.position <= last))
+            found = self._fetch_facts(query.where(_facts.position > after, _facts.position <= last))
             if kinds is None:
                 _check_gapless(found, after + 1, min(after + BATCH, last))
             yield from found
             after = found[-1].position if len(found) == BATCH else last
 
-    def displaced(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
-        last = self.head() if upto is None else min(upto, self.head())
-        # `+ 0` keeps SQLite from walking by position and sorting: the index on `as_of` already has the order, and says
-        # by itself which are displaced. Only for a short window it is better to look at the window alone.
-        position = _facts.position if last - after <= SHORT else _facts.position + 0
+    def decisions_out_of_order(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+        end = self.head() if upto is None else min(upto, self.head())
+        # `+ 0` prevents SQLite from scanning by position and sorting: the index on `as_of` already has the order, and
+        # suffices to find the rows. Only for a short window a scan of the window is faster.
+        position = _facts.position if end - after <= SHORT_WINDOW else _facts.position + 0
         query = (
             select(*FIELDS)
             .where(_facts.as_of != _facts.position - 1, _facts.kind == Kind.DECISION.value)
-            .where(position > after, position <= last)
+            .where(position > after, position <= end)
             .order_by(_facts.as_of, _facts.position)
             .limit(BATCH)
         )
-        found = self._said(query)
+        found = self._fetch_facts(query)
         while found:
             yield from found
-            seen, place = found[-1], tuple_(_facts.as_of, _facts.position + 0)
-            found = self._said(query.where(_facts.as_of >= seen.as_of, place > (seen.as_of, seen.position)))
+            last, key = found[-1], tuple_(_facts.as_of, _facts.position + 0)
+            found = self._fetch_facts(query.where(_facts.as_of >= last.as_of, key > (last.as_of, last.position)))
 
-    def unanswered(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
+    def decisions_without(self, kinds: Sequence[str], after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         last = self.head() if upto is None else min(upto, self.head())
         answer = schema.facts.alias().c
         named = exists().where(answer.decision == _facts.position, answer.kind.in_([str(kind) for kind in kinds]))
         query = select(*FIELDS).where(_facts.kind == Kind.DECISION.value, ~named).order_by(_facts.position)
-        # By windows of positions: a log without gaps in its answers would otherwise be walked in one long read.
+        # In windows of positions: a log in which every decision has an outcome would otherwise be one long read.
         for start in range(after, last, BATCH):
             window = query.where(_facts.position > start, _facts.position <= min(start + BATCH, last))
-            yield from self._said(window)
+            yield from self._fetch_facts(window)
 
     def decision(self, id: str) -> Fact | None:
-        return next(iter(self._said(_DECISION, of=id)), None)
+        return next(iter(self._fetch_facts(_DECISION, of=id)), None)
 
-    def keyed(self, key: str) -> Fact | None:
-        return next(iter(self._said(_KEYED, of=key)), None)
+    def fact_with_key(self, key: str) -> Fact | None:
+        return next(iter(self._fetch_facts(_KEYED, of=key)), None)
 
-    def with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
-        found = (Fact._make(row) for some in _pages(keys) for row in self._rows(_KEYS, some=some))
+    def facts_with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
+        found = (Fact._make(row) for some in _batches(keys) for row in self._rows(_KEYS, some=some))
         return {fact.key or "": fact for fact in found}
 
-    def at(self, positions: Sequence[int]) -> dict[int, Fact]:
-        pages = (self._said(_AT, some=some) for some in _pages(positions))
+    def facts_at(self, positions: Sequence[int]) -> dict[int, Fact]:
+        pages = (self._fetch_facts(_AT, some=some) for some in _batches(positions))
         return {fact.position: fact for page in pages for fact in page}
 
-    def about(self, *decisions: int) -> list[Fact]:
-        return sorted(fact for some in _pages(decisions) for fact in self._said(_ABOUT, some=some))
+    def facts_about(self, *decisions: int) -> list[Fact]:
+        return sorted(fact for some in _batches(decisions) for fact in self._fetch_facts(_ABOUT, some=some))
 
     def action_sets(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
         sets = schema.action_sets.c
         query = select(sets.digest, sets.body)
-        rows = (self._rows(query.where(sets.digest.in_(some))) for some in _pages(digests))
+        rows = (self._rows(query.where(sets.digest.in_(some))) for some in _batches(digests))
         return {row.digest: row.body for page in rows for row in page}
 
     def settings(self) -> dict[str, bytes]:
@@ -154,13 +154,17 @@ class SQLReader(Storage):
         return [PolicyRecord._make(row) for row in self._rows(select(schema.policies).order_by(schema.policies.c.id))]
 
     def snapshots(self) -> list[SnapshotInfo]:
-        kept = schema.snapshots.c
-        query = select(kept.position, kept.at, kept.hash, func.length(kept.body), kept.pinned).order_by(kept.position)
+        columns = schema.snapshots.c
+        query = select(columns.position, columns.at, columns.hash, func.length(columns.body), columns.pinned).order_by(
+            columns.position
+        )
         return [SnapshotInfo._make(row) for row in self._rows(query)]
 
     def snapshot(self, position: int) -> Snapshot | None:
-        kept = schema.snapshots.c
-        query = select(kept.position, kept.at, kept.hash, kept.body, kept.digest).where(kept.position == position)
+        columns = schema.snapshots.c
+        query = select(columns.position, columns.at, columns.hash, columns.body, columns.digest).where(
+            columns.position == position
+        )
         try:
             rows = self._rows(query)
         except CorruptStore as error:
@@ -173,12 +177,12 @@ class SQLReader(Storage):
 
 
 _DAMAGED = (
-    "the snapshot at position {} is damaged; state started from it would be wrong. "
+    "the snapshot at position {} is damaged; a state restored from it would be wrong. "
     "Delete it: an earlier snapshot and the facts after it give the same state"
 )
 
 
-def _pages(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
+def _batches(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
     return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
 
 
@@ -186,6 +190,6 @@ def _check_gapless(facts: Sequence[Fact], first: int, last: int) -> None:
     """Refuse a batch that does not hold every position from `first` to `last`."""
     if [fact[0] for fact in facts] != list(range(first, last + 1)):
         raise CorruptStore(
-            f"facts are missing between positions {first} and {last}; a state folded without them would be another "
-            "one. `damaged()` names them; restore a backup"
+            f"facts are missing between positions {first} and {last}; a state folded without them would be wrong. "
+            "`damaged_positions()` lists them; restore a backup"
         )

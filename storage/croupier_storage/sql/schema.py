@@ -1,4 +1,4 @@
-"""The tables, in SQLAlchemy Core, in types that SQLite and PostgreSQL both have."""
+"""The tables in SQLAlchemy Core, with types that both SQLite and PostgreSQL have."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VERSION = 1
 
 metadata = MetaData()
 
-# In SQLite only a column of type INTEGER can be the row id itself; any other spelling costs a second B-tree.
+# In SQLite only a column declared INTEGER is the rowid; any other type needs a second B-tree.
 _Position = BigInteger().with_variant(Integer(), "sqlite")
 
 facts = Table(
@@ -51,12 +51,12 @@ facts = Table(
 
 
 def _partial(name: str, column: Column[object], *, unique: bool) -> Index:
-    """An index of the rows that have a value in this column: the others cost it nothing."""
+    """A partial index of the rows with a value in this column; the others cost nothing."""
     present = column.is_not(None)
     return Index(name, column, unique=unique, sqlite_where=present, postgresql_where=present)
 
 
-# No index on `unit`: units arrive in random order, and it alone would slow appending by more than a tenth.
+# No index on `unit`: units arrive in random order, and the index would slow appending by more than a tenth.
 _partial("facts_id", facts.c.id, unique=True)
 _partial("facts_key", facts.c.key, unique=True)
 _partial("facts_decision", facts.c.decision, unique=False)
@@ -112,10 +112,10 @@ snapshots = Table(
 
 
 def found_version(connection: Connection) -> int | None:
-    """The schema version of the database, None where it holds no table at all.
+    """The schema version of the database; None if it has no tables.
 
     Raises:
-        SchemaMismatch: its tables are someone else's.
+        SchemaMismatch: Its tables are not those of a store.
     """
     names = inspect(connection).get_table_names()
     if not names:
@@ -123,36 +123,36 @@ def found_version(connection: Connection) -> int | None:
     version = connection.scalar(select(schema_version.c.version)) if schema_version.name in names else None
     if version is None:
         raise SchemaMismatch(
-            "the database holds tables, but it is not a Croupier store; writing here would mix the log with "
-            "someone else's data. Give the store a database of its own"
+            "the database has tables, but is not a Croupier store; writing would mix the log with "
+            "other data. Give the store a database of its own"
         )
     return int(version)
 
 
 def check_version(version: int) -> None:
-    """Refuse a store of another schema than this library's.
+    """Refuse a store whose schema is not this library's.
 
     Raises:
-        SchemaMismatch: the store is newer, older, or of a schema that never existed.
+        SchemaMismatch: The schema is newer, older, or never existed.
     """
     if version > VERSION:
         raise SchemaMismatch(
-            f"the store has schema {version}, newer than the {VERSION} this library knows; reading on could "
-            "misread its facts. Upgrade croupier to the version that wrote it"
+            f"the store has schema {version}, newer than the {VERSION} that this library reads; its facts could be "
+            "misread. Upgrade croupier to the version that wrote it"
         )
     if 0 < version < VERSION:
         raise SchemaMismatch(
-            f"the store has schema {version}, older than the {VERSION} this library writes; back it up, then open it "
-            "once with migrate=True"
+            f"the store has schema {version}, older than the {VERSION} that this library writes; back it up, then open "
+            "it once with migrate=True"
         )
     if version < 1:
         raise SchemaMismatch(
-            f"the store has schema {version}, which no release of this library has written. Restore it from a backup"
+            f"the store has schema {version}, which no release of this library has written. Restore a backup"
         )
 
 
 def create(connection: Connection) -> None:
-    """Make the tables of an empty store, inside the caller's transaction."""
+    """Create the tables of an empty store, inside the caller's transaction."""
     metadata.create_all(connection, checkfirst=False)
     connection.execute(head.insert().values(position=0))
     connection.execute(schema_version.insert().values(version=VERSION))

@@ -1,5 +1,5 @@
-# ruff: noqa: D102  (the contract of a method stands once, in `Storage`)
-"""What is SQLite's own: files, its lock, its transactions, its fastest insert, its errors."""
+# ruff: noqa: D102  (the methods are documented in `Storage`)
+"""The SQLite back end: files, the lock, transactions, inserts, errors."""
 
 from __future__ import annotations
 
@@ -18,54 +18,57 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, QueuePool, StaticPool, create_engine
 
 from croupier_storage.errors import CorruptStore, InvalidFact, StorageError, StoreInUse, StoreUnavailable
-from croupier_storage.options import Options
-from croupier_storage.sql.columns import Columns
+from croupier_storage.options import StorageOptions
+from croupier_storage.sql.columns import FactColumns
 from croupier_storage.sql.create import PreparedStorage
-from croupier_storage.sql.errors import ours
+from croupier_storage.sql.errors import translate_errors
 
-# Rows per statement. The driver releases the interpreter's lock around every step, and beside a busy thread each
-# release can cost 5 ms: so one step for all. Few sizes, so that the driver's cache of statements hits; what a statement
-# has room for beyond the facts is filled with rows at position 0, which it leaves out. The largest stays below SQLite's
-# limit of 32,766 parameters.
-_MOST = 1024
+# Rows per statement. The driver releases the GIL around every step, and beside a busy thread each release can cost 5
+# ms: so there is one step for many rows. There are few sizes, so that the driver's statement cache hits; unused places
+# are filled with rows at position 0, which the statement skips. The largest size stays below SQLite's limit of 32,766
+# parameters.
+_MAX_ROWS = 1024
 _SIZES = sorted({*(1 << power for power in range(11)), *(3 << power for power in range(9))})
 
 _ADVICE: dict[int, tuple[type[StorageError], str]] = {
-    sqlite3.SQLITE_BUSY: (StoreUnavailable, "another program holds the database locked; wait for it, then try again"),
+    sqlite3.SQLITE_BUSY: (StoreUnavailable, "another program has locked the database; wait for it, then try again"),
     sqlite3.SQLITE_LOCKED: (StoreUnavailable, "the database is locked within this process; try again"),
     sqlite3.SQLITE_READONLY: (StoreUnavailable, "the database is read-only; check the file's owner and permissions"),
-    sqlite3.SQLITE_FULL: (StoreUnavailable, "the disk is full; make room, then try again"),
+    sqlite3.SQLITE_FULL: (StoreUnavailable, "the disk is full; free some space, then try again"),
     sqlite3.SQLITE_CANTOPEN: (StoreUnavailable, "the file cannot be opened; check the path and its permissions"),
-    sqlite3.SQLITE_IOERR: (StoreUnavailable, "the disk failed to read or write; check it before going on"),
+    sqlite3.SQLITE_IOERR: (StoreUnavailable, "the disk failed to read or write; check it before continuing"),
     sqlite3.SQLITE_NOTADB: (CorruptStore, "the file is not a SQLite database; check the URL, or restore a backup"),
-    sqlite3.SQLITE_CORRUPT: (CorruptStore, "the database file is damaged; restore a backup, or salvage with `damaged`"),
-    sqlite3.SQLITE_CONSTRAINT: (InvalidFact, "an id or key is already in the store; use one that is new"),
-    sqlite3.SQLITE_TOOBIG: (InvalidFact, "a value is larger than SQLite can hold; make it smaller"),
+    sqlite3.SQLITE_CORRUPT: (
+        CorruptStore,
+        "the database file is damaged; restore a backup, or salvage with `damaged_positions`",
+    ),
+    sqlite3.SQLITE_CONSTRAINT: (InvalidFact, "an id or key is already in the store; use a new one"),
+    sqlite3.SQLITE_TOOBIG: (InvalidFact, "a value is larger than SQLite can store; use a smaller one"),
 }
 
-_UNSCRUBBED = (
-    "the unit's rows are erased, but its bytes may still be in the database's files ({}); make room or close other "
-    "readers, then erase the unit again"
+_NOT_SCRUBBED = (
+    "the unit's rows are erased, but its bytes may still be in the database's files ({}); free some space or close "
+    "other readers, then erase the unit again"
 )
 
 
 class SQLiteStorage(PreparedStorage):
-    """A store in a SQLite file or in memory. Made by `open_storage`.
+    """A store in a SQLite file or in memory. Opened by `open_storage`.
 
     Args:
-        engine: connects to the database.
-        path: the file, None for memory.
-        read_only: refuse to write.
+        engine: Connects to the database.
+        path: The file; None for memory.
+        read_only: Refuse to write.
     """
 
     def __init__(self, engine: Engine, path: str | None, *, read_only: bool = False) -> None:
         super().__init__(engine, alone=path is None, read_only=read_only)
-        # The lock belongs to the store, not to the thread that happened to open it.
+        # The lock belongs to the store, not to the thread that opened it.
         self._lock = None if path is None else FileLock(f"{path}.lock", mode=0o600, thread_local=False)
         self._holder: int | None = None
 
     def _before_creating(self, timeout: float) -> None:
-        # The write-ahead log lets readers go on beside a writer; SQLite does not wait for others who switch to it too.
+        # The write-ahead log allows reads during a write. SQLite does not wait if another process switches to it too.
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -80,73 +83,73 @@ class SQLiteStorage(PreparedStorage):
     def acquire(self) -> None:
         self._check_writable()
         if self._lock is None or self._holder is not None:
-            return  # nobody else can see a database in memory
-        with ours(self._explain):
+            return  # no other process can see a database in memory
+        with translate_errors(self._explain):
             try:
                 self._lock.acquire(timeout=0)
             except Timeout as error:
                 raise StoreInUse(
-                    f"another writer has {self._lock.lock_file} locked; two would overwrite each other's positions. "
+                    f"another writer has {self._lock.lock_file} locked; two would use the same positions. "
                     "Close it, or open this one read-only"
                 ) from error
         self._holder = os.getpid()
 
     def _release(self) -> None:
-        # A forked child shares the parent's lock, and by unlocking it would take it from the parent.
+        # A forked child shares the parent's lock, and unlocking it would release the parent's.
         if self._lock is not None and self._holder == os.getpid():
             self._lock.release()
         self._holder = None
 
     def _begin(self, connection: Connection) -> None:
-        # A plain BEGIN would take the write lock only at the first write, and could then fail without waiting.
+        # A plain BEGIN takes the write lock only at the first write, and can then fail without waiting.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def _lock_schema(self, connection: Connection) -> None:
-        """Nothing to do: a transaction that writes is alone already."""
+        """Nothing to do: a write transaction is exclusive."""
 
-    def _insert_facts(self, connection: Connection, groups: Sequence[Columns]) -> None:
+    def _insert_facts(self, connection: Connection, groups: Sequence[FactColumns]) -> None:
         for facts in groups:
             self._insert(connection, facts)
 
-    def _insert(self, connection: Connection, facts: Columns) -> None:
-        # The driver takes a bytearray as it is, and looks for an adapter of every other blob: three times the price.
+    def _insert(self, connection: Connection, facts: FactColumns) -> None:
+        # The driver accepts a bytearray directly, but looks up an adapter for bytes, which takes three times as long.
         values: list[Any] = [
-            map(bytearray, column) if isinstance(column[0], bytes) else column  # type: ignore[arg-type]  # all alike
+            map(bytearray, column) if isinstance(column[0], bytes) else column  # type: ignore[arg-type]  # one type per column
             for column in facts.values
         ]
         flat, width = list(chain.from_iterable(zip(*values, strict=True))), len(facts.names)
-        for start in range(0, len(flat), _MOST * width):
-            some = flat[start : start + _MOST * width]
+        for start in range(0, len(flat), _MAX_ROWS * width):
+            some = flat[start : start + _MAX_ROWS * width]
             size = _SIZES[bisect_left(_SIZES, len(some) // width)]
             some += [0] * (size * width - len(some))
             connection.exec_driver_sql(_insert_sql(facts.names, size), tuple(some))
 
     def _scrub(self) -> None:
-        # Zeroing what is deleted is not enough: pages that were split or freed before hold copies nobody remembers.
+        # Zeroing deleted rows is not enough: pages that were split or freed before contain stale copies.
         if self._lock is None:
             return
-        with ours(self._explain_scrub), self._writing_gate, self._engine.connect() as connection:
+        with translate_errors(self._explain_scrub), self._writing_lock, self._engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
             connection.exec_driver_sql("VACUUM")
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
         if busy:
-            raise StoreUnavailable(_UNSCRUBBED.format("another program is reading the database"))
+            raise StoreUnavailable(_NOT_SCRUBBED.format("another program is reading the database"))
 
     def _explain_scrub(self, error: BaseException) -> StorageError:
-        return StoreUnavailable(_UNSCRUBBED.format(error))
+        return StoreUnavailable(_NOT_SCRUBBED.format(error))
 
     def _explain(self, error: BaseException) -> StorageError:
-        code = getattr(error, "sqlite_errorcode", None)  # absent where the driver itself, not SQLite, refused
+        code = getattr(error, "sqlite_errorcode", None)  # missing if the driver, not SQLite, raised the error
         kind, advice = _ADVICE.get((code or 0) & 0xFF, (StorageError, "the database refused"))
         if "Could not decode" in str(error):
-            kind, advice = CorruptStore, "a text in the database is damaged; `damaged` names its position"
-        return kind(f"{advice} ({error}). Nothing of this call was kept")
+            kind, advice = CorruptStore, "a text in the database is damaged; `damaged_positions` lists its position"
+        return kind(f"{advice} ({error}). Nothing of this call was stored")
 
 
 @lru_cache(maxsize=256)
 def _insert_sql(names: tuple[str, ...], rows: int) -> str:
     marks = f"({', '.join('?' * len(names))})"
-    # The names are this package's own.
+    # The names are constants of this package.
     return (
         f"INSERT INTO facts ({', '.join(names)}) "  # noqa: S608
         f"SELECT * FROM (VALUES {', '.join([marks] * rows)}) WHERE column1 > 0"
@@ -154,19 +157,19 @@ def _insert_sql(names: tuple[str, ...], rows: int) -> str:
 
 
 def open_memory() -> SQLiteStorage:
-    """A new, empty store that lives in memory and dies with its last reference."""
+    """A new, empty store in memory."""
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
 
     storage = SQLiteStorage(create_engine("sqlite://", creator=connect, poolclass=StaticPool), None)
-    storage.prepare(Options())
+    storage.prepare(StorageOptions())
     return storage
 
 
-def open_file(path: str, options: Options) -> SQLiteStorage:
+def open_file(path: str, options: StorageOptions) -> SQLiteStorage:
     """The store in this file."""
-    path = os.path.realpath(path)  # two names of one file must share one lock
+    path = os.path.realpath(path)  # all paths of one file must share one lock
     if options.create and not options.read_only:
         _make_private(path)
     elif not os.path.exists(path):
@@ -184,7 +187,7 @@ def open_file(path: str, options: Options) -> SQLiteStorage:
 
 
 def _make_private(path: str) -> None:
-    """Create the file for its owner alone, before SQLite would create it for everyone the umask allows."""
+    """Create the file with access for its owner only; SQLite would apply the umask instead."""
     try:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -192,12 +195,12 @@ def _make_private(path: str) -> None:
         raise StoreUnavailable(f"cannot create {path} ({error}); check that its folder exists and is yours") from error
 
 
-def _connector(path: str, options: Options) -> Callable[[], sqlite3.Connection]:
+def _connector(path: str, options: StorageOptions) -> Callable[[], sqlite3.Connection]:
     uri, wait = f"file:{quote(path)}?mode={'ro' if options.read_only else 'rw'}", options.timeout
     synchronous = "FULL" if options.durability == "commit" else "NORMAL"
 
     def connect() -> sqlite3.Connection:
-        # isolation_level=None: the driver would otherwise begin transactions of its own, later than they must.
+        # isolation_level=None: the driver would otherwise begin transactions itself, and too late.
         connection = sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA trusted_schema=OFF")  # a forged schema must not call functions

@@ -27,7 +27,7 @@ def best(context: Mapping[str, float | str]) -> str:
 
 
 def test_an_apprentice_learns_from_a_rule_and_is_promoted(url: str) -> None:
-    rule = LoggedPolicy.named("by-the-hour-1", by_the_hour, epsilon=0.2)
+    rule = LoggedPolicy.from_function("by-the-hour-1", by_the_hour, epsilon=0.2)
     rng, now = random.Random(7), 0.0
 
     def serve(engine: Engine, rounds: int) -> None:

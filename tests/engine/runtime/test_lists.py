@@ -23,7 +23,7 @@ from croupier import (
 from croupier.log.ids import counted
 from croupier.ratings import Catalogue
 from croupier_policies import Actions, Policy
-from croupier_policies.catalogue.lists import enumerated
+from croupier_policies.catalogue.lists import enumerate_marginals
 from croupier_storage import Fact, Kind, StoreUnavailable, open_storage
 from croupier_storage.sql.storage import SQLStorage
 
@@ -49,7 +49,7 @@ def test_lists_are_drawn_as_often_as_their_probability_says() -> None:
     with taught() as engine:
         context = {"x": 1.0}
         policy, actions = engine.policy, ITEMS.actions
-        marginal = enumerated(policy, context, actions, 3)
+        marginal = enumerate_marginals(policy, context, actions, 3)
         shown = [engine.recommend(k=3, actions=ITEMS, context=context) for _ in range(LISTS)]
     for place in range(3):
         for k, id in enumerate(ITEMS.ids):

@@ -1,4 +1,4 @@
-"""Where items stand in lists drawn without replacement: exact sums against enumeration, and the remainders they use."""
+"""Position marginals of lists drawn without replacement: exact sums against enumeration."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from croupier_policies import Actions, SoftmaxPolicy, UniformPolicy
-from croupier_policies.base import Odds, Policy, Remainder, Row, State, Vector
-from croupier_policies.catalogue.lists import enumerated, left, list_marginals, marginals
+from croupier_policies.base import Odds, Policy, RemainingActions, Row, State, Vector
+from croupier_policies.catalogue.lists import enumerate_marginals, list_marginals, marginals, without
 
 
 class FixedOdds(Policy):
-    """Given odds with a floor, whoever is a candidate."""
+    """Fixed Luce weights with a floor."""
 
     name = "fixed-odds"
 
@@ -42,16 +42,16 @@ class FixedOdds(Policy):
 
 
 @given(st.lists(st.floats(-250, 250), min_size=2, max_size=7), st.sampled_from([0.0, 0.01, 0.4, 1.0]), st.data())
-def test_marginals_are_those_of_every_list_added_up(logits: list[float], epsilon: float, data: st.DataObject) -> None:
+def test_marginals_equal_sums_over_all_lists(logits: list[float], epsilon: float, data: st.DataObject) -> None:
     policy = FixedOdds({f"a{k}": logit for k, logit in enumerate(logits)}, epsilon)
     actions = Actions(tuple(policy.logits))
     depth = data.draw(st.integers(1, min(3, len(logits))))
     found = marginals(policy.odds({}, actions), depth)
     assert found.sum(axis=1) == pytest.approx(np.ones(depth), abs=1e-12)
-    assert found == pytest.approx(enumerated(policy, {}, actions, depth), abs=1e-12)
+    assert found == pytest.approx(enumerate_marginals(policy, {}, actions, depth), abs=1e-12)
 
 
-def test_one_item_that_outweighs_all_others_leaves_them_their_second_and_third_places() -> None:
+def test_marginals_are_accurate_if_one_item_outweighs_all_others() -> None:
     w = np.array([1e100, 1.0, 3.0, 1e-100])
     found = marginals(Odds(w, 0.0), 3)
     assert found[0] == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-12)
@@ -59,7 +59,7 @@ def test_one_item_that_outweighs_all_others_leaves_them_their_second_and_third_p
     assert found[2] == pytest.approx([0.0, 0.75, 0.25, 0.0], abs=1e-12)
 
 
-def test_a_policy_without_constant_odds_is_asked_about_every_beginning_while_they_are_few() -> None:
+def test_a_policy_without_luce_weights_is_enumerated_while_prefixes_are_few() -> None:
     policy, actions = SoftmaxPolicy(epsilon=0.2), Actions(tuple("abcd"))
     assert policy.odds({}, actions) is None
     for t in range(30):
@@ -74,16 +74,16 @@ def test_a_policy_without_constant_odds_is_asked_about_every_beginning_while_the
 
 
 @given(st.integers(2, 12), st.data())
-def test_a_remainder_is_the_set_without_its_places(count: int, data: st.DataObject) -> None:
+def test_remaining_actions_are_the_set_without_the_excluded(count: int, data: st.DataObject) -> None:
     whole = Actions(tuple(f"a{k}" for k in range(count)), tuple(np.array([float(k)]) for k in range(count)))
     out = data.draw(st.sets(st.integers(0, count - 1), max_size=count - 1))
-    rest = Remainder(whole, out)
+    rest = RemainingActions(whole, out)
     expected = [k for k in range(count) if k not in out]
     assert rest.ids == tuple(f"a{k}" for k in expected)
     assert rest.rows is not None
     assert [float(row[0]) for row in rest.rows if isinstance(row, np.ndarray)] == expected
     assert len(rest) == len(expected)
-    assert (rest.whole, whole.whole, whole.out) == (whole, whole, ())
+    assert (rest.full_set, whole.full_set, whole.excluded) == (whole, whole, ())
     if len(expected) > 1:
         place = data.draw(st.integers(0, len(expected) - 1))
-        assert left(rest, [place]).ids == tuple(id for id in rest.ids if id != rest.ids[place])
+        assert without(rest, [place]).ids == tuple(id for id in rest.ids if id != rest.ids[place])

@@ -13,15 +13,15 @@ from croupier_policies import Estimates, InverseGap, Softmax, Vector
 from croupier_policies.backends import select as devices
 from croupier_policies.reference import laws
 
-CPU = devices.for_device("cpu")
+CPU = devices.backend_for("cpu")
 
 
 def softmax_on_cpu(mean: Vector, sd: Vector, sigma: float, alpha: float, v: float, epsilon: float) -> Vector:
-    return CPU.explore(Softmax(alpha=alpha, v=v, epsilon=epsilon), Estimates(mean, sd, sigma, 0))
+    return CPU.apply_law(Softmax(alpha=alpha, v=v, epsilon=epsilon), Estimates(mean, sd, sigma, 0))
 
 
 def inverse_gap_on_cpu(mean: Vector, sd: Vector, sigma: float, rewards: int, epsilon: float) -> Vector:
-    return CPU.explore(InverseGap(alpha=0.5, epsilon=epsilon), Estimates(mean, sd, sigma, rewards))
+    return CPU.apply_law(InverseGap(alpha=0.5, epsilon=epsilon), Estimates(mean, sd, sigma, rewards))
 
 
 def softmax_by_hand(mean: Any, sd: Any, sigma: float, alpha: float, v: float, epsilon: float) -> list[float]:
@@ -75,7 +75,7 @@ def test_inverse_gap(
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
-def test_equal_bests_share_what_inverse_gap_leaves() -> None:
+def test_tied_best_actions_share_the_rest_under_inverse_gap() -> None:
     mean, sd = np.array([0.5, 0.9, 0.9, 0.9 + 1e-14, 0.1]), np.full(5, 0.2)
     p = inverse_gap(mean, sd, epsilon=0.0)
     q = [1.0 / (5.0 + 15.0 * math.sqrt(500.0) * gap / 0.3) for gap in (0.4, 0.8)]
@@ -106,14 +106,14 @@ def test_the_floor_holds_and_the_best_score_leads(law: Any, given: tuple[Vector,
     assert p[best] >= p.max() - 1e-9
 
 
-def test_evidence_separates_what_it_has_settled() -> None:
+def test_significant_gaps_separate() -> None:
     mean = np.array([0.6, 0.5])
     shares = [softmax(mean, np.full(2, sd), epsilon=0.0)[0] for sd in (10.0, 1.0, 0.1)]
     assert shares[0] == pytest.approx(1.0 / (1.0 + math.exp(-0.1 / (0.1 * 0.3 * math.sqrt(200.0)))))
     assert shares[0] < 0.6 < shares[1] < 0.999 < shares[2]
 
 
-def test_settled_estimates_do_not_divide_by_zero() -> None:
+def test_certain_estimates_do_not_divide_by_zero() -> None:
     mean, none = np.array([0.6, 0.5]), np.zeros(2)
     assert softmax_on_cpu(mean, none, 0.3, 0.75, 0.1, 0.0).tolist() == [1.0, 0.0]
     assert softmax_on_cpu(mean[[0, 0]], none, 0.3, 0.75, 0.1, 0.0).tolist() == [0.5, 0.5]

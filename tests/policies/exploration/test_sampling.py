@@ -1,4 +1,4 @@
-"""The one draw, at its edges, and uniform numbers derived from names."""
+"""The draw at its edge cases, and uniform numbers derived by hashing."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from croupier_policies.exploration.sampling import checked, draw, uniform
+from croupier_policies.exploration.sampling import check_distribution, draw, uniform
 
 BELOW_ONE = 1.0 - 2.0**-53
 
@@ -42,7 +42,7 @@ def test_draw_inverts_the_cumulative_sum(weights: list[float], u: float) -> None
     assert u < sums[k + 1] or k == np.flatnonzero(p)[-1]
 
 
-def test_the_numbers_are_those_that_logs_were_drawn_with() -> None:
+def test_the_uniform_numbers_never_change() -> None:
     digest = hashlib.blake2b(b"a", digest_size=8, key=(7).to_bytes(8, "little"), person=b"draw").digest()
     assert uniform(7, "draw", "a") == (int.from_bytes(digest, "little") >> 11) / 2**53
     assert uniform(7, "draw", "a").hex() == "0x1.95f69d5ac66f2p-2"
@@ -76,11 +76,11 @@ def test_seeds_domains_and_names_are_independent(other: tuple[int, str, str]) ->
 
 
 @pytest.mark.parametrize("p", [[0.5, 0.5 + 1e-8], [-1e-300, 1.0], [np.nan, 1.0], [np.inf, 0.0], [0.5, 0.5, 0.0]])
-def test_what_is_no_distribution_over_two_is_refused(p: list[float]) -> None:
+def test_an_invalid_distribution_over_two_is_refused(p: list[float]) -> None:
     with pytest.raises(ValueError, match="not a distribution"):
-        checked(np.array(p), 2)
+        check_distribution(np.array(p), 2)
 
 
-def test_a_distribution_is_given_back() -> None:
+def test_a_valid_distribution_is_returned() -> None:
     p = np.array([0.25, 0.75 + 1e-10])
-    assert checked(p, 2) is p
+    assert check_distribution(p, 2) is p

@@ -1,4 +1,4 @@
-"""Forgetting: discounted sums, toward the prior, and the bank that needs it only where something changes."""
+"""Forgetting: discounting toward the prior, half-lives, and the bank on changing and stationary data."""
 
 import numpy as np
 import pytest
@@ -16,9 +16,9 @@ from croupier_policies import (
     SoftmaxPolicy,
 )
 from croupier_policies.backends import select as devices
-from croupier_policies.checks.states import same
-from croupier_policies.encoding.scaler import Encoded
-from croupier_policies.models.posteriors import Posteriors
+from croupier_policies.checks.states import bitwise_equal
+from croupier_policies.encoding.scaler import SparseRow
+from croupier_policies.models.posteriors import ActionPosteriors
 from support import simulations
 
 ONE = Actions(("a",))
@@ -26,25 +26,25 @@ ONE = Actions(("a",))
 
 @pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"])
 @pytest.mark.parametrize("prior", [1.0, 0.1])
-def test_the_discounted_posterior_is_the_textbook_one(device: str, prior: float) -> None:
+def test_the_discounted_posterior_equals_the_dense_solution(device: str, prior: float) -> None:
     rng, d, factor = np.random.default_rng(0), 4, 0.9
-    held = Posteriors(devices.for_device(device), 2**20, prior)
+    posteriors = ActionPosteriors(devices.backend_for(device), 2**20, prior)
     A, b, b1 = np.eye(d) / prior, np.zeros(d), np.zeros(d)  # noqa: N806 # a matrix keeps its capital
     for t in range(60):
         x, reward = rng.normal(size=d), float(rng.random())
-        slot = held.admit("a", d)
-        held.maths.ridge_step(Encoded(np.arange(d), x, 0.0), d, held.posterior, slot, reward)
+        slot = posteriors.admit("a", d)
+        posteriors.backend.ridge_step(SparseRow(np.arange(d), x, 0.0), d, posteriors.posterior, slot, reward)
         A, b, b1 = A + np.outer(x, x), b + reward * x, b1 + x  # noqa: N806 # a matrix keeps its capital
         if t % 7 == 6:
-            held.discount(factor)
+            posteriors.discount(factor)
             A, b, b1 = factor * A + (1.0 - factor) * np.eye(d) / prior, factor * b, factor * b1  # noqa: N806 # a matrix keeps its capital
-    state = held.state()
+    state = posteriors.state()
     np.testing.assert_allclose(state["P"][0, :, 0], np.linalg.inv(A)[np.tril_indices(d)], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(state["theta"][0, :, 0], np.linalg.solve(A, b), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(state["theta1"][0, :, 0], np.linalg.solve(A, b1), rtol=1e-9, atol=1e-12)
 
 
-def test_what_stops_appearing_returns_to_its_prior_and_no_further() -> None:
+def test_a_feature_that_disappears_returns_to_its_prior() -> None:
     model = RidgeModel(half_life=5.0)
     for t in range(40):
         model.learn({"once": "yes"} if t < 20 else {"later": "yes"}, ONE, 0, 0.9)
@@ -63,7 +63,7 @@ def test_old_rewards_count_half_after_a_half_life() -> None:
     assert model.estimates({}, ONE).mean[0] == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_bank_follows_whoever_predicts_best() -> None:
+def test_a_bank_follows_the_best_predictor() -> None:
     bank = BankModel()
     for _ in range(1500):
         bank.learn({}, ONE, 0, 0.2)
@@ -74,7 +74,7 @@ def test_a_bank_follows_whoever_predicts_best() -> None:
     assert bank.members[0].estimates({}, ONE).mean[0] > 0.7, "it went on from what the best one knew"
 
 
-def test_a_bank_without_a_memory_counts_all_errors_alike() -> None:
+def test_a_bank_without_memory_weights_all_errors_equally() -> None:
     bank, errors = BankModel(members=[RidgeModel(squares=False), RidgeModel()], memory=0.0), np.zeros(2)
     alone = [RidgeModel(squares=False), RidgeModel()]
     for x, reward in np.random.default_rng(0).random((200, 2)):
@@ -95,11 +95,11 @@ def test_members_that_are_not_alike_adopt_nothing() -> None:
     for t in range(1000):
         for model in (alone, alike, unlike):
             model.learn({}, ONE, 0, 0.2 if t < 500 else 0.9)
-    assert not same(alike.members[0].state(), alone.state())
-    assert same(unlike.members[0].state(), alone.state())
+    assert not bitwise_equal(alike.members[0].state(), alone.state())
+    assert bitwise_equal(unlike.members[0].state(), alone.state())
 
 
-def test_members_are_on_one_device() -> None:
+def test_members_must_be_on_one_device() -> None:
     with pytest.raises(PolicyError, match="one device"):
         BankModel(members=[RidgeModel(), RidgeModel(device="numpy")])
 
@@ -108,18 +108,18 @@ def lift(model: Model, stream: simulations.Stream, start: int) -> float:
     return simulations.lift(stream, simulations.play(LinearPolicy(model=model), stream, 0), start)
 
 
-def test_after_a_change_the_bank_earns_what_it_should() -> None:
+def test_the_bank_recovers_after_a_change() -> None:
     stream = simulations.drift(5, 6_000, 0)
     assert lift(BankModel(), stream, 3_000) > lift(RidgeModel(), stream, 3_000) + 0.2
 
 
-def test_where_nothing_changes_the_bank_gives_up_little() -> None:
+def test_the_bank_loses_little_on_stationary_data() -> None:
     stream = simulations.clicks(0.2, 5, 6_000, 0)
     assert lift(BankModel(), stream, 0) > lift(SoftmaxPolicy().model, stream, 0) - 0.05
 
 
 @pytest.mark.parametrize("model", [RidgeModel(), LogisticModel(), HybridModel(own=1.0)], ids=lambda model: model.name)
-def test_a_policy_forgets_one_action_or_all_as_far_as_it_is_told(model: Model) -> None:
+def test_a_policy_discounts_one_action_or_all(model: Model) -> None:
     both, policy = Actions(("a", "b")), LinearPolicy(model=model.fresh())
     for t in range(50):
         policy.learn({"x": float(t % 5)}, both, t % 2, 0.9, 0.5)
@@ -135,18 +135,18 @@ def test_a_policy_forgets_one_action_or_all_as_far_as_it_is_told(model: Model) -
 
 
 @pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"])
-def test_what_actions_share_is_forgotten_by_the_textbook_too(device: str) -> None:
-    rng, model, keep = np.random.default_rng(0), HybridModel(device=device), 0.3
+def test_the_shared_posterior_is_discounted_like_the_dense_one(device: str) -> None:
+    rng, model, retain = np.random.default_rng(0), HybridModel(device=device), 0.3
     actions = Actions(("a", "b", "c"), tuple(rng.normal(size=(3, 2))))
     for t in range(60):
         model.learn(rng.normal(size=3), actions, t % 3, float(rng.random()))
     before, w = _shared(model)
-    model.discount(keep)
+    model.discount(retain)
     A = np.linalg.inv(before)  # noqa: N806 # a matrix keeps its capital
-    expected = np.linalg.inv(keep * A + (1.0 - keep) * np.eye(len(A)))
+    expected = np.linalg.inv(retain * A + (1.0 - retain) * np.eye(len(A)))
     found, forgotten = _shared(model)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(forgotten, keep * expected @ A @ w, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(forgotten, retain * expected @ A @ w, rtol=1e-9, atol=1e-12)
 
 
 def _shared(model: HybridModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -18,9 +18,9 @@ from croupier_policies import (
     SoftmaxPolicy,
     TooLarge,
 )
-from croupier_policies.checks.states import same
+from croupier_policies.checks.states import bitwise_equal
 from croupier_policies.encoding.encoder import Encoder
-from croupier_policies.encoding.waves import Waves
+from croupier_policies.encoding.fourier import FourierFeatures
 from support import simulations
 
 DEVICES = pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"])
@@ -28,13 +28,13 @@ IDS = ("a", "b", "c")
 
 
 class Textbook:
-    """Two dense blocks that share an innovation."""
+    """Two dense blocks with a common innovation."""
 
     def __init__(self, dx: int, dz: int, own: float) -> None:
         self.Q, self.P = np.eye(dx * dz), {id: own * np.eye(dx) for id in IDS}
         self.w, self.delta = np.zeros((2, dx * dz)), {id: np.zeros((2, dx)) for id in IDS}
 
-    def ask(self, x, z, action, centre):  # type: ignore[no-untyped-def]
+    def query(self, x, z, action, centre):  # type: ignore[no-untyped-def]
         phi = np.outer(x, z).ravel()
         means = self.w @ phi + self.delta[action] @ x
         return centre + means[0] - centre * means[1], phi @ self.Q @ phi + x @ self.P[action] @ x
@@ -73,12 +73,12 @@ def test_a_hybrid_is_two_blocks_with_one_innovation(device: str) -> None:
     contexts, features = encoders(model)
     x = contexts.encode(np.ones(3)).dense(4)
     for k, id in enumerate(IDS):
-        mean, variance = book.ask(x, features.encode(z[k]).dense(3), id, np.mean(rewards))
+        mean, variance = book.query(x, features.encode(z[k]).dense(3), id, np.mean(rewards))
         assert float(found.mean[k]) == pytest.approx(mean, abs=1e-9)
         assert float(found.sd[k]) == pytest.approx(math.sqrt(variance), abs=1e-9)
 
 
-def test_named_and_array_features_are_the_same_to_a_hybrid() -> None:
+def test_named_and_array_features_are_equivalent_for_a_hybrid() -> None:
     rng = np.random.default_rng(0)
     one, other = HybridModel(), HybridModel()
     for t in range(40):
@@ -94,7 +94,7 @@ def _named(row):  # type: ignore[no-untyped-def]
     return {f"x{i}": float(value) for i, value in enumerate(row)}
 
 
-def test_a_newcomer_is_judged_by_its_features() -> None:
+def test_a_new_action_is_scored_by_its_features() -> None:
     rng, model = np.random.default_rng(0), HybridModel()
     for _ in range(400):
         z = rng.normal(size=(3, 1))
@@ -105,7 +105,7 @@ def test_a_newcomer_is_judged_by_its_features() -> None:
     assert mean[0] < 0.3 < 0.7 < mean[1]
 
 
-def test_too_many_products_say_what_to_give_instead() -> None:
+def test_the_error_for_too_many_products_says_what_to_reduce() -> None:
     wide = Actions(("a",), (np.zeros(60),))
     with pytest.raises(TooLarge, match=r"61 context columns crossed with 61 action columns .* fewer fields"):
         HybridModel(max_bytes=1 << 20).estimates(np.zeros(60), wide)
@@ -143,7 +143,7 @@ def test_one_logistic_step_by_hand(device: str) -> None:
 
 @pytest.mark.parametrize(("power", "best"), [(1, 0), (2, 1)])
 @pytest.mark.parametrize("make", [SoftmaxPolicy, InverseGapPolicy])
-def test_the_default_asks_the_model_that_predicts_better(make: Any, power: int, best: int) -> None:
+def test_the_default_follows_the_better_predictor(make: Any, power: int, best: int) -> None:
     policy, rng = make(), np.random.default_rng(0)
     for t, x in enumerate(rng.uniform(-1.0, 1.0, size=(1_000, 10))):
         noise = 0.02 * float(rng.normal())
@@ -155,7 +155,7 @@ def test_the_default_asks_the_model_that_predicts_better(make: Any, power: int, 
     assert mean == pytest.approx(0.5 + 0.2 * 0.9**power, abs=0.05)
 
 
-def test_a_batch_leaves_out_what_events_would_leave_out() -> None:
+def test_a_batch_skips_what_single_events_would_skip() -> None:
     rng, ids = np.random.default_rng(0), tuple(f"a{k}" for k in range(60))
     one, batch = RidgeModel(max_bytes=20_000), RidgeModel(max_bytes=20_000)
     contexts, indices, rewards = rng.normal(size=(90, 4)), rng.integers(60, size=90), rng.random(90)
@@ -163,10 +163,10 @@ def test_a_batch_leaves_out_what_events_would_leave_out() -> None:
     expected = [one.learn(x, Actions(ids), k, reward) for x, k, reward in events]
     assert batch.learn_batch(contexts, Actions(ids), indices, rewards).tolist() == expected
     assert 0 < one.ignored < 90
-    assert same(one.state(), batch.state())
+    assert bitwise_equal(one.state(), batch.state())
 
 
-def test_waves_make_a_linear_model_learn_what_is_not() -> None:
+def test_fourier_features_fit_a_nonlinear_relation() -> None:
     rows, errors = np.random.default_rng(0).uniform(-1.0, 1.0, size=(3_000, 2)), {}
     truth = np.sin(3.0 * rows[:, 0]) * rows[:, 1] > 0.0
     for waves in (0, 64):
@@ -178,12 +178,12 @@ def test_waves_make_a_linear_model_learn_what_is_not() -> None:
     assert errors[64] < 0.15 < errors[0]
 
 
-def test_waves_are_derived_and_of_the_stated_size() -> None:
-    waves = Waves(64, seed=1)
+def test_fourier_features_have_the_stated_distribution() -> None:
+    waves = FourierFeatures(64, seed=1)
     matrix = waves.matrix(5, 200)
     assert matrix.shape == (201, 64)
     assert matrix[:-1].std() * math.sqrt(200) == pytest.approx(1.2, rel=0.05)
-    assert np.linalg.norm(waves.of([(5, 0.3), (9, -1.0)], 2)) == pytest.approx(3.0, rel=0.2)
-    assert (Waves(64, seed=2).matrix(5, 200) != matrix).any()
+    assert np.linalg.norm(waves.features([(5, 0.3), (9, -1.0)], 2)) == pytest.approx(3.0, rel=0.2)
+    assert (FourierFeatures(64, seed=2).matrix(5, 200) != matrix).any()
     with pytest.raises(PolicyError, match="leave no column"):
         RidgeModel(waves=64, max_columns=64)

@@ -11,16 +11,16 @@ from croupier_policies import Actions, LinearPolicy, RidgeModel, TooLarge, Vecto
 from croupier_policies.backends import select as devices
 from croupier_policies.backends.noise import Noise
 from croupier_policies.base import Row
-from croupier_policies.encoding.scaler import Encoded
-from croupier_policies.kernels.ridge import LANES
-from croupier_policies.models.posteriors import Posteriors
+from croupier_policies.encoding.scaler import SparseRow
+from croupier_policies.models.posteriors import ActionPosteriors
 from croupier_policies.reference import ridge as reference
+from croupier_policies.reference.constants import LANES
 
 DEVICES = pytest.mark.parametrize("device", ["cpu", "numpy", "array_api_strict"])
 
 
 class Textbook:
-    """A_a = I + Σ xxᵀ, solved anew at every question; a row is dense here."""
+    """A_a = I + Σ xxᵀ, solved at every prediction; rows are dense."""
 
     def __init__(self, d: int) -> None:
         self.d = d
@@ -28,7 +28,7 @@ class Textbook:
         self.rewards: list[float] = []
         self.squares = 0.25
 
-    def ask(self, action: str, x: Vector) -> tuple[float, float]:
+    def query(self, action: str, x: Vector) -> tuple[float, float]:
         centre = float(np.mean(self.rewards)) if self.rewards else 0.5
         seen = self.rows.get(action, [])
         X = np.array([row for row, _ in seen]).reshape(-1, self.d)  # noqa: N806 # a matrix keeps its capital
@@ -38,7 +38,7 @@ class Textbook:
         return mean, math.sqrt(x @ np.linalg.solve(A, x))
 
     def learn(self, action: str, x: Vector, reward: float) -> None:
-        mean, sd = self.ask(action, x)
+        mean, sd = self.query(action, x)
         self.squares += (reward - mean) ** 2 / (1.0 + sd**2)
         self.rows.setdefault(action, []).append((x, reward))
         self.rewards.append(reward)
@@ -49,28 +49,30 @@ class Textbook:
 
 
 class Ridge:
-    """The parts of the ridge model that come after the encoding."""
+    """The ridge model without the encoding."""
 
     def __init__(self, device: str, max_bytes: int = 2**30, prior: float = 1.0) -> None:
-        self.held = Posteriors(devices.for_device(device), max_bytes, prior)
+        self.posteriors = ActionPosteriors(devices.backend_for(device), max_bytes, prior)
         self.noise = Noise()
 
-    def learn(self, action: str, row: Encoded, reward: float, columns: int) -> None:
-        held, centre = self.held, self.noise.mean_reward
-        slot = held.admit(action, columns)
-        quadratic, predicted, predicted1 = held.maths.ridge_step(row, columns, held.posterior, slot, reward)
+    def learn(self, action: str, row: SparseRow, reward: float, columns: int) -> None:
+        posteriors, centre = self.posteriors, self.noise.mean_reward
+        slot = posteriors.admit(action, columns)
+        quadratic, predicted, predicted1 = posteriors.backend.ridge_step(
+            row, columns, posteriors.posterior, slot, reward
+        )
         self.noise.add(reward, centre + predicted - centre * predicted1, quadratic)
 
-    def scores(self, rows: list[Encoded], ids: list[str]) -> Vector:
+    def scores(self, rows: list[SparseRow], ids: list[str]) -> Vector:
         """Mean and sd of each action, (2, K), as a numpy array."""
-        held, slots = self.held, np.array([self.held.slots.get(id, -1) for id in ids], dtype=np.int64)
-        pair = held.maths.scores(rows, held.columns, held.posterior, self.noise.mean_reward, slots)
+        posteriors, slots = self.posteriors, np.array([self.posteriors.slots.get(id, -1) for id in ids], dtype=np.int64)
+        pair = posteriors.backend.scores(rows, posteriors.columns, posteriors.posterior, self.noise.mean_reward, slots)
         return np.array([np.asarray(part) for part in pair])
 
 
-def sparse(x: Vector) -> Encoded:
+def sparse(x: Vector) -> SparseRow:
     cols = np.flatnonzero(x)
-    return Encoded(cols, x[cols], 0.0)
+    return SparseRow(cols, x[cols], 0.0)
 
 
 def vectors(rng: np.random.Generator, n: int, d: int) -> Vector:
@@ -82,7 +84,7 @@ def vectors(rng: np.random.Generator, n: int, d: int) -> Vector:
 @DEVICES
 @settings(max_examples=12)
 @given(d=st.integers(1, 9), actions=st.integers(1, 2 * LANES + 3), n=st.integers(0, 60), seed=st.integers(0, 10**6))
-def test_it_is_the_textbook_solution(device: str, d: int, actions: int, n: int, seed: int) -> None:
+def test_it_equals_the_dense_solution(device: str, d: int, actions: int, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     ridge, book = Ridge(device), Textbook(d)
     ids = [f"a{k}" for k in range(actions)]
@@ -91,14 +93,14 @@ def test_it_is_the_textbook_solution(device: str, d: int, actions: int, n: int, 
         ridge.learn(action, sparse(x), reward, d)
         book.learn(action, x, reward)
     x = vectors(rng, 1, d)[0] if n else np.eye(d)[0]  # before any row there is the intercept only
-    expected = np.array([book.ask(id, x) for id in ids]).T
+    expected = np.array([book.query(id, x) for id in ids]).T
     np.testing.assert_allclose(ridge.scores([sparse(x)], ids), expected, rtol=0, atol=1e-9)
     assert ridge.noise.sigma == pytest.approx(book.sigma, abs=1e-9)
     assert ridge.noise.mean_reward == pytest.approx(np.mean(book.rewards) if n else 0.5)
 
 
 @DEVICES
-def test_rows_of_their_own_score_as_each_would_alone(device: str) -> None:
+def test_separate_rows_score_as_single_ones(device: str) -> None:
     rng, d = np.random.default_rng(0), 5
     ridge, ids = Ridge(device), [f"a{k}" for k in range(20)]
     for t, x in enumerate(vectors(rng, 100, d)):
@@ -110,7 +112,7 @@ def test_rows_of_their_own_score_as_each_would_alone(device: str) -> None:
 
 
 @DEVICES
-def test_what_is_unseen_adds_its_variance(device: str) -> None:
+def test_unseen_values_add_their_prior_variance(device: str) -> None:
     ridge = Ridge(device)
     ridge.learn("a", sparse(np.array([1.0, 2.0])), 1.0, 2)
     row = sparse(np.array([1.0, 1.0]))
@@ -129,7 +131,7 @@ def test_the_packed_triangle(device: str) -> None:
     for x in X[1:]:
         ridge.learn(f"a{LANES + 1}", sparse(x), 0.5, d)
     inverse = np.linalg.inv(np.eye(d) + X.T @ X)
-    state = ridge.held.state()
+    state = ridge.posteriors.state()
     assert state["P"].shape == (2, d * (d + 1) // 2, LANES)
     np.testing.assert_allclose(state["P"][1, :, 1], inverse[np.tril_indices(d)], rtol=0, atol=1e-12)
     np.testing.assert_array_equal(state["P"][1, :, 2], np.eye(d)[np.tril_indices(d)])  # a spare lane: the prior
@@ -140,7 +142,7 @@ def test_the_packed_triangle(device: str) -> None:
 @DEVICES
 @settings(max_examples=8)
 @given(seed=st.integers(0, 10**6), steps=st.lists(st.integers(1, 4), min_size=2, max_size=6))
-def test_growing_in_mid_stream_equals_having_known_all_from_the_start(device: str, seed: int, steps: list[int]) -> None:
+def test_growing_equals_allocating_everything_at_first(device: str, seed: int, steps: list[int]) -> None:
     rng, widest = np.random.default_rng(seed), sum(steps)
     grown, known = (Ridge(device) for _ in range(2))
     for t, d in enumerate(np.cumsum(steps)):
@@ -148,26 +150,26 @@ def test_growing_in_mid_stream_equals_having_known_all_from_the_start(device: st
             action, reward = f"a{rng.integers(10 * (t + 1))}", float(rng.random())
             grown.learn(action, sparse(x), reward, int(d))
             known.learn(action, sparse(x), reward, widest)
-    one, other = grown.held.state(), known.held.state()
+    one, other = grown.posteriors.state(), known.posteriors.state()
     assert one["actions"] == other["actions"]
     for part in ("P", "theta", "theta1"):
         np.testing.assert_allclose(one[part], other[part], rtol=0, atol=1e-9)
     assert grown.noise.sigma == pytest.approx(known.noise.sigma, abs=1e-12)
 
 
-def test_memory_holds_the_limit_it_states() -> None:
+def test_memory_stays_within_the_stated_limit() -> None:
     for groups, d in ((1, 5), (3, 20), (2, 41)):
-        needed = Ridge("cpu").held.bytes_for(groups * LANES, d)
+        needed = Ridge("cpu").posteriors.bytes_for(groups * LANES, d)
         ridge = Ridge("cpu", needed)
         for k in range(groups * LANES):
             columns = 1 + k * (d - 1) // (groups * LANES - 1)
             ridge.learn(f"a{k}", sparse(np.ones(columns)), 0.5, columns)
-        assert ridge.held.columns_for("a0") == d
-        assert ridge.held.columns_for("one more") < d
-        ridge.held.check(groups * LANES, d)
+        assert ridge.posteriors.columns_for("a0") == d
+        assert ridge.posteriors.columns_for("one more") < d
+        ridge.posteriors.check(groups * LANES, d)
         with pytest.raises(TooLarge, match=f"{groups * LANES} actions with {d + 1} columns"):
-            ridge.held.check(groups * LANES, d + 1)
-        assert sum(array.nbytes for array in ridge.held.posterior[:3]) <= needed
+            ridge.posteriors.check(groups * LANES, d + 1)
+        assert sum(array.nbytes for array in ridge.posteriors.posterior[:3]) <= needed
 
 
 def _full(model: RidgeModel) -> None:
@@ -175,7 +177,7 @@ def _full(model: RidgeModel) -> None:
         model.learn({"x": float(t % 5), "city": f"c{t}"}, Actions(("a", "b")), t % 2, float(t % 2))
 
 
-def test_without_memory_for_more_columns_the_known_ones_go_on_learning() -> None:
+def test_without_memory_for_more_columns_known_ones_still_learn() -> None:
     model = RidgeModel(max_bytes=40_000)
     _full(model)
     state = model.state()
@@ -190,7 +192,7 @@ def test_without_memory_for_more_columns_the_known_ones_go_on_learning() -> None
     assert mean[0] < 0.1 < 0.9 < mean[1]
 
 
-def test_without_memory_for_more_actions_newcomers_are_refused_when_asked() -> None:
+def test_without_memory_for_more_actions_new_ones_are_refused_at_prediction() -> None:
     policy = LinearPolicy(model=RidgeModel(max_bytes=6_000))
     row: Row = {"x": 1.0}
     ids = tuple(f"a{k}" for k in range(100))

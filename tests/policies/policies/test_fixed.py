@@ -1,4 +1,4 @@
-"""Yardsticks: the uniform and the constant policy."""
+"""Baselines: the uniform and the constant policy."""
 
 import pytest
 
@@ -17,11 +17,11 @@ def test_constant_with_its_floor() -> None:
     assert p.tolist() == pytest.approx([0.1, 0.8, 0.1])
 
 
-def test_constant_is_uniform_where_its_action_is_no_candidate() -> None:
+def test_constant_is_uniform_where_its_action_is_not_a_candidate() -> None:
     assert ConstantPolicy(action="z").probabilities({}, THREE).tolist() == [1 / 3] * 3
 
 
 @pytest.mark.parametrize("epsilon", [-0.1, 1.1, float("nan")])
-def test_a_floor_that_is_none_is_refused(epsilon: float) -> None:
+def test_an_invalid_floor_is_refused(epsilon: float) -> None:
     with pytest.raises(PolicyError, match="between 0 and 1"):
         ConstantPolicy(action="a", epsilon=epsilon)

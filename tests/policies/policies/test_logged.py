@@ -31,7 +31,7 @@ def test_a_rule_conforms() -> None:
 
 
 def test_a_function_conforms() -> None:
-    policy = LoggedPolicy.named("split-1", shared, epsilon=0.1)
+    policy = LoggedPolicy.from_function("split-1", shared, epsilon=0.1)
     checks.check_policy(lambda: policy.fresh())
     assert (policy.name, policy.config()) == ("split-1", {"epsilon": 0.1})
 
@@ -39,18 +39,18 @@ def test_a_function_conforms() -> None:
 @pytest.mark.parametrize(
     "given", [{"a": 0.5}, {"a": 0.5, "c": 0.5}, [0.5], [1.5, -0.5], [float("nan"), 1.0], [0.6, 0.6]]
 )
-def test_what_is_no_distribution_is_refused(given: Any) -> None:
-    policy = LoggedPolicy.named("wrong", lambda context, actions: given)
+def test_an_invalid_distribution_is_refused(given: Any) -> None:
+    policy = LoggedPolicy.from_function("wrong", lambda context, actions: given)
     with pytest.raises(PolicyError):
         policy.probabilities({}, Actions(("a", "b")))
 
 
-def test_an_action_that_the_rule_does_not_name_has_no_chance() -> None:
-    policy = LoggedPolicy.named("one", lambda context, actions: {"a": 1.0})
+def test_an_action_missing_from_the_rule_has_probability_zero() -> None:
+    policy = LoggedPolicy.from_function("one", lambda context, actions: {"a": 1.0})
     assert policy.probabilities({}, Actions(("a", "b"))).tolist() == [1.0, 0.0]
 
 
-def test_it_is_code_and_not_built_from_a_name() -> None:
+def test_a_rule_is_not_built_from_its_name() -> None:
     assert not any(issubclass(kind, LoggedPolicy) for kind in registry.implementations().values())
     with pytest.raises(PolicyError, match="pass the object"):
         registry.build("by-device", {"epsilon": 0.0})
@@ -58,7 +58,7 @@ def test_it_is_code_and_not_built_from_a_name() -> None:
         ByDevice(epsilon=-1.0)
 
 
-def test_an_engine_logs_the_rule_learns_beside_it_and_verifies(tmp_path: Path) -> None:
+def test_an_engine_logs_the_rule_and_verifies(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'shop.db'}"
     with croupier.Engine.open(url, policy=ByDevice(epsilon=0.1), seed=7) as engine:
         for t in range(30):

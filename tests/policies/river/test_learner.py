@@ -1,4 +1,4 @@
-"""The River learner: what it predicts, what it counts, and that asking it changes nothing."""
+"""The River learner: predictions, loss, state, and limits."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ STORABLE = ("default", "linear", "logistic", "passive")
 
 
 def events(n: int, seed: int = 0) -> list[tuple[Any, Actions, int, float]]:
-    """Rows whose features, actions and shapes come and go, with fractional rewards."""
+    """Rows with changing features, actions and shapes, and fractional rewards."""
     rng, made = np.random.default_rng(seed), []
     for t in range(n):
         row: dict[str, Any] = {f"n{j}": float(rng.normal()) for j in range(4) if rng.random() < 0.8}
@@ -59,14 +59,14 @@ def events(n: int, seed: int = 0) -> list[tuple[Any, Actions, int, float]]:
     return made
 
 
-def taught(learner: RiverLearner, log: list[tuple[Any, Actions, int, float]]) -> RiverLearner:
+def trained(learner: RiverLearner, log: list[tuple[Any, Actions, int, float]]) -> RiverLearner:
     for context, actions, index, reward in log:
         learner.learn(context, actions, index, reward, 0.5)
     return learner
 
 
 def test_the_package_does_not_import_river() -> None:
-    code = "import sys, croupier_policies.river_learner; sys.exit('river' in sys.modules)"
+    code = "import sys, croupier_policies.river.learner; sys.exit('river' in sys.modules)"
     assert (
         subprocess.run(  # noqa: S603 # our own interpreter and code
             [sys.executable, "-c", code], check=False
@@ -87,7 +87,7 @@ def test_the_loss_is_that_of_predictions_made_before_learning() -> None:
 
 @pytest.mark.parametrize("model", STORABLE)
 def test_predicting_changes_nothing(model: str) -> None:
-    learner = taught(RiverLearner(MODELS[model]()), events(60))
+    learner = trained(RiverLearner(MODELS[model]()), events(60))
     before = learner.state()
     for context, actions, _, _ in events(60, seed=9):
         learner.predict(context, actions)
@@ -96,7 +96,7 @@ def test_predicting_changes_nothing(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_asked_or_not_it_learns_the_same(model: str) -> None:
+def test_predictions_do_not_change_learning(model: str) -> None:
     quiet, asked = RiverLearner(MODELS[model]()), RiverLearner(MODELS[model]())
     for context, actions, index, reward in events(80):
         asked.predict(context, actions)
@@ -108,7 +108,7 @@ def test_asked_or_not_it_learns_the_same(model: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_predictions_are_one_per_action_between_0_and_1(model: str) -> None:
-    learner = taught(RiverLearner(MODELS[model]()), events(60))
+    learner = trained(RiverLearner(MODELS[model]()), events(60))
     for context, actions, _, _ in events(60, seed=3):
         estimates = learner.predict(context, actions)
         assert estimates.shape == (len(actions),)
@@ -117,8 +117,8 @@ def test_predictions_are_one_per_action_between_0_and_1(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", STORABLE)
-def test_a_restored_learner_goes_on_bit_for_bit(model: str) -> None:
-    learner = taught(RiverLearner(MODELS[model]()), events(70))
+def test_a_restored_learner_continues_bit_for_bit(model: str) -> None:
+    learner = trained(RiverLearner(MODELS[model]()), events(70))
     other = learner.fresh()
     other.restore(json.loads(json.dumps(learner.state())))
     assert other.state() == learner.state()
@@ -131,8 +131,8 @@ def test_a_restored_learner_goes_on_bit_for_bit(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", STORABLE)
-def test_the_configuration_rebuilds_it_untaught(model: str) -> None:
-    learner = taught(RiverLearner(MODELS[model]()), events(30))
+def test_the_configuration_rebuilds_it_untrained(model: str) -> None:
+    learner = trained(RiverLearner(MODELS[model]()), events(30))
     rebuilt = RiverLearner(**json.loads(json.dumps(learner.config())))
     assert rebuilt.storable
     assert rebuilt.config() == learner.config() == learner.fresh().config()
@@ -140,7 +140,7 @@ def test_the_configuration_rebuilds_it_untaught(model: str) -> None:
 
 
 def test_a_tree_is_restored_by_replay() -> None:
-    learner = taught(RiverLearner(MODELS["tree"]()), events(40))
+    learner = trained(RiverLearner(MODELS["tree"]()), events(40))
     assert not learner.storable
     assert learner.config() == RiverLearner(MODELS["tree"]()).config()
     assert learner.config() != RiverLearner(tree.HoeffdingTreeRegressor(grace_period=21)).config()
@@ -148,16 +148,16 @@ def test_a_tree_is_restored_by_replay() -> None:
         learner.state()
     with pytest.raises(NotStorable, match="pass the River model"):
         RiverLearner(**learner.config())
-    again = taught(learner.fresh(), events(40))
+    again = trained(learner.fresh(), events(40))
     assert again.count == 40
     assert again.loss == learner.loss
 
 
-def test_the_callers_model_is_left_alone() -> None:
+def test_the_callers_model_is_not_changed() -> None:
     model = linear_model.LinearRegression()
     model.learn_one({"x": 1.0}, 1.0)
     weights = dict(model.weights)
-    learner = taught(RiverLearner(compose.SelectType(float) | model), [({"x": 1.0}, TWO, 0, 1.0)] * 5)
+    learner = trained(RiverLearner(compose.SelectType(float) | model), [({"x": 1.0}, TWO, 0, 1.0)] * 5)
     assert model.weights == weights
     assert learner.fresh().predict({"x": 1.0}, TWO).tolist() == [0.0, 0.0]
 
@@ -165,34 +165,34 @@ def test_the_callers_model_is_left_alone() -> None:
 @pytest.mark.parametrize("model", ["default", "logistic"])
 def test_fractional_rewards_are_learned_as_they_are(model: str) -> None:
     learner = RiverLearner(MODELS[model]())
-    taught(learner, [({"n": float(t % 5)}, TWO, t % 2, (0.3, 0.8)[t % 2]) for t in range(3000)])
+    trained(learner, [({"n": float(t % 5)}, TWO, t % 2, (0.3, 0.8)[t % 2]) for t in range(3000)])
     np.testing.assert_allclose(learner.predict({"n": 2.0}, TWO), [0.3, 0.8], atol=0.03)
 
 
 def test_a_pipeline_sees_a_fractional_reward_once() -> None:
     learner = RiverLearner(MODELS["logistic"]())
-    taught(learner, [({"n": 1.0}, TWO, 0, 0.5)])
+    trained(learner, [({"n": 1.0}, TWO, 0, 0.5)])
     counts = str(learner.state()["model"]).count("'Counter': [['n'], [1]]")
     assert counts == 1
 
 
 @given(st.floats(0, 1), st.floats(allow_nan=False, allow_infinity=False))
 @settings(max_examples=30, deadline=None)
-def test_wild_numbers_leave_the_default_finite(reward: float, number: float) -> None:
+def test_extreme_numbers_leave_the_default_finite(reward: float, number: float) -> None:
     learner = RiverLearner()
-    taught(learner, [({"n": 1.0}, TWO, 0, 0.5), ({"n": number}, TWO, 1, reward), ({"n": -number}, TWO, 0, reward)])
+    trained(learner, [({"n": 1.0}, TWO, 0, 0.5), ({"n": number}, TWO, 1, reward), ({"n": -number}, TWO, 0, reward)])
     assert np.isfinite(learner.predict({"n": number / 2}, TWO)).all()
 
 
-def test_a_reward_of_numpys_own_type_leaves_the_same_state() -> None:
-    plain = taught(RiverLearner(), [({"n": 1.0}, TWO, 0, 0.5)])
-    other = taught(RiverLearner(), [({"n": 1.0}, TWO, 0, np.float64(0.5))])
+def test_a_numpy_reward_gives_the_same_state() -> None:
+    plain = trained(RiverLearner(), [({"n": 1.0}, TWO, 0, 0.5)])
+    other = trained(RiverLearner(), [({"n": 1.0}, TWO, 0, np.float64(0.5))])
     assert repr(other.state()) == repr(plain.state())
 
 
 def test_memory_is_bounded() -> None:
     learner = RiverLearner(limit=40)
-    taught(learner, [({f"n{t}": float(t), "s": str(t)}, Actions((str(t),)), 0, 1.0) for t in range(60)])
+    trained(learner, [({f"n{t}": float(t), "s": str(t)}, Actions((str(t),)), 0, 1.0) for t in range(60)])
     state: Any = learner.state()
     parts = state["model"]["object"]["attributes"]
     weights, _ = parts["glm"]["object"]["attributes"]["_weights"]["VectorDict"]
@@ -211,19 +211,19 @@ def bandit(dataset: Any, seed: int) -> list[tuple[Any, Actions, int, float]]:
 
 @pytest.mark.parametrize(("link", "most"), [("logistic", 0.10), ("identity", 0.12)])
 def test_it_learns_phishing(link: str, most: float) -> None:
-    learner = taught(RiverLearner(link=link), bandit(datasets.Phishing(), seed=1))
+    learner = trained(RiverLearner(link=link), bandit(datasets.Phishing(), seed=1))
     assert learner.loss < most  # a constant: .25
 
 
 def test_it_shares_what_it_learns_between_actions() -> None:
-    learner = taught(RiverLearner(), [({"s": "ab"[t % 2]}, TWO, t % 2, float(t % 2)) for t in range(200)])
+    learner = trained(RiverLearner(), [({"s": "ab"[t % 2]}, TWO, t % 2, float(t % 2)) for t in range(200)])
     newcomer = Actions(("never shown",))
     assert learner.predict({"s": "b"}, newcomer)[0] > 0.6 > 0.4 > learner.predict({"s": "a"}, newcomer)[0]
 
 
 def test_it_learns_from_the_features_of_actions() -> None:
     log: list[Any] = [({}, Actions((str(t),), ({"price": float(t % 2)},)), 0, float(t % 2)) for t in range(300)]
-    estimates = taught(RiverLearner(), log).predict({}, Actions(("p", "q"), ({"price": 0.0}, {"price": 1.0})))
+    estimates = trained(RiverLearner(), log).predict({}, Actions(("p", "q"), ({"price": 0.0}, {"price": 1.0})))
     assert estimates[1] - estimates[0] > 0.5
 
 
@@ -239,7 +239,7 @@ def test_it_learns_from_the_features_of_actions() -> None:
         (preprocessing.OneHotEncoder({"s": {"a", "b"}}) | linear_model.LinearRegression(), "drop_zeros"),
     ],
 )
-def test_unfit_models_are_refused(model: Any, why: str) -> None:
+def test_unsuitable_models_are_refused(model: Any, why: str) -> None:
     with pytest.raises(PolicyError, match=why):
         RiverLearner(model)
 
@@ -252,7 +252,7 @@ def test_an_unknown_link_is_refused() -> None:
 def test_selected_features_come_in_the_same_order_in_every_process() -> None:
     names = [f"n{j}" for j in range(9)]
     learner = RiverLearner(compose.Select(*names) | linear_model.LinearRegression())
-    taught(learner, [(dict.fromkeys(names, 1.0), TWO, 0, 1.0)])
+    trained(learner, [(dict.fromkeys(names, 1.0), TWO, 0, 1.0)])
     state: Any = learner.state()
     _, (_, model) = state["model"]["object"]["attributes"]["steps"]["OrderedDict"]
     weights, _ = model["object"]["attributes"]["_weights"]["VectorDict"]
@@ -260,11 +260,11 @@ def test_selected_features_come_in_the_same_order_in_every_process() -> None:
 
 
 def fingerprint() -> str:
-    logs = [taught(RiverLearner(MODELS[model]()), events(40)) for model in STORABLE]
+    logs = [trained(RiverLearner(MODELS[model]()), events(40)) for model in STORABLE]
     return hashlib.sha256(json.dumps([learner.state() for learner in logs]).encode()).hexdigest()
 
 
-def test_another_process_comes_to_the_same_state() -> None:
+def test_another_process_reaches_the_same_state() -> None:
     code = f"import runpy; print(runpy.run_path({__file__!r})['fingerprint']())"
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)  # noqa: S603 # our own interpreter and code
@@ -282,8 +282,8 @@ def test_another_process_comes_to_the_same_state() -> None:
         {"model": None},
     ],
 )
-def test_a_forged_state_is_refused_and_leaves_the_learner_as_it_was(change: dict[str, Any]) -> None:
-    learner = taught(RiverLearner(), events(20))
+def test_a_forged_state_is_refused_and_changes_nothing(change: dict[str, Any]) -> None:
+    learner = trained(RiverLearner(), events(20))
     before = learner.state()
     with pytest.raises(ForgedState):
         learner.restore(before | change)

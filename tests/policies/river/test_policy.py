@@ -9,14 +9,14 @@ from river import compose, forest, linear_model, preprocessing, tree
 
 from croupier_policies import Actions, NotStorable, PolicyError, RiverPolicy, checks
 from croupier_policies.checks import events
-from croupier_policies.checks.common import ask, check_late_rewards_are_learned, teach
+from croupier_policies.checks.common import check_late_rewards_are_learned, query, train
 from croupier_policies.checks.policies import (
     check_draws_match_probabilities,
-    check_it_is_a_distribution,
     check_order_does_not_matter,
+    check_probabilities_are_a_distribution,
 )
-from croupier_policies.checks.states import same
-from croupier_policies.river.scores import greedy, softmax
+from croupier_policies.checks.states import bitwise_equal
+from croupier_policies.exploration.scores import greedy, softmax
 
 VECTORS = Path(__file__).parents[4] / "shared" / "data" / "vw" / "explore_vectors.json"
 TREES = [tree.HoeffdingTreeRegressor(), forest.ARFRegressor(n_models=3, seed=1)]
@@ -26,7 +26,7 @@ def test_epsilon_greedy_conforms() -> None:
     checks.check_policy(lambda: RiverPolicy(law="epsilon", epsilon=0.1))
 
 
-def test_a_storable_model_of_ones_own_conforms() -> None:
+def test_a_custom_storable_model_conforms() -> None:
     for check in checks.POLICY_CHECKS:
         if check.__name__ not in ("check_memory_is_bounded", "check_extremes_stay_finite"):  # yours to bound
             check(lambda: RiverPolicy(linear_model.LogisticRegression(), growth=0.0))
@@ -41,19 +41,23 @@ def test_trees_take_strings_and_are_restored_by_replay(model: object) -> None:
     for log in events.logs(60):
         asked = RiverPolicy(model)
         for event in log:
-            ask(asked, event)
-            teach(asked, [event])
-        silent = teach(asked.fresh(), log)
-        assert same([ask(asked, event) for event in log], [ask(silent, event) for event in log])
+            query(asked, event)
+            train(asked, [event])
+        silent = train(asked.fresh(), log)
+        assert bitwise_equal([query(asked, event) for event in log], [query(silent, event) for event in log])
     check_order_does_not_matter(lambda: RiverPolicy(model))
 
 
-def test_a_tree_gives_probabilities_as_any_other() -> None:
-    for check in (check_it_is_a_distribution, check_draws_match_probabilities, check_late_rewards_are_learned):
+def test_a_tree_returns_probabilities() -> None:
+    for check in (
+        check_probabilities_are_a_distribution,
+        check_draws_match_probabilities,
+        check_late_rewards_are_learned,
+    ):
         check(lambda: RiverPolicy(TREES[0], law="epsilon", epsilon=0.1))
 
 
-def test_it_learns_what_a_line_cannot() -> None:
+def test_it_learns_a_nonlinear_relation() -> None:
     policy, rng, actions = RiverPolicy(tree.HoeffdingTreeRegressor(grace_period=20)), np.random.default_rng(0), "ab"
     for _ in range(3000):
         x, k = rng.uniform(-1, 1, 2), int(rng.integers(2))
@@ -64,13 +68,13 @@ def test_it_learns_what_a_line_cannot() -> None:
     assert share > 0.8, share
 
 
-def test_a_pipeline_is_left_as_it_is() -> None:
+def test_a_pipeline_is_used_unchanged() -> None:
     model = compose.SelectType(float) | preprocessing.StandardScaler() | linear_model.LinearRegression()
     assert "OneHot" not in json.dumps(RiverPolicy(model).config())
     assert "OneHot" in json.dumps(RiverPolicy(linear_model.LinearRegression()).config())
 
 
-def test_a_growing_rate_separates_what_a_fixed_one_keeps_together() -> None:
+def test_a_growing_rate_separates_small_gaps() -> None:
     fixed, growing = RiverPolicy(growth=0.0), RiverPolicy(growth=0.5)
     for policy in (fixed, growing):
         for t in range(600):
@@ -86,7 +90,7 @@ def test_bad_arguments_are_refused() -> None:
         RiverPolicy(**RiverPolicy(TREES[0]).config())
 
 
-def test_a_diverged_model_is_named() -> None:
+def test_a_diverged_model_is_reported() -> None:
     policy = RiverPolicy(compose.SelectType(float) | linear_model.LinearRegression())
     for _ in range(200):
         policy.learn({"x": 1e300, "y": -1e300}, Actions(("a",)), 0, 1.0, 1.0)
@@ -95,7 +99,7 @@ def test_a_diverged_model_is_named() -> None:
 
 
 @pytest.mark.skipif(not VECTORS.exists(), reason="the shared reference data is not beside us")
-def test_the_laws_give_vowpal_wabbits_vectors() -> None:
+def test_the_laws_equal_vowpal_wabbits() -> None:
     vectors = json.loads(VECTORS.read_text())
     by_scores, by_top = (  # the others have no scores, which no decision has
         [case for case in vectors[name] if "pdf" in case] for name in ("softmax", "epsilon_greedy")

@@ -1,4 +1,4 @@
-"""Vowpal Wabbit's own test cases, through our route and as text: the same probabilities.
+"""Vowpal Wabbit's own test cases give the same probabilities through our examples and as text.
 
 A case's events are read into rows (a feature is called "namespace^name"), and both sides are given those: ours through
 `VWPolicy` without a floor, the wheel as text in the same layout. A case is left out where its command line or its
@@ -126,7 +126,7 @@ def largest_difference(policy: VWPolicy, wheel: Any, events: list[Labelled]) -> 
     return worst
 
 
-def test_our_route_gives_the_wheels_probabilities_on_its_own_cases() -> None:
+def test_our_examples_give_the_probabilities_of_text_examples() -> None:
     vowpalwabbit = pytest.importorskip("vowpalwabbit", reason="Vowpal Wabbit is not installed")
     done, left, worst = [], Counter[str](), 0.0
     for case in json.loads((DATA / "cases.json").read_text()):

@@ -1,4 +1,4 @@
-"""Vowpal Wabbit's explorers as policies: which conform, which resume, and what is refused."""
+"""Vowpal Wabbit's explorers as policies: conformance, and restoring by state or replay."""
 
 import threading
 from collections.abc import Callable
@@ -10,9 +10,9 @@ import pytest
 
 from croupier_policies import Actions, NotStorable, PolicyError, VWPolicy, checks, registry
 from croupier_policies.checks import events
-from croupier_policies.checks.common import ask, check_extremes_stay_finite, teach
-from croupier_policies.checks.policies import check_it_is_a_distribution, check_order_does_not_matter
-from croupier_policies.checks.states import same
+from croupier_policies.checks.common import check_extremes_stay_finite, query, train
+from croupier_policies.checks.policies import check_order_does_not_matter, check_probabilities_are_a_distribution
+from croupier_policies.checks.states import bitwise_equal
 from croupier_policies.vw.examples import features
 
 pytestmark = pytest.mark.skipif(find_spec("vowpalwabbit") is None, reason="Vowpal Wabbit is not installed")
@@ -25,7 +25,7 @@ REPLAY = [
     "--softmax --cb_dro",
     "--softmax --sparse_weights",
 ]
-STATELESS = (check_extremes_stay_finite, check_it_is_a_distribution, check_order_does_not_matter)
+STATELESS = (check_extremes_stay_finite, check_probabilities_are_a_distribution, check_order_does_not_matter)
 
 
 def make(options: str, epsilon: float = 0.01) -> VWPolicy:
@@ -41,7 +41,7 @@ def test_explorers_conform(options: str) -> None:
 
 
 @pytest.mark.parametrize("options", REPLAY)
-def test_those_that_do_not_resume_are_restored_by_replay(options: str) -> None:
+def test_explorers_that_do_not_resume_are_restored_by_replay(options: str) -> None:
     policy = make(options)
     assert not policy.storable
     with pytest.raises(NotStorable, match="replay"):
@@ -49,15 +49,17 @@ def test_those_that_do_not_resume_are_restored_by_replay(options: str) -> None:
     for log in events.logs(40):
         asked, silent = make(options), make(options)
         for event in log:
-            ask(asked, event)
-            teach(asked, [event])
-        teach(silent, log)
-        assert same([ask(asked, e) for e in log], [ask(silent, e) for e in log]), "asking changed what was learned"
+            query(asked, event)
+            train(asked, [event])
+        train(silent, log)
+        assert bitwise_equal([query(asked, e) for e in log], [query(silent, e) for e in log]), (
+            "asking changed what was learned"
+        )
 
 
 @pytest.mark.parametrize("check", STATELESS)
 @pytest.mark.parametrize("options", REPLAY[:3])
-def test_those_are_sound_too(options: str, check: Callable[[Any], None]) -> None:
+def test_explorers_that_do_not_resume_conform_otherwise(options: str, check: Callable[[Any], None]) -> None:
     check(lambda: make(options))
 
 
@@ -75,7 +77,7 @@ def test_no_name_can_break_the_format(name: str) -> None:
     assert np.allclose(ours, plain.probabilities({"x": 1.0, "city": "y"}, Actions(("a", "b"))), atol=1e-6)
 
 
-def test_the_floor_is_mixed_in_and_crosses_are_reachable() -> None:
+def test_the_floor_is_mixed_in_and_interactions_work() -> None:
     policy, actions = VWPolicy("--cb_explore_adf -q sa --epsilon 0 -b 12", epsilon=0.2), Actions(("a", "b"))
     for t in range(400):
         side = 1.0 if t % 2 else -1.0
@@ -84,15 +86,15 @@ def test_the_floor_is_mixed_in_and_crosses_are_reachable() -> None:
     assert policy.probabilities({"side": -1.0}, actions).tolist() == pytest.approx([0.1, 0.9])
 
 
-def test_several_threads_may_ask_and_learn() -> None:
+def test_several_threads_may_predict_and_learn() -> None:
     policy, log = make("--squarecb"), events.changing(200)
     wrong: list[BaseException] = []
 
     def work(offset: int) -> None:
         try:
             for event in log[offset::4]:
-                assert abs(ask(policy, event).sum() - 1.0) < 1e-9
-                teach(policy, [event])
+                assert abs(query(policy, event).sum() - 1.0) < 1e-9
+                train(policy, [event])
         except BaseException as error:
             wrong.append(error)
 
@@ -109,7 +111,7 @@ def test_features_are_numbers_or_name_and_value() -> None:
     assert features({"n": -1e300, "s": "x"}) == [("n", -1e6), ("s=x", 1.0)]
 
 
-def test_it_is_found_and_says_what_its_bits_depend_on() -> None:
+def test_it_is_registered_and_states_its_arithmetic() -> None:
     policy = registry.build("vw", {"command": "--cb_explore_adf --epsilon 0.1", "epsilon": 0.05})
     assert isinstance(policy, VWPolicy)
     assert "vowpalwabbit" in policy.arithmetic

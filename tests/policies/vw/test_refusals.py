@@ -1,4 +1,4 @@
-"""What Vowpal Wabbit's policy refuses: options that reach files, and models that would."""
+"""Refusals of the Vowpal Wabbit policy: options that access files, and forged models."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -10,8 +10,8 @@ import pytest
 
 from croupier_policies import ForgedState, PolicyError, TooLarge, VWPolicy
 from croupier_policies.checks import events
-from croupier_policies.checks.common import ask, teach
-from croupier_policies.checks.states import same
+from croupier_policies.checks.common import query, train
+from croupier_policies.checks.states import bitwise_equal
 
 pytestmark = pytest.mark.skipif(find_spec("vowpalwabbit") is None, reason="Vowpal Wabbit is not installed")
 
@@ -35,7 +35,7 @@ def test_options_outside_the_list_are_refused(options: str) -> None:
         make(options)
 
 
-def test_a_refusal_teaches() -> None:
+def test_a_refusal_says_what_is_allowed() -> None:
     with pytest.raises(PolicyError, match="s \\(context\\) and a \\(action\\)"):
         make("-q UA")
     with pytest.raises(PolicyError, match="cb_explore_adf"):
@@ -68,13 +68,13 @@ def forgeries(model: bytes, target: Path) -> Iterator[bytes]:
 
 
 def test_forged_models_are_refused_and_write_nothing(tmp_path: Path) -> None:
-    policy = teach(make("--squarecb"), events.logs(30)[0])
+    policy = train(make("--squarecb"), events.logs(30)[0])
     event, before = events.logs(3)[0][0], policy.state()
-    first = ask(policy, event)
+    first = query(policy, event)
     for model in forgeries(before["model"], tmp_path / "written"):
         with pytest.raises(ForgedState):
             policy.restore(before | {"model": model})
-        assert same(ask(policy, event), first)
+        assert bitwise_equal(query(policy, event), first)
     others: list[Any] = [
         {},
         None,

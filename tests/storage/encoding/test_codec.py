@@ -39,7 +39,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def container(plain: bytes, *, version: int = 1, length: int | None = None, packed: bytes | None = None) -> bytes:
-    """A container that a forger made: its checksum is right, whatever it holds."""
+    """A forged container: the checksum is right, the content arbitrary."""
     length = len(plain) if length is None else length
     packed = zlib.compress(plain) if packed is None else packed
     checksum = blake2b(struct.pack("<HQ", version, length) + packed, digest_size=32).digest()
@@ -60,7 +60,7 @@ def test_the_round_trip_is_exact(state: Any) -> None:
 
 @exactly
 @given(states, states)
-def test_states_hash_alike_exactly_when_they_are_alike(one: Any, other: Any) -> None:
+def test_hashes_are_equal_if_and_only_if_states_are(one: Any, other: Any) -> None:
     assert (hash_state(one) == hash_state(other)) == same(one, other)
 
 
@@ -123,36 +123,36 @@ def test_hostile_content_is_refused(plain: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "message"),
     [
-        (b"", "cut off"),
+        (b"", "truncated"),
         (b"PK\x03\x04" + bytes(100), "not a snapshot"),
         (container(b"n", version=2), "Upgrade"),
         (container(b"n", version=0), "format 0"),
-        (container(b"n", length=2), "length it claims"),
-        (container(b"n", length=0), "length it claims"),
+        (container(b"n", length=2), "size that it claims"),
+        (container(b"n", length=0), "size that it claims"),
         (container(b"n", length=2**64 - 1), "limit"),
-        (container(b"n", packed=zlib.compress(b"n")[:-1]), "length it claims"),
-        (container(b"n", packed=zlib.compress(b"n") + b"more"), "length it claims"),
+        (container(b"n", packed=zlib.compress(b"n")[:-1]), "size that it claims"),
+        (container(b"n", packed=zlib.compress(b"n") + b"more"), "size that it claims"),
         (container(b"n", packed=b"not zlib"), "decompress"),
-        (container(b"n", packed=b""), "length it claims"),
+        (container(b"n", packed=b""), "size that it claims"),
     ],
 )
-def test_a_hostile_container_is_refused(data: bytes, says: str) -> None:
-    with pytest.raises(CorruptSnapshot, match=says):
+def test_a_hostile_container_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(CorruptSnapshot, match=message):
         decode_state(data)
 
 
-def test_a_zip_bomb_is_not_inflated() -> None:
+def test_a_decompression_bomb_is_not_inflated() -> None:
     bomb = zlib.compress(bytes(50_000_000), 9)
     assert len(bomb) < 100_000
-    with pytest.raises(CorruptSnapshot, match="length it claims"):
+    with pytest.raises(CorruptSnapshot, match="size that it claims"):
         decode_state(container(b"", length=10, packed=bomb))
     with pytest.raises(CorruptSnapshot, match="limit"):
         decode_state(container(b"", length=50_000_000, packed=bomb), limit=1_000_000)
 
 
-def test_the_limit_is_of_the_bytes_before_compression() -> None:
+def test_the_limit_applies_to_the_uncompressed_size() -> None:
     data = encode_state(b"x" * 91)  # a tag and a length are 9 bytes more
     assert decode_state(data, limit=100) == b"x" * 91
     with pytest.raises(CorruptSnapshot, match="limit"):
@@ -179,7 +179,7 @@ def test_the_limit_is_of_the_bytes_before_compression() -> None:
     ],
     ids=repr,
 )
-def test_what_would_come_back_as_something_else_is_refused(value: Any) -> None:
+def test_values_that_would_be_read_back_as_another_type_are_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="snapshot"):
         encode_state([value])
 
@@ -195,7 +195,7 @@ def test_a_state_too_deep_or_circular_is_refused() -> None:
     assert decode_state(encode_state(state)) == state
 
 
-def test_arrays_come_back_fresh_writable_and_in_c_order() -> None:
+def test_arrays_are_decoded_new_writable_and_in_c_order() -> None:
     back = decode_state(encode_state(np.asfortranarray(np.arange(6.0).reshape(2, 3))))
     assert isinstance(back, np.ndarray)
     assert back.flags.c_contiguous
@@ -204,6 +204,6 @@ def test_arrays_come_back_fresh_writable_and_in_c_order() -> None:
 
 
 def test_the_hash_of_a_state_never_changes() -> None:
-    """Stores out there hold these: a change would call every snapshot and every `verify` wrong."""
+    """Existing stores contain these: a change would invalidate every snapshot and every `verify`."""
     state = {"b": [None, True, -1, 0.5, "Ω", b"\x00"], "a": np.arange(3, dtype=np.int16)}
     assert hash_state(state) == "fffe398ca8f65d9ae09262c9a1ae45ccc8528eb6d089206a6b868884f5738a77"

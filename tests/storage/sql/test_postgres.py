@@ -36,7 +36,7 @@ class TestServer(StorageSuite):
 
 
 def run(url: str, statement: str) -> list[Any]:
-    """Run a statement as a foreigner would, and return its rows."""
+    """Run a statement from another program, and return its rows."""
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         cursor = connection.execute(statement)
@@ -51,14 +51,14 @@ def drop_sessions(url: str) -> None:
     )
 
 
-def test_facts_survive_closing_and_damage_is_named(postgres_url: str) -> None:
+def test_facts_survive_closing_and_damage_is_located(postgres_url: str) -> None:
     with open_storage(postgres_url, durability="commit") as storage:
         storage.append([decision(1), reward(2, 1), reward(3, 1)], {})
     with open_storage(postgres_url, create=False, read_only=True) as again:
         assert list(again.facts()) == [decision(1), reward(2, 1), reward(3, 1)]
         run(postgres_url, "UPDATE facts SET reward = 0.5 WHERE position = 2")
         run(postgres_url, "DELETE FROM facts WHERE position = 3")
-        assert list(again.damaged()) == [2, 3]
+        assert list(again.damaged_positions()) == [2, 3]
 
 
 def test_the_lease_is_exclusive_and_freed_by_closing(postgres_url: str) -> None:
@@ -83,7 +83,7 @@ def test_stores_in_two_schemas_of_a_database_have_a_lease_each(postgres_url: str
         assert other.head() == 0
 
 
-def test_the_lease_dies_with_its_process(postgres_url: str) -> None:
+def test_the_lease_ends_with_its_process(postgres_url: str) -> None:
     code = f"""
 import sys
 from croupier_storage import open_storage
@@ -113,7 +113,7 @@ def test_a_lost_lease_is_noticed_and_can_be_taken_again(postgres_url: str) -> No
         storage.append([decision(1)], {})
         drop_sessions(postgres_url)
         for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="lease broke"):
+            with pytest.raises(StoreUnavailable, match="lease was lost"):
                 storage.append([decision(2)], {})
         assert storage.head() == 1
         with open_storage(postgres_url, lease=True), pytest.raises(StoreInUse):
@@ -122,7 +122,7 @@ def test_a_lost_lease_is_noticed_and_can_be_taken_again(postgres_url: str) -> No
         storage.append([decision(2)], {})
 
 
-def test_a_writer_without_a_lease_outlives_its_connections(postgres_url: str) -> None:
+def test_a_writer_without_a_lease_survives_lost_connections(postgres_url: str) -> None:
     with open_storage(postgres_url) as storage:
         for place in range(1, 5):
             drop_sessions(postgres_url)
@@ -144,13 +144,13 @@ def test_a_read_only_store_reads_and_refuses_to_write(postgres_url: str) -> None
             connection.exec_driver_sql("UPDATE head SET position = 1")
 
 
-def test_durability_is_the_sessions(postgres_url: str) -> None:
+def test_durability_is_set_per_session(postgres_url: str) -> None:
     for durability, expected in (("group", "off"), ("commit", "on")):
         with open_storage(postgres_url, durability=durability) as storage, writing(storage) as connection:  # type: ignore[arg-type] # of two literals
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == expected
 
 
-def test_a_foreign_lock_is_waited_for_and_then_named(postgres_url: str) -> None:
+def test_a_foreign_lock_is_waited_for_and_then_reported(postgres_url: str) -> None:
     plain = make_url(postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with open_storage(postgres_url, timeout=0.05) as impatient, psycopg.connect(plain) as foreigner:
         foreigner.execute("UPDATE head SET position = position")
@@ -161,15 +161,15 @@ def test_a_foreign_lock_is_waited_for_and_then_named(postgres_url: str) -> None:
         impatient.append([decision(1)], {})
 
 
-def test_a_wrong_server_database_or_user_is_named(postgres_url: str, tmp_path: Path) -> None:
+def test_a_wrong_server_database_or_user_is_reported(postgres_url: str, tmp_path: Path) -> None:
     url = make_url(postgres_url)
     nowhere = url.set(host=None, query={"host": str(tmp_path)})
-    for wrong, says in ((nowhere, "could not be reached"), (url.set(database="no such"), "no such")):
-        with pytest.raises(StoreUnavailable, match=says):
+    for wrong, message in ((nowhere, "could not be reached"), (url.set(database="no such"), "no such")):
+        with pytest.raises(StoreUnavailable, match=message):
             open_storage(wrong.render_as_string(hide_password=False), timeout=0.1)
 
 
-def test_a_newer_schema_or_someone_elses_tables_are_refused(postgres_url: str) -> None:
+def test_a_newer_schema_or_foreign_tables_are_refused(postgres_url: str) -> None:
     run(postgres_url, "CREATE TABLE theirs (x int)")
     with pytest.raises(SchemaMismatch, match="not a Croupier store"):
         open_storage(postgres_url)
@@ -189,7 +189,7 @@ def test_a_database_of_another_encoding_is_refused(postgres: Any) -> None:
         postgres.run("DROP DATABASE croupier_ascii WITH (FORCE)")
 
 
-def test_what_only_an_index_cannot_hold_is_refused(postgres_url: str) -> None:
+def test_values_too_large_for_an_index_are_refused(postgres_url: str) -> None:
     noise = "".join(chr(0x4E00 + place * 7919 % 20000) for place in range(9000))  # cannot be compressed to fit
     with open_storage(postgres_url) as storage:
         with pytest.raises(InvalidFact, match="smaller"):
@@ -198,23 +198,23 @@ def test_what_only_an_index_cannot_hold_is_refused(postgres_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "kind", "says"),
+    ("state", "kind", "message"),
     [
         ("53100", StoreUnavailable, "disk is full"),
         ("53300", StoreUnavailable, "max_connections"),
         ("25006", StoreUnavailable, "read-only"),
         ("28P01", StoreUnavailable, "password"),
-        ("57P01", StoreUnavailable, "broke the work off"),
+        ("57P01", StoreUnavailable, "cancelled the operation"),
         ("08006", StoreUnavailable, "connection"),
         ("40001", StoreUnavailable, "try again"),
         ("42P01", SchemaMismatch, "table is missing"),
-        ("22021", InvalidFact, "cannot hold"),
+        ("22021", InvalidFact, "cannot store"),
         ("XX001", CorruptStore, "backup"),
         ("0A000", StorageError, "refused"),
     ],
 )
-def test_the_servers_refusals_are_told_apart(state: str, kind: type[StorageError], says: str) -> None:
+def test_the_servers_errors_are_distinguished(state: str, kind: type[StorageError], message: str) -> None:
     error = explain(psycopg.errors.lookup(state)("its own\nwords"))
     assert type(error) is kind
-    assert says in str(error)
+    assert message in str(error)
     assert "its own words" in str(error)

@@ -1,4 +1,4 @@
-"""Servers that stop, answers that get lost, readers beside writers."""
+"""Server restarts, lost replies, and readers concurrent with writers."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def proxy(postgres_url: str) -> Iterator[Proxy]:
 
 
 @pytest.mark.parametrize("lease", [False, True])
-def test_a_commit_whose_answer_is_lost_is_found(proxy: Proxy, lease: bool) -> None:
+def test_a_commit_whose_reply_is_lost_is_found(proxy: Proxy, lease: bool) -> None:
     with open_storage(proxy.url, lease=lease) as storage:
         storage.append([decision(1)], {})
         proxy.lose = "answer"
@@ -97,7 +97,7 @@ def test_a_commit_whose_answer_is_lost_is_found(proxy: Proxy, lease: bool) -> No
         assert proxy.lose == ""
         assert list(storage.facts()) == [decision(1), decision(2), reward(3, 2)]
         if lease:  # what was kept was kept under the lease, which is gone now
-            with pytest.raises(StoreUnavailable, match="lease broke"):
+            with pytest.raises(StoreUnavailable, match="lease was lost"):
                 storage.append([decision(4)], {})
             storage.acquire()
         storage.append([decision(4)], {})
@@ -107,7 +107,7 @@ def test_a_commit_whose_answer_is_lost_is_found(proxy: Proxy, lease: bool) -> No
 def test_a_commit_that_never_arrived_is_reported(proxy: Proxy, lease: bool) -> None:
     with open_storage(proxy.url, lease=lease) as storage:
         proxy.lose = "question"
-        with pytest.raises(StoreUnavailable, match="kept"):
+        with pytest.raises(StoreUnavailable, match="stored"):
             storage.append([decision(1)], {b"a": b"A"})
         assert storage.head() == 0
         assert storage.action_sets([b"a"]) == {}
@@ -133,17 +133,17 @@ def test_a_server_may_stop_and_start(postgres: Any, postgres_url: str) -> None:
             for call in (storage.head, lambda: storage.append([decision(2)], {}), lambda: list(storage.facts())):
                 with pytest.raises(StoreUnavailable, match=r"could not be reached|broke"):
                     call()
-            with pytest.raises(StoreUnavailable, match="lease broke"):
+            with pytest.raises(StoreUnavailable, match="lease was lost"):
                 holder.append([decision(2)], {})
         finally:
             postgres.start()
         assert list(storage.facts()) == [decision(1)]
         storage.append([decision(2)], {})
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
 
 
 def append_until(storage: Storage, end: int, taken: list[int]) -> None:
-    """Append small groups beside other writers, numbering them anew whenever one of those was faster."""
+    """Append small groups beside other writers, renumbering them when another was faster."""
     while (head := storage.head()) < end:
         try:
             storage.append([decision(head + 1), decision(head + 2), reward(head + 3, head + 1)], {})
@@ -166,7 +166,7 @@ def test_a_follower_beside_many_writers_skips_nothing(postgres_url: str) -> None
             thread.join()
         assert seen == list(range(1, len(seen) + 1))
         assert taken  # they did get in each other's way
-        assert list(follower.damaged()) == []
+        assert list(follower.damaged_positions()) == []
     finally:
         for store in stores:
             store.close()

@@ -56,7 +56,7 @@ def test_the_files_are_private_from_the_first_moment(path: Path, store: Storage)
     assert set(names.values()) == {0o600}
 
 
-def test_a_missing_file_or_folder_says_so(path: Path, url: Url) -> None:
+def test_a_missing_file_or_folder_is_reported(path: Path, url: Url) -> None:
     with pytest.raises(StoreUnavailable, match="no store at"):
         open_storage(url(path), create=False)
     with pytest.raises(StoreUnavailable, match="folder exists"):
@@ -70,7 +70,7 @@ def test_a_missing_file_or_folder_says_so(path: Path, url: Url) -> None:
     "bad",
     ["shop.db", "mysql://x/y", "sqlite+aiosqlite:///a.db", "sqlite:///a.db?mode=ro", "sqlite://host/a.db", ""],
 )
-def test_a_url_that_means_nothing_is_refused(bad: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unsupported_url_is_refused(bad: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StorageError, match="sqlite:///file"):
         open_storage(bad)
@@ -92,7 +92,7 @@ def test_a_newer_schema_is_refused(path: Path, store: Storage, url: Url, alter: 
         open_storage(url(path))
 
 
-def test_someone_elses_database_is_refused_and_left_alone(path: Path, url: Url, alter: Alter) -> None:
+def test_a_foreign_database_is_refused_and_not_changed(path: Path, url: Url, alter: Alter) -> None:
     alter("CREATE TABLE facts (x)", "INSERT INTO facts VALUES (1)")
     before = path.read_bytes()
     with pytest.raises(SchemaMismatch, match="not a Croupier store"):
@@ -100,7 +100,7 @@ def test_someone_elses_database_is_refused_and_left_alone(path: Path, url: Url, 
     assert path.read_bytes() == before
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path, url: Url) -> None:
+def test_a_file_that_is_not_a_database_is_refused_and_not_changed(path: Path, url: Url) -> None:
     path.write_bytes(b"not a database, but long enough to be read as one" * 100)
     before = path.read_bytes()
     with pytest.raises(CorruptStore, match="not a SQLite database"):
@@ -108,7 +108,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path, url: U
     assert path.read_bytes() == before
 
 
-def test_a_torn_file_is_corrupt(path: Path, store: Storage, url: Url) -> None:
+def test_a_truncated_file_is_corrupt(path: Path, store: Storage, url: Url) -> None:
     store.close()
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xa5" * (len(content) - 4096)
@@ -131,7 +131,7 @@ def test_lookups_use_their_partial_index(query: str, index: str, path: Path, sto
     assert "TEMP B-TREE" not in plan
 
 
-def test_nothing_is_left_open(path: Path, store: Storage) -> None:
+def test_closing_leaves_no_file_open(path: Path, store: Storage) -> None:
     reading = store.facts()
     next(reading)
     store.close()

@@ -15,7 +15,7 @@ from croupier.evaluation.intervals import LogBounds
 from croupier.evaluation.passes.targets import Target
 from croupier.log.reader import DecodedDecision
 from croupier_policies import Learner, Vector
-from croupier_policies.exploration.sampling import checked
+from croupier_policies.exploration.sampling import check_distribution
 
 
 class ReplayedBatch(NamedTuple):
@@ -116,6 +116,6 @@ class Replay:
 
 def _vector(probabilities: Vector, k: int, label: str) -> Vector:
     try:
-        return checked(probabilities, k)
+        return check_distribution(probabilities, k)
     except ValueError as error:
         raise PolicyFailed(f"{label}: {error}") from error

@@ -20,7 +20,6 @@ from croupier.log.reader import DecodedDecision
 from croupier.state.fold import Fold
 from croupier.state.verify import TOLERANCE
 from croupier_policies import Learner, Policy, RiverLearner, Vector
-from croupier_policies.exploration.sampling import checked
 from croupier_storage import Fact
 
 
@@ -186,7 +185,7 @@ def _separate_learner(source: Source, fold: Fold) -> Learner | None:
 
 def _vector(probabilities: Vector, decision: DecodedDecision, fact: Fact, who: str) -> Vector:
     try:
-        return checked(probabilities, len(decision.actions))
+        return check_distribution(probabilities, len(decision.actions))
     except ValueError as error:
         raise PolicyFailed(f"decision {fact.id} at position {fact.position}, {who}: {error}") from error
 

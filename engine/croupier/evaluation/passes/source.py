@@ -85,7 +85,7 @@ def open_source(
 def load_reward_states(source: Source, decisions: Sequence[Fact]) -> list[RewardState]:
     """The reward state of each decision at the head of the log."""
     found = {fact.position: RewardState.from_decision(fact) for fact in decisions}
-    for about in source.log.storage.about(*found):
+    for about in source.log.storage.facts_about(*found):
         if about.decision is not None and about.position <= source.head:
             found[about.decision].apply(about, source.configuration.rewards)
     return list(found.values())

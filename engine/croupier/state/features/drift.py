@@ -13,7 +13,7 @@ import orjson
 from croupier.errors import InputError
 from croupier.state.features import settings
 from croupier.state.features.detector import Detector, check_spec
-from croupier_policies import Configured, State
+from croupier_policies import Configurable, State
 from croupier_storage import Fact, Kind
 
 DEFAULT_OVERALL = {"name": "adwin", "delta": 0.002}
@@ -39,7 +39,7 @@ class DetectedDrift(NamedTuple):
     after: float
 
 
-class Drift(Configured):
+class Drift(Configurable):
     """Detects changes in the error of the learner's predictions: `Engine.open(drift=…)`.
 
     Before the learner learns a reward r, its prediction r̂ for the drawn action is compared with r. When the mean of

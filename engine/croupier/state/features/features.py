@@ -12,14 +12,14 @@ from croupier.state.features.attributes import Attributes
 from croupier.state.features.items import ItemFeatures
 from croupier.state.features.observation import Attribute, Observation, decode
 from croupier.state.features.unit import Item, Unit
-from croupier_policies import Configured, State
+from croupier_policies import Configurable, State
 from croupier_storage import Fact
 
 T = TypeVar("T", Unit, Item)
 KINDS = ("view", "click", "cart", "purchase", "rate")
 
 
-class Features(Configured):
+class Features(Configurable):
     """Computes named features of units and items from observations: `Engine.open(features=…)`.
 
     The events of a unit's current session c are kept apart from those of its history h. Each of the two gives, for

@@ -102,7 +102,7 @@ def test_a_missing_or_invented_drift_is_found(url: str, tmp_path: Path) -> None:
             sets = old.action_sets([fact.actions for fact in old.facts() if fact.actions is not None])
             facts = list(old.facts(upto=first if change == "add" else first - 1))
             stray = facts[-1]._replace(position=len(facts) + 1, unit="v") if change == "add" else None
-            last = old.at([first + 1])[first + 1]._replace(position=len(facts) + 1, as_of=first - 1)
+            last = old.facts_at([first + 1])[first + 1]._replace(position=len(facts) + 1, as_of=first - 1)
             new.append([*facts, stray or last], sets)
         message = "the log does not have" if change == "drop" else "do not find"
         assert message in (verify(other).difference or "")
@@ -120,7 +120,7 @@ def test_a_drift_lost_in_a_crash_is_logged_when_the_store_is_opened(url: str, tm
             new.save_policy(record)
         sets = old.action_sets([fact.actions for fact in old.facts() if fact.actions is not None])
         new.append(list(old.facts(upto=first - 1)), sets)
-        expected = old.at([first])[first]
+        expected = old.facts_at([first])[first]
     assert verify(cut).sound
     opened(cut).close()
     assert drifts(cut) == [expected]

@@ -20,7 +20,7 @@ from croupier.log.encoding import decode_row
 from croupier.log.ids import counted
 from croupier.state.features import observation
 from croupier_storage import Fact, Kind, StoreUnavailable, open_storage
-from croupier_storage.sql.rows import fact_digest
+from croupier_storage.encoding.rows import fact_digest
 from croupier_storage.sql.storage import SQLStorage
 from support.waiting import until
 

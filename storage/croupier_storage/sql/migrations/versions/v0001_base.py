@@ -1,4 +1,4 @@
-"""The first schema: what `schema.create` made when it was version 1.
+"""The first schema, as `schema.create` created it at version 1.
 
 Revision ID: 1
 """
@@ -15,8 +15,8 @@ _Position = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the tables of an empty store."""
-    _make_facts()
+    """Create the tables of an empty store."""
+    _create_facts()
     op.create_table("head", sa.Column("position", _Position, nullable=False))
     op.create_table("schema_version", sa.Column("version", sa.Integer, nullable=False))
     op.create_table(
@@ -50,7 +50,7 @@ def upgrade() -> None:
     op.execute("INSERT INTO head (position) VALUES (0)")
 
 
-def _make_facts() -> None:
+def _create_facts() -> None:
     op.create_table(
         "facts",
         sa.Column("position", _Position, primary_key=True, autoincrement=False),

@@ -1,4 +1,4 @@
-"""Alembic's steps from one schema to the next, run on an open connection: no ini file, no environment script."""
+"""Schema migrations with Alembic on an open connection, without an ini file or environment script."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from croupier_storage.sql.schema import schema_version
 FOLDER = Path(__file__).parent
 
 
-def after(version: int) -> list[Script]:
-    """The steps that a store of this version still needs, in order; a step's revision is the version it makes."""
+def steps_after(version: int) -> list[Script]:
+    """The steps that a store of this version needs, in order; the revision of a step is its target version."""
     steps = ScriptDirectory(str(FOLDER)).walk_revisions()
     return sorted((step for step in steps if int(step.revision) > version), key=lambda step: int(step.revision))
 
 
-def run(connection: Connection, step: Script) -> None:
-    """Take one step and record it, both inside the caller's transaction: whoever finds the one finds the other."""
+def apply_step(connection: Connection, step: Script) -> None:
+    """Apply one step and record the new version, both in the caller's transaction."""
     with Operations.context(MigrationContext.configure(connection)):
         step.module.upgrade()
     if connection.execute(update(schema_version).values(version=int(step.revision))).rowcount == 0:

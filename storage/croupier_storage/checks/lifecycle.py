@@ -1,17 +1,17 @@
-# ruff: noqa: S101, D102  (these are tests: asserting is their work, and a test's name says what it shows)
-"""Threads, and the end of a store."""
+# ruff: noqa: S101, D102  (these are tests: they assert, and the name of a test describes it)
+"""Threads and closing."""
 
 from __future__ import annotations
 
 import threading
 
 from croupier_storage.base import Storage
-from croupier_storage.checks.samples import Opens, decision, refused
+from croupier_storage.checks.samples import StorageChecks, assert_raises, decision
 from croupier_storage.errors import StorageError
 
 
-class LivingChecks(Opens):
-    """One store, several threads, one end."""
+class LifecycleChecks(StorageChecks):
+    """One store shared by threads, and closed."""
 
     def test_threads_may_share_it(self) -> None:
         failures: list[Exception] = []
@@ -30,18 +30,18 @@ class LivingChecks(Opens):
             for thread in threads:
                 thread.start()
             for _ in range(30):
-                self.filled(storage, 5)
+                self.append_pairs(storage, 5)
             for thread in threads:
                 thread.join()
             assert failures == []
             assert storage.head() == 300
 
-    def test_closing_twice_is_fine_and_using_it_after_is_not(self) -> None:
+    def test_closing_twice_is_allowed_and_using_it_afterwards_is_not(self) -> None:
         storage = self.open()
         storage.acquire()
         storage.acquire()
         storage.close()
         storage.close()
-        refused(StorageError, storage.head)
-        refused(StorageError, lambda: storage.append([decision(1)], {}))
-        refused(StorageError, lambda: storage.save_settings({}))
+        assert_raises(StorageError, storage.head)
+        assert_raises(StorageError, lambda: storage.append([decision(1)], {}))
+        assert_raises(StorageError, lambda: storage.save_settings({}))

@@ -7,18 +7,18 @@ import pytest
 
 from croupier_storage import Fact, InvalidFact, Kind, open_storage
 from croupier_storage.encoding.checksums import fact_digest
-from croupier_storage.sql.rows import row
+from croupier_storage.encoding.rows import row
 
 FULL = Fact(1, Kind.DECISION, 1.5, "id", 2, "unit", 'a\tb\x7f\u2028Ω😀"\\', 0.25, 0.5, 3, 4, b"c", b"", "key", b"{}")
 
 
 def test_the_checksum_of_a_row_never_changes() -> None:
-    """Stores out there hold these: a change, be it of a library's, would call every row damaged."""
+    """Existing stores contain these: a change, also in a library, would report every row as damaged."""
     assert fact_digest(row(FULL)[:-1]).hex() == "a3035b0a6b21e95a"
     assert fact_digest(row(Fact(1 << 62, "reward", 0.1, decision=-1, reward=1e300))[:-1]).hex() == "9d83c0457018dc1a"
 
 
-def test_every_field_counts_and_none_is_mistaken_for_another() -> None:
+def test_every_field_affects_the_checksum() -> None:
     others: tuple[object, ...] = (9, "x", 2.5, "x", 9, "x", "x", 9.5, 9.5, 9, 9, b"x", b"x", "x", b"x")
     changed = [FULL._replace(**{name: other}) for name, other in zip(Fact._fields, others, strict=True)]
     absent = [FULL._replace(**{name: None}) for name in Fact._fields[3:]]
@@ -31,7 +31,7 @@ class Colour(StrEnum):
     RED = "red"
 
 
-def test_values_are_stored_as_plain_as_they_come_back() -> None:
+def test_values_are_stored_with_the_types_that_are_read_back() -> None:
     fact = Fact(
         np.int64(1),  # type: ignore[arg-type]  # what a careless caller gives
         Kind.DECISION,
@@ -51,7 +51,7 @@ def test_values_are_stored_as_plain_as_they_come_back() -> None:
     with open_storage("sqlite://") as storage:
         storage.append([fact], {})
         assert list(storage.facts()) == [plain]
-        assert list(storage.damaged()) == []
+        assert list(storage.damaged_positions()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,0 @@
-"""One file per version of the schema, each in the words of its day: none imports the present schema."""
