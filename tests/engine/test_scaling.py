@@ -9,11 +9,11 @@ import orjson
 import pytest
 
 from croupier import Catalogue, Drift, Engine, Experiment, Rewards, RiverLearner, UniformPolicy, evaluate, verify
-from croupier.evaluation import Learned, Target
+from croupier.evaluation import Target
 from croupier.evaluation.datasets import evaluate_dataset, from_frame
 from croupier.log.ids import counted
 from croupier.log.reader import DecodedDecision
-from croupier.ratings.slots import evaluate_places
+from croupier.ratings.places import evaluate_places
 from croupier.replay import replay
 from croupier_policies import Actions, Learner, Row, State, Vector
 from croupier_storage import Kind, decode_state, open_storage

@@ -24,7 +24,7 @@ TOP = {
         "__init__ arrays backends base catalogue checks encoding errors exploration factors kernels models policies "
         "reference registry river vw"
     ),
-    "croupier_storage": "__init__ base checks encoding errors facts memory migrations opening options sql",
+    "croupier_storage": "__init__ base checks encoding errors facts memory opening options sql",
 }
 
 

@@ -16,8 +16,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from croupier.evaluation import INTERVALS, Columns, Moments, Setting
-from croupier.evaluation.estimators.basic import named
+from croupier.evaluation import INTERVALS, EstimatorInputs, LogBounds, SampleMoments
+from croupier.evaluation.estimators.basic import find_estimators
 from croupier.evaluation.intervals import WeightSums, clopper_pearson_fixed_sample, cressie_read_value
 from croupier.evaluation.intervals.bootstrap import Bootstrap
 
@@ -28,33 +28,33 @@ Q = [0.5, 0.5, 0.75, 0.25, 0.5, 0.5, 1.0, 0.5]
 V = [0.5, 0.25, 0.5, 0.25, 0.5, 0.75, 0.5, 0.5]
 
 
-def rows(times: int = 1, low: float = 0.0, high: float = 1.0) -> Columns:
+def rows(times: int = 1, low: float = 0.0, high: float = 1.0) -> EstimatorInputs:
     """The rows, so many times over, rewards and estimates in units of a range."""
     w, s, q, v = (np.tile(column, times) for column in (W, S, Q, V))
-    return Columns(w, *(low + (high - low) * column for column in (s, q, v)))
+    return EstimatorInputs(w, *(low + (high - low) * column for column in (s, q, v)))
 
 
-def few(ones: int, zeros: int, unweighted: int, weight: float = 2.0) -> Columns:
+def few(ones: int, zeros: int, unweighted: int, weight: float = 2.0) -> EstimatorInputs:
     """So many rows of this weight and reward 1, of reward 0, and of weight 0."""
     w = np.repeat([weight, weight, 0.0], [ones, zeros, unweighted])
     r = np.repeat([1.0, 0.0, 0.0], [ones, zeros, unweighted])
-    return Columns(w, r, np.full(len(w), 0.5), np.full(len(w), 0.5))
+    return EstimatorInputs(w, r, np.full(len(w), 0.5), np.full(len(w), 0.5))
 
 
 def ends(
     kind: str,
-    columns: Columns,
+    columns: EstimatorInputs,
     name: str = "ips",
     level: float = 0.95,
     comparisons: int = 1,
-    setting: Setting | None = None,
+    setting: LogBounds | None = None,
 ) -> tuple[float, float]:
     """Of one kind of interval for one estimator."""
-    (estimator,) = named([name])
+    (estimator,) = find_estimators([name])
     terms = {name: estimator.terms(columns)}
-    gathering = INTERVALS[kind]([estimator], setting or Setting())
+    gathering = INTERVALS[kind]([estimator], setting or LogBounds())
     gathering.add(columns, terms)
-    found = gathering.interval(estimator, Moments.of(terms[name]), level, comparisons)
+    found = gathering.interval(estimator, SampleMoments.of(terms[name]), level, comparisons)
     assert found is not None
     assert found.level == level
     return found.low, found.high
@@ -80,7 +80,7 @@ def test_normal_is_the_value_and_two_sided_quantiles_of_its_error(level: float, 
     }
     for name, (value, error) in by_hand.items():
         reach = Z[level, comparisons] * error
-        found = ends("normal", rows(1, LOW, HIGH), name, level, comparisons, Setting(LOW, HIGH))
+        found = ends("normal", rows(1, LOW, HIGH), name, level, comparisons, LogBounds(LOW, HIGH))
         assert found == pytest.approx((value - reach, value + reach), rel=1e-12), name
 
 
@@ -114,7 +114,7 @@ def test_clopper_pearson_is_where_either_binomial_tail_is_half_of_what_may_miss(
 def test_bernstein_is_theorem_4_of_maurer_and_pontil_on_both_sides(comparisons: int) -> None:
     """ln(2/δ) on either side with δ = α/2: ln(4/α). Terms of IPS span W·40 − W·(−10) = 80, of DR 2·2·40 + 40 = 200."""
     n, log = 8 * 5000, math.log(4 * comparisons / 0.05)
-    columns, setting = rows(5000, LOW, HIGH), Setting(LOW, HIGH, 2.0)
+    columns, setting = rows(5000, LOW, HIGH), LogBounds(LOW, HIGH, 2.0)
     terms = {
         "ips": ([w * (LOW + 40 * s) for w, s in zip(W, S, strict=True)], 2.0 * HIGH - 2.0 * LOW),
         "dr": ([LOW + 40 * (v + w * (s - q)) for w, s, q, v in zip(W, S, Q, V, strict=True)], 5 * 40.0),
@@ -138,11 +138,11 @@ def test_bootstrap_ends_are_percentiles_of_the_exact_law(name: str, level: float
     Of 20,000 resamples a share of Binomial(20,000, α/2)/20,000 lies below an end: within five standard deviations.
     """
     ones, zeros, unweighted, draws = 20, 15, 35, 20_000
-    columns, (estimator,) = few(ones, zeros, unweighted), named([name])
+    columns, (estimator,) = few(ones, zeros, unweighted), find_estimators([name])
     terms = {name: estimator.terms(columns)}
-    gathering = Bootstrap([estimator], Setting(), draws=draws)
+    gathering = Bootstrap([estimator], LogBounds(), draws=draws)
     gathering.add(columns, terms)
-    low, high, *_ = gathering.interval(estimator, Moments.of(terms[name]), level, comparisons)
+    low, high, *_ = gathering.interval(estimator, SampleMoments.of(terms[name]), level, comparisons)
     others = zeros + unweighted if name == "ips" else zeros
     law = np.outer(poisson(ones, 80), poisson(others, 140))
     a, b = np.indices(law.shape, dtype=float)
@@ -186,8 +186,8 @@ def test_likelihood_is_the_binomial_likelihood_where_weights_are_two_or_nothing(
 def test_likelihood_of_rows_that_stand_for_several() -> None:
     """Ones stand for 3 rows, zeros for 1: at V the ones have the mass P with 3P(1 − V) = (1 − P)V."""
     ones, zeros = 15, 45
-    plain = Columns(np.ones(60), np.repeat([1.0, 0.0], [ones, zeros]), np.zeros(60), np.zeros(60))
-    columns = Columns(plain.w, plain.r, plain.q, plain.v, copies=np.repeat([3.0, 1.0], [ones, zeros]))
+    plain = EstimatorInputs(np.ones(60), np.repeat([1.0, 0.0], [ones, zeros]), np.zeros(60), np.zeros(60))
+    columns = EstimatorInputs(plain.w, plain.r, plain.q, plain.v, copies=np.repeat([3.0, 1.0], [ones, zeros]))
 
     def loss(value: float) -> float:
         mass = value / (3 * (1 - value) + value)
@@ -244,7 +244,7 @@ STUDENT = {16: 2.119905299221011, 64: 1.997729654317693, 90: 1.986674540703772}
 def test_cressie_read_is_the_extreme_of_a_ball(which: str) -> None:
     columns = {
         "lacking": rows(8),
-        "enough": Columns(np.tile(W, 2) * 1.25, np.tile(S, 2), np.zeros(16), np.zeros(16)),
+        "enough": EstimatorInputs(np.tile(W, 2) * 1.25, np.tile(S, 2), np.zeros(16), np.zeros(16)),
         "many": few(25, 40, 25),
     }[which]
     assert (columns.w.mean() < 1) == (which == "lacking")
@@ -254,8 +254,8 @@ def test_cressie_read_is_the_extreme_of_a_ball(which: str) -> None:
     found = ends("cressie-read", columns, "snips")
     assert found == pytest.approx((max(low, 0.0), min(high, 1.0)), abs=1e-9)
     assert 0.0 < found[0] < found[1] < 1.0, "an end that is cut off would show little"
-    moved = Columns(columns.w, LOW + (HIGH - LOW) * columns.r, columns.q, columns.v)
-    units = ends("cressie-read", moved, setting=Setting(LOW, HIGH))
+    moved = EstimatorInputs(columns.w, LOW + (HIGH - LOW) * columns.r, columns.q, columns.v)
+    units = ends("cressie-read", moved, setting=LogBounds(LOW, HIGH))
     assert units == pytest.approx((LOW + (HIGH - LOW) * found[0], LOW + (HIGH - LOW) * found[1]), abs=1e-7)
 
 
@@ -264,7 +264,7 @@ def test_the_value_of_cressie_read_is_that_of_the_nearest_probabilities() -> Non
     w, s = [1.25 * each for each in W], S
     p, _ = nearest([[1.0] * 9, [*w, 0.0]], [1.0, 1.0], 9)
     by_hand = sum(a * b * c for a, b, c in zip(p.tolist(), w, s, strict=False))
-    assert cressie_read_value(WeightSums.of(Columns(np.array(w), np.array(s), np.zeros(8), np.zeros(8)))) == (
+    assert cressie_read_value(WeightSums.of(EstimatorInputs(np.array(w), np.array(s), np.zeros(8), np.zeros(8)))) == (
         pytest.approx(by_hand, rel=1e-12)
     )
     lacking = fmean(a * b for a, b in zip(W, S, strict=True)) + (1 - fmean(W)) * fmean(S)
@@ -309,7 +309,7 @@ def test_betting_ends_are_where_the_wealth_is_two_over_what_may_miss(
 
     by_hand = [float(brentq(side, 1e-9, 1 - 1e-9, xtol=1e-12)) for side in (rich, poor)]
     assert 0.2 < by_hand[0] < by_hand[1] < 0.95
-    setting = Setting(LOW, HIGH, floor)
+    setting = LogBounds(LOW, HIGH, floor)
     found = ends("betting-sequence", rows(times, LOW, HIGH), name, level, comparisons, setting)
     assert found == pytest.approx([LOW + (HIGH - LOW) * end for end in by_hand], abs=1e-7)
 
@@ -345,7 +345,7 @@ def test_bernstein_sequence_ends_are_where_the_integral_is_two_over_what_may_mis
     losses = [w * (1 - s) for w, s in zip(W, S, strict=True)] * times
     low, high = least(gains), 1 - least(losses)
     assert 0.3 < low < high < 0.9
-    setting = Setting(LOW, HIGH)
+    setting = LogBounds(LOW, HIGH)
     found = ends("bernstein-sequence", rows(times, LOW, HIGH), "ips", level, comparisons, setting)
     assert found == pytest.approx((LOW + (HIGH - LOW) * low, LOW + (HIGH - LOW) * high), abs=1e-6)
 
@@ -368,7 +368,7 @@ def test_stitched_sequence_ends_are_the_boundary_of_howard(level: float, compari
     losses = [w * (1 - s) for w, s in zip(W, S, strict=True)] * times
     low, high = least(gains), 1 - least(losses)
     assert 0.3 < low < high < 0.9
-    found = ends("stitched-sequence", rows(times, LOW, HIGH), "ips", level, comparisons, Setting(LOW, HIGH))
+    found = ends("stitched-sequence", rows(times, LOW, HIGH), "ips", level, comparisons, LogBounds(LOW, HIGH))
     assert found == pytest.approx((LOW + (HIGH - LOW) * low, LOW + (HIGH - LOW) * high), rel=1e-9)
 
 

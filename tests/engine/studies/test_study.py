@@ -26,7 +26,7 @@ from croupier import (
     study,
 )
 from croupier.cli.app import app
-from croupier.cli.experiments import moment
+from croupier.cli.experiments import parse_time
 from croupier.log.ids import counted
 from croupier.reports.study_findings import conclusion, finding, sample_ratio_text, status_text
 from croupier.studies.agreement import agreement
@@ -168,8 +168,8 @@ def test_a_late_reward_changes_no_closed_window(url: str) -> None:
 def test_a_fixed_horizon_test_before_its_time_is_refused(log: Path) -> None:
     with pytest.raises(EvidenceError, match="peeking"):
         study(f"sqlite:///{log}", fixed_horizon=1e9)
-    assert moment("1970-01-02") == DAY
-    assert moment("1970-01-02T01:00+01:00") == DAY
+    assert parse_time("1970-01-02") == DAY
+    assert parse_time("1970-01-02T01:00+01:00") == DAY
 
 
 def test_shadows_agree_and_are_evaluated_offline(found: Study) -> None:

@@ -20,6 +20,7 @@ from croupier.log.reader import DecodedDecision
 from croupier.state.fold import Fold
 from croupier.state.verify import TOLERANCE
 from croupier_policies import Learner, Policy, RiverLearner, Vector
+from croupier_policies.exploration.sampling import check_distribution
 from croupier_storage import Fact
 
 
