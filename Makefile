@@ -7,6 +7,7 @@
 # make experiments  the promises about experiments, in full number; one from start to promotion on a real set
 # make case   a shop whose users change their taste, and real events: the loop beside a nightly filter and popularity
 # make simulate  the reference simulations;  make bakeoff  classification sets as bandits beside Vowpal Wabbit
+# make mutants  change the core in 400 places, one at a time: do its nearest tests notice? (an hour on 2 cores; resumes)
 # make test-gpu  the policy suites on a GPU, where there is one
 # make docs   the reference pages, into site/
 # make clean  remove what the above made
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash coverage calibration experiments case bakeoff simulate docs test-gpu clean
+.PHONY: help demo test lint bench crash coverage calibration experiments case bakeoff simulate mutants docs test-gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -35,6 +36,9 @@ $(VENV)/demo: $(VENV)/made pyproject.toml
 
 $(VENV)/test: $(VENV)/demo
 	@$(PIP) --group test --group lint && touch $@
+
+$(VENV)/mutants: $(VENV)/test
+	@$(PIP) --group mutants && touch $@
 
 $(VENV)/docs: $(VENV)/demo
 	@$(PIP) --group docs && touch $@
@@ -77,6 +81,9 @@ case: $(VENV)/test
 
 simulate: $(VENV)/test
 	$(BIN)/python scripts/simulate.py
+
+mutants: $(VENV)/mutants
+	$(BIN)/python scripts/mutants.py
 
 test-gpu: $(VENV)/test
 	$(BIN)/python -m pytest tests/policies -k cuda -rs
