@@ -91,11 +91,14 @@ class RemoveStatement:
 
 
 def _has_effect(statement: Node) -> bool:
-    if statement.type == "expr_stmt":
-        target, sign = statement.children[:2]
-        in_place = sign.type == "operator" and sign.value != "=" and sign.value.endswith("=")
-        return in_place or (target.type == "atom_expr" and sign.type == "operator")
-    return statement.type in STATEMENTS
+    kind: str = statement.type
+    if kind != "expr_stmt":
+        return kind in STATEMENTS
+    target, sign = statement.children[:2]
+    if sign.type != "operator":  # an annotation
+        return False
+    in_place: bool = sign.value != "="
+    return in_place or bool(target.type == "atom_expr")
 
 
 def _operators() -> dict[str, Operator]:
