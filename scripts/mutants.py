@@ -3,7 +3,8 @@
 The operators are cosmic-ray's. A module of `tests/mutants.toml` is changed in a copy of the tree, one copy a worker,
 and its nearest tests run there. A mutant that passes them survived. Every result is written down at once, and a run
 that was stopped goes on where it was: a killed mutant is not tried again while its file stays as it is, and a survivor
-not while its tests do, either.
+not while its tests do, either. The copies have no shared/ beside them: what only a comparison with its data would
+notice counts as survived.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Annotated, NamedTuple
 
 import typer
@@ -60,10 +62,18 @@ class Result(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One run of tests: the exit status, None where it was ended for its time, and what it printed."""
+    """One run of tests.
+
+    Attributes:
+        status: Of its exit; None where it was ended for its time.
+        seconds: That passed.
+        cpu: Seconds of processors, in all that it started and waited for; of one worker only.
+        output: What it printed.
+    """
 
     status: int | None
     seconds: float
+    cpu: float
     output: str
 
 
@@ -81,15 +91,18 @@ class Tree:
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         self._folder, self._plan = folder, plan
+        self._compiled, self._scratch = folder.with_suffix(".numba"), folder.with_suffix(".scratch")
         self._running: subprocess.Popen[bytes] | None = None
         self._stopped = False
         self._stamp = int(time.time())
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self._compiled, ignore_errors=True)  # numba does not see that a kernel of another file changed
         listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True).stdout.decode().split("\0"):  # noqa: S603 # no input of others
             if name and (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
+        self._scratch.mkdir(exist_ok=True)
         self._check_imports()
 
     def test(self, module: Module, code: str | None, timeout: float) -> Run:
@@ -110,29 +123,32 @@ class Tree:
     def stop(self) -> None:
         """End the tests that are running; `test` raises Stopped from now on."""
         self._stopped = True
-        self._kill()
+        if self._running is not None and self._running.poll() is None:
+            self._kill()
 
     def _kill(self) -> None:
-        if self._running is not None and self._running.poll() is None:
-            os.killpg(self._running.pid, signal.SIGKILL)
+        """End the tests, and every process that they started and left behind."""
+        if self._running is not None:
+            with suppress(ProcessLookupError):  # none is left
+                os.killpg(self._running.pid, signal.SIGKILL)
 
     def _pytest(self, module: Module, timeout: float) -> Run:
         own = [module.path] if ">>>" in (ROOT / module.path).read_text() else []
         arguments = ["-x", "-q", "--tb=no", "--no-header", "--hypothesis-seed=0", "-p", "no:cacheprovider"]
         limited = ["/bin/sh", "-c", f'ulimit -v {MEMORY} 2>/dev/null; exec "$@"', "sh"]
         command = [*limited, sys.executable, "-m", "pytest", *arguments, *own, *module.tests]
-        scratch = self._folder.with_suffix(".scratch")
-        shutil.rmtree(scratch, ignore_errors=True)  # no test is to find what the one before it left
+        shutil.rmtree(self._scratch, ignore_errors=True)  # no test is to find what the one before it left
         shutil.rmtree(self._folder / ".hypothesis" / "examples", ignore_errors=True)
-        scratch.mkdir()
-        begun = time.monotonic()
-        with (scratch / "output").open("w+b") as output:  # not a pipe: a process that is left behind would hold it open
+        self._scratch.mkdir()
+        begun, spent = time.monotonic(), os.times()
+        # the output goes to a file, not a pipe, which a process that is left behind would hold open
+        with (self._scratch / "output").open("w+b") as output:
             if self._stopped:
                 raise Stopped
             self._running = subprocess.Popen(  # noqa: S603 # what runs is in our table
                 command,
                 cwd=self._folder,
-                env=self._environment(module, scratch),
+                env=self._environment(module),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -148,17 +164,20 @@ class Tree:
             if self._stopped:
                 raise Stopped
             output.seek(0)
-            return Run(status, time.monotonic() - begun, output.read().decode(errors="replace"))
+            ended = os.times()
+            cpu = ended.children_user + ended.children_system - spent.children_user - spent.children_system
+            return Run(status, time.monotonic() - begun, cpu, output.read().decode(errors="replace"))
 
-    def _environment(self, module: Module | None, scratch: Path | None) -> dict[str, str]:
+    def _environment(self, module: Module | None) -> dict[str, str]:
         """With the packages of this copy before the installed ones, and one thread: the workers fill the cores."""
         ours = {
             "PYTHONPATH": os.pathsep.join(str(self._folder / root) for root in self._plan.roots),
-            "NUMBA_CACHE_DIR": str(self._folder.with_suffix(".numba")),
+            "NUMBA_CACHE_DIR": str(self._compiled),
+            "TMPDIR": str(self._scratch),
             "NUMBA_DISABLE_JIT": str(int(module is None or not module.jit)),
         }
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-        return {**os.environ, **ours, **threads, **({} if scratch is None else {"TMPDIR": str(scratch)})}
+        return {**os.environ, **ours, **threads}
 
     def _check_imports(self) -> None:
         """Raises PlanError where a package would not come from this copy: every mutant would survive."""
@@ -168,7 +187,7 @@ class Tree:
             ran = subprocess.run(  # noqa: S603 # what runs is in our table
                 [sys.executable, "-c", code],
                 cwd=self._folder,
-                env=self._environment(None, None),
+                env=self._environment(None),
                 check=True,
                 capture_output=True,
                 text=True,
@@ -224,13 +243,13 @@ def _fingerprint(module: Module) -> str:
     return blake2b(b"\0".join(parts), digest_size=16).hexdigest()
 
 
-def _baseline(tree: Tree, module: Module) -> float:
-    """Seconds that the tests take as they are; twice, since the first run compiles. Raises PlanError if they fail."""
+def _baseline(tree: Tree, module: Module) -> Run:
+    """The tests as they are; twice where the first run compiles. Raises PlanError if they fail."""
     for _ in range(1 + module.jit):
         ran = tree.test(module, None, 600.0)
         if ran.status != 0:
             raise PlanError(f"the tests of {module.path} do not pass without a mutation:\n{ran.output[-2000:]}")
-    return ran.seconds
+    return ran
 
 
 def _try(tree: Tree, module: Module, mutants: Iterable[Mutant], results: Results, seconds: float) -> None:
@@ -249,32 +268,40 @@ def _try(tree: Tree, module: Module, mutants: Iterable[Mutant], results: Results
         )
 
 
-def run(plan: Plan, pending: Mapping[Module, Sequence[Mutant]], results: Results, workers: int) -> dict[str, float]:
-    """Try the mutants, module by module. Returns the seconds that each module's tests take as they are."""
-    seconds: dict[str, float] = {}
+def run(plan: Plan, pending: Mapping[Module, Sequence[Mutant]], results: Results, workers: int) -> dict[str, Run]:
+    """Try the mutants, module by module. Returns the run of each module's tests without a mutation."""
+    baselines: dict[str, Run] = {}
     queue: SimpleQueue[Module] = SimpleQueue()
     for module in sorted(pending, key=lambda module: -len(pending[module])):  # long ones first: workers end together
         queue.put(module)
     trees = [Tree(ROOT / OUT / f"tree-{k}", plan) for k in range(workers)]
 
     def work(tree: Tree) -> None:
-        while not queue.empty():
-            module = queue.get()
-            seconds[module.path] = _baseline(tree, module)
-            console.print(
-                f"{seconds[module.path]:14.1f} s  {module.path}  without a mutation", markup=False, soft_wrap=True
-            )
-            _try(tree, module, pending[module], results, seconds[module.path])
+        while (module := _next(queue)) is not None:
+            ran = baselines[module.path] = _baseline(tree, module)
+            console.print(f"baseline {ran.seconds:5.1f} s  {module.path}", markup=False, soft_wrap=True)
+            _try(tree, module, pending[module], results, ran.seconds)
 
     with ThreadPoolExecutor(workers) as pool:
-        done = [pool.submit(work, tree) for tree in trees]
+        working = [pool.submit(work, tree) for tree in trees]
         try:
-            for each in done:
-                each.result()
-        finally:  # also where one failed, or at ctrl-C: then the others end too
+            wait(working, return_when=FIRST_EXCEPTION)
+        finally:  # where one failed, or at ctrl-C, the others end too
             for tree in trees:
                 tree.stop()
-    return seconds
+    failed = [error for each in working if (error := each.exception()) is not None]
+    for error in sorted(
+        failed, key=lambda error: isinstance(error, Stopped)
+    ):  # what failed, not who was stopped for it
+        raise error
+    return baselines
+
+
+def _next(queue: SimpleQueue[Module]) -> Module | None:
+    try:
+        return queue.get_nowait()
+    except Empty:
+        return None
 
 
 def report(
@@ -325,7 +352,9 @@ def main(
     workers: Annotated[int, typer.Option(help="Copies of the tree, each with one run of tests at a time.")] = 2,
     only: Annotated[str, typer.Option(help="Part of a path: only modules that have it, with the whole sample.")] = "",
     limit: Annotated[int | None, typer.Option(help="Try at most so many of the sample now.")] = None,
-    baseline: Annotated[bool, typer.Option("--baseline", help="Only time the tests as they are.")] = False,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Only time the tests as they are, one at a time.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier results.")] = False,
 ) -> None:
     """Change the core in many places, one at a time, and count the changes that its nearest tests do not notice."""
@@ -347,12 +376,13 @@ def main(
             pending = {module: [] for module in taken}
         elif limit is not None:
             pending = _limited(pending, limit)
-        seconds = run(plan, pending if baseline else {m: p for m, p in pending.items() if p}, results, workers)
+        left = pending if baseline else {module: mutants for module, mutants in pending.items() if mutants}
+        baselines = run(plan, left, results, 1 if baseline else workers)
     except PlanError as error:
         console.print(str(error), markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
     if baseline:
-        _print_baseline(taken, seconds)
+        _print_baseline(taken, baselines)
         return
     passed = report(taken, results, plan.explained, out)
     console.print(f"{(time.monotonic() - begun) / 60:.1f} minutes")
@@ -372,13 +402,16 @@ def _limited(pending: Mapping[Module, Sequence[Mutant]], limit: int) -> dict[Mod
     return kept
 
 
-def _print_baseline(taken: Mapping[Module, Sequence[Mutant]], seconds: Mapping[str, float]) -> None:
-    table = Table("module", "mutants", "seconds", "jit")
+def _print_baseline(taken: Mapping[Module, Sequence[Mutant]], baselines: Mapping[str, Run]) -> None:
+    table = Table("module", "mutants", "seconds", "cpu seconds", "jit")
     for module, mutants in taken.items():
-        table.add_row(module.path, str(len(mutants)), f"{seconds[module.path]:.1f}", "yes" if module.jit else "no")
-    most = sum(len(mutants) * seconds[module.path] for module, mutants in taken.items())
+        ran = baselines[module.path]
+        table.add_row(
+            module.path, str(len(mutants)), f"{ran.seconds:.1f}", f"{ran.cpu:.1f}", "yes" if module.jit else "no"
+        )
+    most = sum(len(mutants) * baselines[module.path].cpu for module, mutants in taken.items())
     console.print(table)
-    console.print(f"If all survived: {most / 60:.0f} minutes of one core")
+    console.print(f"If every mutant survived: {most / 60:.0f} minutes of a core")
 
 
 if __name__ == "__main__":

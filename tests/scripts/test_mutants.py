@@ -135,3 +135,5 @@ def test_every_file_of_our_own_table_is_there() -> None:
     assert named
     assert [path for path in named if not (root / path.partition("::")[0]).is_file()] == []
     assert {explained.path for explained in ours.explained} <= {module.path for module in ours.modules}
+    for explained in ours.explained:
+        assert set(explained.before.split("\n")) <= set(lines((root / explained.path).read_text()).split("\n"))
