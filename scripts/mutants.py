@@ -262,7 +262,7 @@ def _try(tree: Tree, module: Module, mutants: Iterable[Mutant], results: Results
         results.add(Result(one.key, tests, outcome, round(ran.seconds, 2), by))
         said = " ".join((one.identity.before or "?").split("\n"))
         console.print(
-            f"{outcome:<8} {ran.seconds:5.1f} s  {one.site.path}  {one.site.operator}  {said}",
+            f"{outcome:<8} {ran.seconds:5.1f} s  {one.site.path}  {one.site.function}  {one.site.operator}  {said}",
             markup=False,
             soft_wrap=True,
         )
