@@ -7,7 +7,7 @@
 # make experiments  the promises about experiments, in full number; one from start to promotion on a real set
 # make case   a shop whose users change their taste, and real events: the loop beside a nightly filter and popularity
 # make simulate  the reference simulations;  make bakeoff  classification sets as bandits beside Vowpal Wabbit
-# make mutants  change the core in 400 places, one at a time: do its nearest tests notice? (an hour on 2 cores; resumes)
+# make mutants  change the core in 400 places, one at a time: do its nearest tests notice? (half an hour; resumes)
 # make test-gpu  the policy suites on a GPU, where there is one
 # make docs   the reference pages, into site/
 # make clean  remove what the above made

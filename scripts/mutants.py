@@ -274,7 +274,7 @@ def run(plan: Plan, pending: Mapping[Module, Sequence[Mutant]], results: Results
     queue: SimpleQueue[Module] = SimpleQueue()
     for module in sorted(pending, key=lambda module: -len(pending[module])):  # long ones first: workers end together
         queue.put(module)
-    trees = [Tree(ROOT / OUT / f"tree-{k}", plan) for k in range(workers)]
+    trees = [Tree(ROOT / OUT / f"tree-{k}", plan) for k in range(min(workers, len(pending)))]
 
     def work(tree: Tree) -> None:
         while (module := _next(queue)) is not None:
@@ -282,7 +282,7 @@ def run(plan: Plan, pending: Mapping[Module, Sequence[Mutant]], results: Results
             console.print(f"baseline {ran.seconds:5.1f} s  {module.path}", markup=False, soft_wrap=True)
             _try(tree, module, pending[module], results, ran.seconds)
 
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(max(len(trees), 1)) as pool:
         working = [pool.submit(work, tree) for tree in trees]
         try:
             wait(working, return_when=FIRST_EXCEPTION)
