@@ -119,11 +119,18 @@ def sites(source: str, path: str) -> list[Site]:
     for node in ast_nodes(parso.parse(source)):
         for name, operator in OPERATORS.items():
             found = list(operator.mutation_positions(node))
-            if found:
+            if found and _is_sign_of_parameters(node):
+                occurrences[name] += len(found)
+            elif found:
                 taken = _one(scopes.line(found[0][0][0]), found) if name == "NumberReplacer" else range(len(found))
                 places += [(name, occurrences[name] + index, found[index][0]) for index in taken]
                 occurrences[name] += len(found)
     return numbered(places, path, scopes)
+
+
+def _is_sign_of_parameters(node: Node) -> bool:
+    """Whether it is the `*` or `/` between parameters, which cosmic-ray takes for arithmetic."""
+    return bool(node.type == "operator" and node.parent.type in {"parameters", "lambdef"})
 
 
 def _one(line: str, found: Sequence[object]) -> list[int]:
