@@ -7,6 +7,7 @@
 # make crash  kill a writing process a thousand times (make test does twenty)
 # make coverage  coverage of the intervals over many simulated logs (make test checks a few)
 # make calibration  every policy's draws over 100,000 decisions
+# make mutants  change the core in 400 places, one at a time: do its nearest tests notice? (half an hour; resumes)
 # make test-gpu  the policy tests on a GPU, if there is one
 # make docs   the reference pages, into site/
 # make clean  remove everything that the targets above create
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash coverage calibration experiments case bakeoff simulate docs test-gpu clean
+.PHONY: help demo test lint bench crash coverage calibration experiments case bakeoff simulate mutants docs test-gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -35,6 +36,9 @@ $(VENV)/demo: $(VENV)/made pyproject.toml
 
 $(VENV)/test: $(VENV)/demo
 	@$(PIP) --group test --group lint && touch $@
+
+$(VENV)/mutants: $(VENV)/test
+	@$(PIP) --group mutants && touch $@
 
 $(VENV)/docs: $(VENV)/demo
 	@$(PIP) --group docs && touch $@
@@ -77,6 +81,9 @@ case: $(VENV)/test
 
 simulate: $(VENV)/test
 	$(BIN)/python -m bakeoff.simulations
+
+mutants: $(VENV)/mutants
+	$(BIN)/python -m proofs.mutants
 
 test-gpu: $(VENV)/test
 	$(BIN)/python -m pytest tests/policies -k cuda -rs

@@ -208,7 +208,7 @@ def test_replay_of_a_table_teaches_the_scaled_reward() -> None:
 
 
 def test_evaluation_of_lists_teaches_the_scaled_reward(url: str) -> None:
-    class Kept(Learned):
+    class Kept(LearningTarget):
         def begin(self) -> Kept:
             return self
 
