@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from croupier import Catalogue, Drift, Engine, Experiment, Rewards, RiverLearner, UniformPolicy, evaluate, verify
-from croupier.evaluation import Target
+from croupier.evaluation import LearningTarget, Target
 from croupier.evaluation.datasets import evaluate_dataset, from_frame
 from croupier.log.ids import counted
 from croupier.log.reader import DecodedDecision
