@@ -15,13 +15,14 @@ from typing import Any
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, QueuePool, StaticPool, create_engine
+from sqlalchemy import Connection, Engine, StaticPool, create_engine
 
 from croupier_storage.errors import CorruptStore, InvalidFact, StorageError, StoreInUse, StoreUnavailable
 from croupier_storage.options import StorageOptions
 from croupier_storage.sql.columns import FactColumns
 from croupier_storage.sql.create import PreparedStorage
 from croupier_storage.sql.errors import translate_errors
+from croupier_storage.sql.pool import AtomicPool
 
 # Rows per statement. The driver releases the GIL around every step, and beside a busy thread each release can cost 5
 # ms: so there is one step for many rows. There are few sizes, so that the driver's statement cache hits; unused places
@@ -174,9 +175,7 @@ def open_file(path: str, options: StorageOptions) -> SQLiteStorage:
         _make_private(path)
     elif not os.path.exists(path):
         raise StoreUnavailable(f"there is no store at {path}; check the path")
-    engine = create_engine(
-        "sqlite://", creator=_connector(path, options), poolclass=QueuePool, pool_size=8, max_overflow=56
-    )
+    engine = create_engine("sqlite://", creator=_connector(path, options), poolclass=AtomicPool)
     storage = SQLiteStorage(engine, path, read_only=options.read_only)
     try:
         storage.prepare(options)
