@@ -8,7 +8,8 @@
 # make coverage  coverage of the intervals over many simulated logs (make test checks a few)
 # make calibration  every policy's draws over 100,000 decisions
 # make test-gpu  the policy tests on a GPU, if there is one
-# make docs   the reference pages, into site/
+# make docs   the guides and the reference, into site/
+# make audit  known vulnerabilities of the installed dependencies (asks the network; not part of make test)
 # make clean  remove everything that the targets above create
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash coverage calibration experiments case bakeoff simulate docs test-gpu clean
+.PHONY: help demo test lint bench crash coverage calibration experiments case bakeoff simulate docs audit test-gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -38,6 +39,9 @@ $(VENV)/test: $(VENV)/demo
 
 $(VENV)/docs: $(VENV)/demo
 	@$(PIP) --group docs && touch $@
+
+$(VENV)/audit: $(VENV)/demo
+	@$(PIP) --group audit && touch $@
 
 demo: $(VENV)/demo
 	@$(BIN)/python scripts/demo.py
@@ -83,6 +87,9 @@ test-gpu: $(VENV)/test
 
 docs: $(VENV)/docs
 	$(BIN)/mkdocs build --strict --quiet && echo "open site/index.html"
+
+audit: $(VENV)/audit
+	$(BIN)/pip-audit --local --skip-editable
 
 clean:
 	rm -rf $(VENV) site out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
