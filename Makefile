@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash coverage calibration experiments case bakeoff simulate docs audit test-gpu clean
+.PHONY: help demo test lint bench crash coverage calibration experiments case bakeoff simulate docs test-gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -88,8 +88,10 @@ test-gpu: $(VENV)/test
 docs: $(VENV)/docs
 	$(BIN)/mkdocs build --strict --quiet && echo "open site/index.html"
 
-audit: $(VENV)/audit
-	$(BIN)/pip-audit --local --skip-editable
+.PHONY: audit
+audit: $(VENV)/audit # --strict: what cannot be audited is a failure too
+	$(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > $(VENV)/audited.txt
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement $(VENV)/audited.txt
 
 clean:
 	rm -rf $(VENV) site out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
