@@ -9,7 +9,8 @@
 # make calibration  every policy's draws over 100,000 decisions
 # make mutants  change the core in 400 places, one at a time: do its nearest tests notice? (half an hour; resumes)
 # make test-gpu  the policy tests on a GPU, if there is one
-# make docs   the reference pages, into site/
+# make docs   the guides and the reference, into site/
+# make audit  known vulnerabilities of the installed dependencies (asks the network; not part of make test)
 # make clean  remove everything that the targets above create
 
 PYTHON ?= python3
@@ -42,6 +43,9 @@ $(VENV)/mutants: $(VENV)/test
 
 $(VENV)/docs: $(VENV)/demo
 	@$(PIP) --group docs && touch $@
+
+$(VENV)/audit: $(VENV)/demo
+	@$(PIP) --group audit && touch $@
 
 demo: $(VENV)/demo
 	@$(BIN)/python scripts/demo.py
@@ -90,6 +94,11 @@ test-gpu: $(VENV)/test
 
 docs: $(VENV)/docs
 	$(BIN)/mkdocs build --strict --quiet && echo "open site/index.html"
+
+.PHONY: audit
+audit: $(VENV)/audit # --strict: what cannot be audited is a failure too
+	$(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > $(VENV)/audited.txt
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement $(VENV)/audited.txt
 
 clean:
 	rm -rf $(VENV) site out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
