@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
@@ -18,11 +18,13 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, StaticPool, create_engine
 
 from croupier_storage.errors import CorruptStore, InvalidFact, StorageError, StoreInUse, StoreUnavailable
+from croupier_storage.facts import Fact
 from croupier_storage.options import StorageOptions
 from croupier_storage.sql.columns import FactColumns
 from croupier_storage.sql.create import PreparedStorage
 from croupier_storage.sql.errors import translate_errors
 from croupier_storage.sql.pool import AtomicPool
+from croupier_storage.sql.presence import FilePresence
 
 # Rows per statement. The driver releases the GIL around every step, and beside a busy thread each release can cost 5
 # ms: so there is one step for many rows. There are few sizes, so that the driver's statement cache hits; unused places
@@ -67,6 +69,17 @@ class SQLiteStorage(PreparedStorage):
         # The lock belongs to the store, not to the thread that opened it.
         self._lock = None if path is None else FileLock(f"{path}.lock", mode=0o600, thread_local=False)
         self._holder: int | None = None
+        self._presence = None if path is None else FilePresence(path)
+
+    def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
+        self._check_presence()
+        super().append(facts, action_sets)
+        self._check_presence()  # before anyone is told that the facts are kept
+
+    def _check_presence(self) -> None:
+        if self._presence is not None:
+            with translate_errors(self._explain):
+                self._presence.check()
 
     def _before_creating(self, timeout: float) -> None:
         # The write-ahead log allows reads during a write. SQLite does not wait if another process switches to it too.
@@ -133,6 +146,8 @@ class SQLiteStorage(PreparedStorage):
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
             connection.exec_driver_sql("VACUUM")
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+            if self._presence is not None:
+                self._presence.reset()
         if busy:
             raise StoreUnavailable(_NOT_SCRUBBED.format("another program is reading the database"))
 
