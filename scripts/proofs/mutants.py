@@ -2,7 +2,7 @@
 
 The operators are cosmic-ray's. A module of `tests/mutants.toml` is changed in a copy of the tree, one copy a worker,
 and its nearest tests run there. A mutant that passes them survived. Every result is written down at once, and a run
-that was stopped goes on where it was: a killed mutant is not tried again while its file stays as it is, and a survivor
+that was stopped continues where it was: a killed mutant is not tried again while its file stays as it is, and a survivor
 not while its tests do, either. The copies have no shared/ beside them: what only a comparison with its data would
 notice counts as survived.
 """
@@ -140,7 +140,7 @@ class Tree:
         shutil.rmtree(self._scratch, ignore_errors=True)  # no test is to find what the one before it left
         shutil.rmtree(self._folder / ".hypothesis" / "examples", ignore_errors=True)
         self._scratch.mkdir()
-        begun, spent = time.monotonic(), os.times()
+        begun, elapsed = time.monotonic(), os.times()
         # the output goes to a file, not a pipe, which a process that is left behind would hold open
         with (self._scratch / "output").open("w+b") as output:
             if self._stopped:
@@ -165,7 +165,7 @@ class Tree:
                 raise Stopped
             output.seek(0)
             ended = os.times()
-            cpu = ended.children_user + ended.children_system - spent.children_user - spent.children_system
+            cpu = ended.children_user + ended.children_system - elapsed.children_user - elapsed.children_system
             return Run(status, time.monotonic() - begun, cpu, output.read().decode(errors="replace"))
 
     def _environment(self, module: Module | None) -> dict[str, str]:
@@ -260,9 +260,9 @@ def _try(tree: Tree, module: Module, mutants: Iterable[Mutant], results: Results
         failed = [line for line in ran.output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
         by = failed[0].partition(" - ")[0] if failed else ""
         results.add(Result(one.key, tests, outcome, round(ran.seconds, 2), by))
-        said = " ".join((one.identity.before or "?").split("\n"))
+        output = " ".join((one.identity.before or "?").split("\n"))
         console.print(
-            f"{outcome:<8} {ran.seconds:5.1f} s  {one.site.path}  {one.site.function}  {one.site.operator}  {said}",
+            f"{outcome:<8} {ran.seconds:5.1f} s  {one.site.path}  {one.site.function}  {one.site.operator}  {output}",
             markup=False,
             soft_wrap=True,
         )

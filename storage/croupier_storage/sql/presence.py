@@ -12,7 +12,7 @@ _FILES = ("", "-wal")
 class FilePresence:
     """Notices that a database file was deleted, replaced or truncated while it is open.
 
-    SQLite goes on writing to a file that has lost its name, and reports success: every fact would be lost with the
+    SQLite keeps writing to a file that has lost its name, and reports success: every fact would be lost with the
     last connection. So the files are compared with those seen before, by device, number and size.
 
     Args:
