@@ -2,7 +2,7 @@
 
 The operators are cosmic-ray's. A module of `tests/mutants.toml` is changed in a copy of the tree, one copy a worker,
 and its nearest tests run there. A mutant that passes them survived. Every result is written down at once, and a run
-that was stopped continues where it was: a killed mutant is not tried again while its file stays as it is, and a survivor
+that was stopped continues where it was: a killed mutant is not tried again while its file stays as it is, a survivor
 not while its tests do, either. The copies have no shared/ beside them: what only a comparison with its data would
 notice counts as survived.
 """
