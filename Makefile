@@ -4,7 +4,7 @@
 # make bakeoff  policies beside Vowpal Wabbit on classification data;  make simulate  on the reference simulations
 # make case   recommenders in a simulated shop and on real events: the engine beside a nightly filter and popularity
 # make experiments  an experiment on real data from start to promotion; error rates and power over many simulations
-# make crash  kill a writing process a thousand times (make test does twenty)
+# make crash  kill, interrupt and starve a writing process thousands of times (make test does some)
 # make coverage  coverage of the intervals over many simulated logs (make test checks a few)
 # make calibration  every policy's draws over 100,000 decisions
 # make mutants  change the core in 400 places, one at a time: do its nearest tests notice? (half an hour; resumes)
@@ -65,6 +65,8 @@ bench: $(VENV)/test
 
 crash: $(VENV)/test
 	$(BIN)/python -m proofs.crash --runs 250
+	$(BIN)/python -m proofs.interrupts
+	$(BIN)/python -m proofs.outages
 
 coverage: $(VENV)/test
 	$(BIN)/python -m proofs.coverage

@@ -423,9 +423,14 @@ class Loop:
                 self.snapshot()
         try:
             self.writer.close()
-        finally:
-            self.storage.close()
+        except CroupierError:
+            self._release()
+            raise
+        self._release()  # not after an interruption: the writer still needs the store, and `close` may be called again
+
+    def _release(self) -> None:
         _LOOPS.discard(self)
+        self.storage.close()
 
 
 #: Kinds of facts after which other policies may decide.
