@@ -155,13 +155,20 @@ def low_ess(diagnostics: Diagnostics, rules: Rules = RULES) -> Refusal | None:
     ess = diagnostics.ess_reward
     if ess >= rules.ess:
         return None
+    if not math.isfinite(ess):
+        return Refusal(
+            Cause.LOW_ESS,
+            f"the effective sample size cannot be computed: the largest weight, {diagnostics.weights.largest:.3g}, "
+            "overflows",
+            "correct the logged propensities, or choose a target nearer to the logging policy",
+        )
     kind = "successes" if diagnostics.gains.total <= diagnostics.losses.total else "failures"
     which = "effective" if ess < diagnostics.expected_ess_reward else "expected effective"
-    more = math.ceil(diagnostics.count * (rules.ess / ess - 1)) if ess else None
+    more = diagnostics.count * (rules.ess / ess - 1) if ess else math.inf
     remedy = "a reward range that fits the rewards, and rewards of more than one value: log zeros as well"
-    if more is not None:
+    if math.isfinite(more):
         remedy = (
-            f"about {more:,} more rewarded decisions like these, a larger floor, or a target nearer to the logging "
+            f"about {math.ceil(more):,} more rewarded decisions like these, a larger floor, or a target nearer to the logging "
             "policy"
         )
     return Refusal(
