@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from croupier.errors import EvidenceError, PolicyFailed
-from croupier.evaluation.datasets.base import Batch
+from croupier.evaluation.datasets.base import Batch, Mask, UnreadableRound
 from croupier.evaluation.estimators.moments import Matrix
 from croupier.evaluation.evidence.measures import DecisionMeasures, measure
 from croupier.evaluation.intervals import LogBounds
@@ -26,12 +27,14 @@ class ReplayedBatch(NamedTuple):
         targets: By target and row w, v̂, the probability outside the support and Σ π²/p, shape (targets, n, 4).
         pairs: By pair and row the expectations of |w₁ − w₂| and of its square, shape (pairs, n, 2).
         max_probability: By target its largest probability so far, shape (targets,).
+        unreadable: By reason, the rows whose context or candidates cannot be read; they have no measures.
     """
 
     q: Vector
     targets: Matrix
     pairs: Matrix
     max_probability: Vector
+    unreadable: Mapping[str, Mask] = MappingProxyType({})
 
 
 class Replay:
@@ -77,7 +80,11 @@ class Replay:
                 "name features and candidates (features=…, actions=…), or use ips or snips with column:P targets"
             )
         rewards, found, q = self._scaled(batch.reward), list[DecisionMeasures](), list[float]()
-        for round, reward in zip(batch.rounds(), rewards.tolist(), strict=True):
+        unreadable: dict[str, Mask] = {}
+        for row, (round, reward) in enumerate(zip(batch.rounds(), rewards.tolist(), strict=True)):
+            if isinstance(round, UnreadableRound):
+                unreadable.setdefault(round.reason, np.zeros(len(batch), dtype=bool))[row] = True
+                continue
             estimates = self._estimates(round.decision)
             found.append(self._visit(round.decision, round.logged, estimates))
             q.append(float(estimates[round.decision.drawn]))
@@ -88,6 +95,7 @@ class Replay:
             np.array([each.targets for each in found]).reshape(n, len(self.targets), 4).transpose(1, 0, 2),
             np.array([each.pairs for each in found]).reshape(n, len(self.pairs), 2).transpose(1, 0, 2),
             self._max_probability.copy(),
+            unreadable,
         )
 
     def _visit(self, decision: DecodedDecision, logged: Vector | None, estimates: Vector) -> DecisionMeasures:
