@@ -110,7 +110,7 @@ class Batch:
         others: The other columns of the log, by name.
         event: The id of the decision, by which repeated rows are recognised; empty where a row has none.
         number: The number of each row in its source, for messages; by default they are counted from 1.
-        invalid: Rows that the source found invalid, by reason.
+        invalid: Rows that the source found invalid, by reason, each with the column as the source has it.
 
     Raises:
         InputError: A column has another shape, length or type; the message names it.
@@ -127,7 +127,7 @@ class Batch:
     others: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     event: NDArray[np.str_] | None = None
     number: NDArray[np.int64] | None = None
-    invalid: Mapping[str, Mask] = field(default_factory=dict)
+    invalid: Mapping[str, tuple[Mask, NDArray[Any]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(_column("reward", self.reward, None, "number"))
@@ -165,7 +165,7 @@ class Batch:
             {name: column[rows] for name, column in self.others.items()},
             select(self.event),
             select(self.number),
-            {reason: mask[rows] for reason, mask in self.invalid.items()},
+            {reason: (mask[rows], column[rows]) for reason, (mask, column) in self.invalid.items()},
         )
 
 
@@ -259,26 +259,26 @@ class Dataset(ABC):
             number = np.arange(start, start + len(batch)) if batch.number is None else batch.number
             start += len(batch)
             batch = replace(_with_missing(batch), number=number)
-            batch = self.leave_out(batch, {reason: (mask, None) for reason, mask in batch.invalid.items()})
+            batch = self.leave_out(batch, batch.invalid)
             batch = self.leave_out(batch, invalid_rows(batch))
             if batch.event is not None:
                 repeated = _repeated(batch.event, seen)
                 batch = self.leave_out(batch, {"duplicate: its event id occurs before": (repeated, batch.event)})
             yield batch
 
-    def leave_out(self, batch: Batch, wrong: Mapping[str, tuple[Mask, NDArray[Any] | None]]) -> Batch:
+    def leave_out(self, batch: Batch, wrong: Mapping[str, tuple[Mask, NDArray[Any]]]) -> Batch:
         """The rows that are not wrong; the others are counted, each for its first reason.
 
         Args:
             batch: Numbered rows.
-            wrong: By reason the rows, and the column that is wrong, None where its value is not to be shown.
+            wrong: By reason the rows, and the column whose value in the first few is shown.
         """
         kept = np.ones(len(batch), dtype=bool)
         for reason, (mask, column) in wrong.items():
             rows = np.flatnonzero(mask & kept)
             for row in rows[:EXAMPLES].tolist():
                 number = None if batch.number is None else int(batch.number[row])
-                self.skipped.count(reason, number, None if column is None else column[row], 0)
+                self.skipped.count(reason, number, column[row], 0)
             if len(rows):
                 self.skipped[reason] += len(rows)
                 kept[rows] = False
@@ -310,7 +310,7 @@ def _repeated(event: NDArray[np.str_], seen: set[int]) -> Mask:
 
 
 def _short(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else repr(str(value)[:40])
+    return f"{value:g}" if isinstance(value, float) else repr(str(value)[:80])
 
 
 def refuse(skipped: SkippedRows) -> None:

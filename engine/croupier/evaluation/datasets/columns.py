@@ -90,7 +90,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         k = self.candidates
-        if k is not None and (isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1):
+        if k is not None and (isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k < 1 << 53):
             raise InputError(f"candidates is {k!r}; give the number of candidate actions of every row")
         for name in ("features", "actions"):
             if isinstance(getattr(self, name), str):
@@ -121,16 +121,17 @@ class Layout:
             decimal: The mark before the decimals in numbers that are text.
         """
         columns = {role: table[name] for role, name in roles.items()}
-        invalid: dict[str, Mask] = {}
+        invalid: dict[str, tuple[Mask, NDArray[Any]]] = {}
 
         def numbers(role: str, required: bool = True) -> Vector:
             values, missing, wrong = parse_numbers(columns[role], roles[role], decimal, booleans=role == "reward")
-            invalid[f"the {role} is not a number"] = wrong | missing if required else wrong
+            invalid[f"the {role} is not a number"] = wrong | missing if required else wrong, columns[role]
             return values
 
         action = to_labels(columns["action"], roles["action"]) if "action" in columns else None
         if action is not None and self.actions:
-            invalid["the action is not among the candidates"] = ~np.isin(action, np.array(self.actions, dtype=np.str_))
+            outside = ~np.isin(action, np.array(self.actions, dtype=np.str_))
+            invalid["the action is not among the candidates"] = outside, action
         p, reward = numbers("propensity"), numbers("reward", required=False)
         candidates, drop = (numbers(role) if role in columns else None for role in ("candidates", "p_drop"))
         if candidates is None and (known := self.candidates or len(self.actions)):
@@ -148,7 +149,7 @@ class Layout:
             others={name: column for name, column in table.items() if name not in roles.values() or name == "id"},
             event=to_labels(columns["event"], roles["event"]) if "event" in columns else None,
             number=number,
-            invalid={reason: mask for reason, mask in invalid.items() if mask.any()},
+            invalid={reason: each for reason, each in invalid.items() if each[0].any()},
         )
 
     def _rounds(

@@ -141,7 +141,7 @@ class DatasetPass:
         batch, wrong = parse_columns(usable, self._probabilities, self._estimates)
         batch = self.dataset.leave_out(batch, {**self.validator.invalid(batch), **wrong})
         replayed = self.replay.batch(batch)
-        batch = self.dataset.leave_out(batch, {reason: (mask, None) for reason, mask in replayed.unreadable.items()})
+        batch = self.dataset.leave_out(batch, replayed.unreadable)
         if usable.status is None:
             statuses[DecisionStatus.OBSERVED.value] -= len(usable) - len(batch)
         elif len(batch) < len(usable) and batch.status is not None:
@@ -205,7 +205,7 @@ class DatasetPass:
             reward=batch.reward,
             scaled=(batch.reward - low) / (self.bounds.high - low),
             q=q,
-            at=np.arange(n, dtype=np.float64) if batch.at is None else batch.at,
+            at=np.arange(n, dtype=np.float64) if batch.at is None else _known_times(batch.at),
             segments=() if self.segment is None else self._segments(batch, self.segment),
             w=w,
             v=v,
@@ -236,6 +236,15 @@ class DatasetPass:
 def subsampled_estimators(dataset: Dataset, estimators: Sequence[Estimator]) -> list[Estimator]:
     """The estimators, with subsampling weights where rows of the log may have been dropped."""
     return [Subsampled(each) for each in estimators] if dataset.subsampled else list(estimators)
+
+
+def _known_times(at: Vector) -> Vector:
+    """The times, each unknown one as the last that is known before it, or 0."""
+    known = np.isfinite(at)
+    if known.all():
+        return at
+    last = np.maximum.accumulate(np.where(known, np.arange(len(at)), -1))
+    return np.where(last < 0, 0.0, at[last])
 
 
 def _expected_distances(

@@ -103,6 +103,7 @@ class DelimitedText:
                 whole = not file.read(1)
         except OSError as error:
             raise UnreadableFile(f"cannot read {path}: {error.strerror or error}") from error
+        self.encoding = "utf-8"
         self.encoding = self._encoding(sample, whole, given.encoding)
         lines = _sample_lines(sample, self.encoding, whole)
         declared = re.fullmatch(r"sep=(.)", lines[0]) if lines else None  # a line that spreadsheets write
@@ -128,17 +129,19 @@ class DelimitedText:
             odd, even = sample[1::2].count(0), sample[::2].count(0)
             if max(odd, even) >= len(sample) // 5 and min(odd, even) < zeros // 20 + 1:
                 return "utf-16-le" if odd > even else "utf-16-be"
-            raise UnreadableFile(f"{self.path} is not text: it contains zero bytes; convert it to CSV")
-        self._refuse_encoding(_not_text(_sample_lines(sample, "utf-8", whole)))
+            if zeros > MAX_BAD_SHARE * len(sample) or b"\0" in sample.partition(b"\n")[0]:
+                raise UnreadableFile(f"{self.path} is not text: {zeros:,} of its bytes are zero; convert it to CSV")
+        bad, total, first = _not_text(_sample_lines(sample, "utf-8", whole))
+        self._refuse_encoding(bad, total - 1, first)  # the first line is the header
         return "utf-8-sig"
 
-    def _refuse_encoding(self, lines: tuple[int, int, int]) -> None:
+    def _refuse_encoding(self, bad: int, total: int, first: int) -> None:
         """Raises UnreadableFile where so many lines are not text that the encoding must be another one."""
-        bad, total, first = lines
-        if bad > 1 and bad > MAX_BAD_SHARE * total:
+        if bad and (bad >= total or (bad > 1 and bad > MAX_BAD_SHARE * total)):
+            encoding = self.encoding.removesuffix("-sig").upper()
             raise UnreadableFile(
-                f"{self.path} is not text in UTF-8: {bad:,} of {total:,} lines are not, line {first} first; give its "
-                "encoding, for example encoding=latin-1 or cp1252 (--encoding latin-1)"
+                f"{self.path} is not text in {encoding}: {bad:,} of {total:,} lines are not, line {first:,} first; "
+                "give its encoding, for example encoding=latin-1 or cp1252 (--encoding latin-1)"
             )
 
     def describe(self) -> str:
@@ -171,7 +174,7 @@ class DelimitedText:
                 yield row
         except OSError as error:
             raise UnreadableFile(f"cannot read {self.path}: {error.strerror or error}") from error
-        self._refuse_encoding((bad, total, first))
+        self._refuse_encoding(bad, total, first)
 
     @property
     def _not_decoded(self) -> str:

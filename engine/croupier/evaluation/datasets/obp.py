@@ -16,6 +16,8 @@ from croupier.evaluation.datasets.rounds import from_matrix
 from croupier.evaluation.datasets.usable import usable_rows
 from croupier_policies import Actions, Vector
 
+MAX_ACTIONS = 1 << 31
+
 
 def from_obp(
     feedback: Mapping[str, Any],
@@ -46,28 +48,32 @@ def from_obp(
     if absent:
         raise InputError(f"the feedback has no {absent[0]}; it has {', '.join(map(str, feedback))}")
     k = feedback["n_actions"]
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise InputError(f"n_actions is {k!r}; give the number of actions")
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= MAX_ACTIONS:
+        raise InputError(f"n_actions is {k!r}; give the number of actions, 1 to {MAX_ACTIONS:,}")
     table = {name: _column(feedback[name], name) for name in ("reward", "pscore", "action")}
     n = len(table["action"])
     action, bad_action = _indices(table["action"], int(k))
     place, bad_place, places = _places(feedback.get("position"), n)
-    invalid = {f"the action is not one of 0 … {k - 1}": bad_action, "the position is not a whole number": bad_place}
+    positions = np.zeros(n) if feedback.get("position") is None else np.asarray(feedback["position"])
+    invalid = {
+        f"the action is not one of 0 … {k - 1}": (bad_action, table["action"]),
+        "the position is not a whole number": (bad_place, positions),
+    }
     others: dict[str, Vector] = {}
     if estimated is not None:
         q, beyond = _tensor(estimated, "estimated", n, int(k), place, places)
-        invalid["the position has no estimated rewards"] = beyond
+        invalid["the position has no estimated rewards"] = beyond, positions
         others["q"] = q[np.arange(n), action]
     for name, dist in (targets or {}).items():
         own, beyond = _tensor(dist, f"the distribution {name!r}", n, int(k), place, places)
-        invalid[f"the position has no probabilities in {name!r}"] = beyond
+        invalid[f"the position has no probabilities in {name!r}"] = beyond, positions
         _check_distribution(own[~beyond], name)
         others[name] = np.ascontiguousarray(own[np.arange(n), action])
         if estimated is not None:
             others[f"{name} v"] = (own * q).sum(axis=1)
     values = {name: parse_numbers(table[name], name, booleans=name == "reward") for name in ("reward", "pscore")}
-    invalid["the pscore is not a number"] = values["pscore"][1] | values["pscore"][2]
-    invalid["the reward is not a number"] = values["reward"][2]
+    invalid["the pscore is not a number"] = values["pscore"][1] | values["pscore"][2], table["pscore"]
+    invalid["the reward is not a number"] = values["reward"][2], table["reward"]
     labels, p = action.astype(np.str_), values["pscore"][0]
     return InMemoryDataset(
         Batch(
@@ -77,7 +83,7 @@ def from_obp(
             np.full(n, float(k)),
             rounds=_rounds(feedback, labels, p),
             others=others,
-            invalid={reason: mask for reason, mask in invalid.items() if mask.any()},
+            invalid={reason: each for reason, each in invalid.items() if each[0].any()},
         ),
         "obp",
     )
@@ -94,6 +100,17 @@ def _column(value: Any, name: str) -> NDArray[Any]:
     return column
 
 
+def _numbers(value: Any, name: str) -> NDArray[np.float64]:
+    """An array of numbers of any shape. Raises InputError."""
+    try:
+        found = np.asarray(value)
+        if found.dtype.kind not in "biufO":
+            raise TypeError(f"it holds {found.dtype.name} values")
+        return found.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{name} is not an array of numbers: {error}") from error
+
+
 def _indices(column: NDArray[Any], k: int | None) -> tuple[NDArray[np.int64], Mask]:
     """Whole numbers from 0 up to below k; and the rows with another value, which get 0."""
     values, _, _ = parse_numbers(column, "action", booleans=False)
@@ -103,9 +120,9 @@ def _indices(column: NDArray[Any], k: int | None) -> tuple[NDArray[np.int64], Ma
 
 
 def _places(position: Any, n: int) -> tuple[NDArray[np.int64], Mask, int]:
-    """The place of each row, the rows that have none, and the number of places."""
+    """The place of each row, the rows that have none, and the number of places; 0 where the log has no places."""
     if position is None:
-        return np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool), 1
+        return np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool), 0
     place, wrong = _indices(_column(position, "position"), None)
     if len(place) != n:
         raise InputError(f"position has {len(place):,} values and action has {n:,}; give one for each row")
@@ -119,10 +136,7 @@ def _tensor(
 
     Of two axes, (n, K) is one place, and the same as (n, K, 1); (K, positions) is the same for every row.
     """
-    try:
-        found = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is not an array of numbers: {error}") from error
+    found = _numbers(value, name)
     shape, forms = found.shape, f"({n}, {k}, positions), ({n}, {k}) for one position, or ({k}, positions)"
     whole = shape == (n, k)
     if whole and n == k > 1:
@@ -131,10 +145,12 @@ def _tensor(
         if places > 1:
             raise InputError(f"{name} has the shape {shape} and the log has {places} positions; give {forms}")
         found = found[:, :, None]
-    elif len(shape) == 2 and shape[0] == k:
+    elif len(shape) == 2 and shape[0] == k and shape[1] != n:
         found = np.broadcast_to(found, (n, *shape))
     elif len(shape) != 3 or shape[:2] != (n, k):
         raise InputError(f"{name} has the shape {shape}; give {forms}")
+    if not places and found.shape[2] != 1:
+        raise InputError(f"{name} has the shape {shape}, with {found.shape[2]} positions, and the log has no position")
     beyond = place >= found.shape[2]
     return found[np.arange(n), :, np.where(beyond, 0, place)], beyond
 
@@ -153,10 +169,7 @@ def _check_distribution(rows: NDArray[np.float64], name: str) -> None:
 def _rounds(feedback: Mapping[str, Any], action: NDArray[np.str_], propensity: Vector) -> Rounds | None:
     if feedback.get("context") is None:
         return None
-    try:
-        context = np.asarray(feedback["context"], dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"context is not an array of numbers: {error}") from error
+    context = _numbers(feedback["context"], "context")
     if context.ndim != 2 or len(context) != len(action):
         raise InputError(f"context has the shape {context.shape}; give ({len(action)}, features)")
     return from_matrix(context, Actions(tuple(map(str, range(feedback["n_actions"])))), action, propensity)

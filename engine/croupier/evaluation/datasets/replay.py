@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from croupier.errors import EvidenceError, PolicyFailed
 from croupier.evaluation.datasets.base import Batch, Mask, UnreadableRound
@@ -27,14 +28,15 @@ class ReplayedBatch(NamedTuple):
         targets: By target and row w, v̂, the probability outside the support and Σ π²/p, shape (targets, n, 4).
         pairs: By pair and row the expectations of |w₁ − w₂| and of its square, shape (pairs, n, 2).
         max_probability: By target its largest probability so far, shape (targets,).
-        unreadable: By reason, the rows whose context or candidates cannot be read; they have no measures.
+        unreadable: By reason, the rows whose context or candidates cannot be read, which have no measures, and what is
+            wrong in each.
     """
 
     q: Vector
     targets: Matrix
     pairs: Matrix
     max_probability: Vector
-    unreadable: Mapping[str, Mask] = MappingProxyType({})
+    unreadable: Mapping[str, tuple[Mask, NDArray[Any]]] = MappingProxyType({})
 
 
 class Replay:
@@ -80,10 +82,12 @@ class Replay:
                 "name features and candidates (features=…, actions=…), or use ips or snips with column:P targets"
             )
         rewards, found, q = self._scaled(batch.reward), list[DecisionMeasures](), list[float]()
-        unreadable: dict[str, Mask] = {}
+        unreadable: dict[str, tuple[Mask, NDArray[Any]]] = {}
         for row, (round, reward) in enumerate(zip(batch.rounds(), rewards.tolist(), strict=True)):
             if isinstance(round, UnreadableRound):
-                unreadable.setdefault(round.reason, np.zeros(len(batch), dtype=bool))[row] = True
+                new = np.zeros(len(batch), dtype=bool), np.empty(len(batch), dtype=object)
+                mask, details = unreadable.setdefault(round.reason, new)
+                mask[row], details[row] = True, round.detail
                 continue
             estimates = self._estimates(round.decision)
             found.append(self._visit(round.decision, round.logged, estimates))

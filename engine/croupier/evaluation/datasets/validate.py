@@ -32,7 +32,7 @@ class Validator:
         if floor is not None and not 0 < floor <= 1:
             raise InputError(f"floor is {floor:g}; give the least propensity, above 0 and at most 1, or none")
         self.low, self.high, self.floor = low, high, floor
-        self.rows, self.backwards, self.last = 0, 0, -math.inf
+        self.rows, self.timeless, self.backwards, self.last = 0, 0, 0, -math.inf
         self.uniform = SampleMoments(0, np.zeros(2), np.zeros((2, 2)))
 
     def check(self, batch: Batch) -> None:
@@ -70,6 +70,7 @@ class Validator:
 
     def _time(self, at: NDArray[np.float64]) -> None:
         known = at[np.isfinite(at)]
+        self.timeless += len(at) - len(known)
         if len(known):
             self.backwards += int((np.diff(known, prepend=self.last) < 0).sum())
             self.last = float(known[-1])
@@ -77,6 +78,8 @@ class Validator:
     def notes(self) -> list[str]:
         """Notes on the whole log."""
         notes = []
+        if self.timeless:
+            notes.append(f"{self.timeless:,} rows have no time that can be read, and take that of the row before")
         if self.backwards:
             notes.append(
                 f"timestamps decrease {self.backwards:,} times: confidence sequences assume rows in the order of "
