@@ -16,6 +16,10 @@ class InputError(CroupierError, ValueError):
     """Invalid argument; nothing was logged and nothing was learned."""
 
 
+class UnreadableFile(InputError):
+    """A file cannot be read, or not as what it was given for; the message says what was found and what to give."""
+
+
 class UnknownDecision(CroupierError, LookupError):
     """No decision of this id is in the log."""
 

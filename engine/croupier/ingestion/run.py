@@ -14,8 +14,9 @@ import orjson
 
 from croupier.engine import Engine
 from croupier.errors import Conflict, InputError
+from croupier.evaluation.datasets.delimited import BytesRead
 from croupier.ingestion.mapping import Mapping, Robots
-from croupier.ingestion.reading import BytesRead, Row, rows
+from croupier.ingestion.reading import Row, rows
 from croupier.ingestion.rows import Converter, ObservationRow, RowRejected
 from croupier.log.reader import batches
 

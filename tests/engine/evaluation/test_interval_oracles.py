@@ -259,6 +259,18 @@ def test_cressie_read_is_the_extreme_of_a_ball(which: str) -> None:
     assert units == pytest.approx((LOW + (HIGH - LOW) * found[0], LOW + (HIGH - LOW) * found[1]), abs=1e-7)
 
 
+@pytest.mark.parametrize("count", [3, 10, 1000])
+@pytest.mark.parametrize("weight", [0.9, 0.7, 1.0, 1.1, 3.0])
+@pytest.mark.parametrize("reward", [0.0, 1 / 3, 0.7, 1.0])
+def test_cressie_read_of_equal_rows_has_the_ends_that_the_missing_weight_allows(
+    count: int, weight: float, reward: float
+) -> None:
+    columns = EstimatorInputs(np.full(count, weight), np.full(count, reward), np.zeros(count), np.zeros(count))
+    missing = max(0.0, 1.0 - weight)
+    low = reward * (1.0 - missing)
+    assert ends("cressie-read", columns, "snips") == pytest.approx((low, low + missing), abs=1e-7)
+
+
 def test_the_value_of_cressie_read_is_that_of_the_nearest_probabilities() -> None:
     """With weight enough, one unseen row at weight 0; lacking weight earns the mean reward."""
     w, s = [1.25 * each for each in W], S

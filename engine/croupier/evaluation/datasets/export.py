@@ -34,6 +34,7 @@ def export_columns(batch: Batch, subsampled: bool = False) -> dict[str, NDArray[
         "p_drop": None if subsampling is None else 1.0 - 1.0 / subsampling,
         "reward_status": np.full(len(batch), DecisionStatus.OBSERVED.value) if status is None else status,
         **batch.others,
+        "event_id": None if "id" in batch.others else batch.event,
     }
     return {name: column for name, column in named.items() if column is not None}
 
