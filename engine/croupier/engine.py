@@ -232,7 +232,7 @@ class Engine:
             loop = self._ready()
             with loop.lock:
                 loop.check()
-                if id is not None and (earlier := loop.index.decision(id)):
+                if id is not None and (earlier := loop.index.decision(request.id)):
                     return same_decision(earlier, request, loop.fold.feature_state)
                 request = self._named(loop, request, id)
                 drawn = loop.decide(request)

@@ -41,12 +41,12 @@ def number(low: float, high: float, *, above: bool = False) -> Check:
     >>> number(0, 1)(np.float32(0.5), "share")
     0.5
     """
-    span = f"above {low:g} and at most {high:g}" if above else f"from {low:g} to {high:g}"
+    wanted = f"positive number, at most {high:g}" if above and not low else f"number, from {low:g} to {high:g}"
 
     def check(value: Any, argument: str) -> float | int:
         converted = real(value)
         if converted is None or not low <= converted <= high or (above and converted == low):
-            raise InputError(f"{argument} is {shown(value)}; give a number {span}")
+            raise InputError(f"{argument} is {shown(value)}; give a {wanted}")
         return int(value) if isinstance(value, int | np.integer) else converted
 
     return check

@@ -47,7 +47,7 @@ class Catalogue:
             raise InputError("the ids are a set, which has no order, but rows of features have one; give a list of ids")
         ids = tuple(map(action_id, action_ids(ids, ITEMS)))
         rows = None if features is None else _canonical_rows(ids, features)
-        if rows is not None and isinstance(rows[0], np.ndarray):
+        if rows and isinstance(rows[0], np.ndarray):
             self._encoded = encoding.encode_matrix(ids, rows)
         else:
             self._encoded = encoding.encode_actions(ids, rows, CATALOGUE)

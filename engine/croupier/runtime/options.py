@@ -44,8 +44,12 @@ def _policies(value: Any, argument: str) -> tuple[Policy, ...]:
     return tuple(_POLICY(policy, f"{argument}[{n}]") for n, policy in enumerate(given))
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
 def _reward_range(value: Any, argument: str) -> tuple[float, float]:
-    bounds = [real(bound) for bound in value] if isinstance(value, tuple | list | np.ndarray) else []
+    bounds = [real(bound) for bound in value] if _is_list(value) else []
     if len(bounds) != 2 or None in bounds:
         raise InputError(f"{argument} is {shown(value)}; give two finite numbers, the smaller one first")
     low, high = bounds
