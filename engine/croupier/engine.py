@@ -227,7 +227,8 @@ class Engine:
             PolicyFailed: The policy returned no probability vector; nothing was logged.
             StoreError: The store has failed.
         """
-        request, drawn = self._request(context, actions, unit, id, exclude, deferred, at), None
+        request = self._request(context, actions, unit, id, exclude, deferred, at)
+        decision: Decision | None = None
         try:
             loop = self._ready()
             with loop.lock:
@@ -236,14 +237,15 @@ class Engine:
                     return same_decision(earlier, request, loop.fold.feature_state)
                 request = self._named(loop, request, id)
                 drawn = loop.decide(request)
-            loop.after_append(drawn.fact.position)
+            decision = Decision(drawn.fact, request.candidates.actions.ids, drawn.vector)
+            loop.after_append(decision.position)
         except StoreError as error:
             if self._outage is None:
                 raise
-            if drawn is None:
+            if decision is None:
                 return self._outage.serve(self._loop, self._named_unlogged(request), error)
-            return self._outage.answer_waiting(drawn, request)
-        return Decision(drawn.fact, request.candidates.actions.ids, drawn.vector)
+            self._outage.mark_waiting(decision)
+        return decision
 
     def recommend(
         self,
@@ -285,6 +287,7 @@ class Engine:
         """
         request = self._request({} if context is None else context, actions, unit, id, exclude, False, at)
         k = lists.check_places(k, len(request.candidates.actions))
+        shown: Recommendation | None = None
         try:
             loop = self._ready()
             with loop.lock:
@@ -295,7 +298,10 @@ class Engine:
         except StoreError as error:
             if self._outage is None:
                 raise
-            return lists.serve(self._outage, self._loop, self._named_unlogged(request), k, error)
+            if shown is None:
+                return lists.serve(self._outage, self._loop, self._named_unlogged(request), k, error)
+            for decision in shown:
+                self._outage.mark_waiting(decision)
         return shown
 
     def reward(self, decision_id: str, value: float, *, key: str | None = None, at: Time | None = None) -> Outcome:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from croupier import Catalogue, Drift, Engine, Experiment, Rewards, RiverLearner, UniformPolicy, evaluate, verify
-from croupier.evaluation import Target
+from croupier.evaluation import LearningTarget, Target
 from croupier.evaluation.datasets import evaluate_dataset, from_frame
 from croupier.log.ids import counted
 from croupier.log.reader import DecodedDecision
@@ -209,7 +209,7 @@ def test_replay_of_a_table_teaches_the_scaled_reward() -> None:
 
 def test_evaluation_of_lists_teaches_the_scaled_reward(url: str) -> None:
     class Kept(LearningTarget):
-        def begin(self) -> Kept:
+        def fresh(self) -> Kept:
             return self
 
     with opened(url, learner=None) as engine:

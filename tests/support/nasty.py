@@ -33,15 +33,15 @@ def _fail(*_: Any, **__: Any) -> NoReturn:
 class Hostile:
     """An object whose every operation fails."""
 
-    __eq__ = __hash__ = __len__ = __iter__ = __bool__ = __contains__ = __getitem__ = _fail  # type: ignore[assignment]
-    __float__ = __int__ = __index__ = __str__ = __repr__ = __array__ = __call__ = _fail  # type: ignore[assignment]
+    __eq__ = __hash__ = __len__ = __iter__ = __bool__ = __contains__ = __getitem__ = _fail
+    __float__ = __int__ = __index__ = __str__ = __repr__ = __array__ = __call__ = _fail
     __lt__ = __gt__ = __le__ = __ge__ = __add__ = __radd__ = __abs__ = _fail
 
 
 class Unprintable:
     """An object whose representation fails."""
 
-    __repr__ = __str__ = _fail  # type: ignore[assignment]
+    __repr__ = __str__ = _fail
 
 
 class FailsHalfway:

@@ -14,7 +14,7 @@ from croupier.log.configuration import canonical_json
 from croupier.log.decision import Decision
 from croupier.runtime.loop import Loop
 from croupier.runtime.opening import Settings, restore
-from croupier.runtime.request import DecisionRequest, Draw, LoopOptions
+from croupier.runtime.request import DecisionRequest, LoopOptions
 from croupier_storage import Fact, Kind, Storage, StorageError
 
 RETRY = 1.0  # seconds between two attempts to resume the log
@@ -69,10 +69,10 @@ class Outage:
         kind = self._unlogged.get(id)
         return kind is not None and (kind == "never" or loop.writer.suspended is not None)
 
-    def answer_waiting(self, drawn: Draw, request: DecisionRequest) -> Decision:
-        """The answer to a decision that waits in memory: nobody may count on it before the store is back."""
-        self._unlogged.put(request.id, "waits")
-        return Decision(drawn.fact, request.candidates.actions.ids, drawn.vector, logged=False)
+    def mark_waiting(self, decision: Decision) -> None:
+        """Mark a decision that waits in memory: it must not count as logged before the store is back."""
+        decision.logged = False
+        self._unlogged.put(decision.id, "waits")
 
     def serve(self, loop: Loop, request: DecisionRequest, error: StoreError) -> Decision:
         """A decision from memory, marked as not logged."""

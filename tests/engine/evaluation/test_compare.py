@@ -102,9 +102,9 @@ def comparison(store):
     return compare(store, ["constant:a", "constant:b", "uniform"])
 
 
-def test_a_comparison_says_whether_it_holds_for_one_who_kept_looking(comparison):
+def test_a_comparison_says_whether_it_is_significant_by_its_sequence(comparison):
     assert (comparison.leader, comparison.significant, comparison.significant_anytime) == ("constant:b", True, True)
-    assert "however often" in comparison.reason
+    assert "anytime-valid" in comparison.reason
     assert len(comparison.differences) == 3  # every pair
     for each in comparison.differences:
         assert each.sequence.low < each.value < each.sequence.high

@@ -229,7 +229,7 @@ def test_decision_service_lines_are_read_and_the_others_counted(tmp_path):
     kinds = [reason.partition(":")[0] for reason in dataset.skipped]
     assert set(kinds) == {"malformed", "dangling", "several slots", "contradictory"}
     found = evaluate_dataset(dataset, ["uniform"])
-    assert ["are no rows" in note for note in found.notes][: len(kinds)] == [True] * len(kinds)
+    assert ["were skipped" in note for note in found.notes][: len(kinds)] == [True] * len(kinds)
     assert found.counts.decisions == 15
     assert found.counts.statuses == {"observed": 3, "defaulted": 1, "not-shown": 1, "missing": 1}
 

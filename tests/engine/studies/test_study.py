@@ -255,23 +255,23 @@ def test_the_command_line_prints_it(log: Path, tmp_path: Path) -> None:
     assert found["contrasts"][0]["finding"] == "better"
     assert len(found["contrasts"][0]["difference"]["over_time"]["at"]) == 60
     assert found["contrasts"][0]["fixed_horizon"]["guarantee"].startswith("fixed-horizon normal interval")
-    assert "no experiment 'other'" in run("compare", log, "--experiment", "other", status=1)
-    assert "no time" in run("compare", log, "--fixed-horizon", "tomorrow", status=1)
+    assert "no experiment 'other'" in run("compare", log, "--experiment", "other", status=2)
+    assert "is not a time" in run("compare", log, "--fixed-horizon", "tomorrow", status=2)
 
 
 def test_a_log_without_an_experiment_is_refused_with_advice(url: str, tmp_path: Path) -> None:
     with Engine.open(url, seed=7, learner=None) as engine:
         engine.choose({}, ["a"])
-    assert "give targets" in run("compare", tmp_path / "store.db", status=1)
+    assert "give targets" in run("compare", tmp_path / "store.db", status=2)
 
 
 def test_the_plan_gives_the_exploration_cost_and_when_to_do_nothing() -> None:
     text = run("plan", "--sd", 1, "--per-day", 1000, "--window", 7, "--horizon", 1e6, "--doubt", 0.05, "--effect", 0.1)
     assert "Best: experiment" in text
-    assert "6,012 looking as often as you like, 3,140 with one look" in text
+    assert "6,012 with a confidence sequence (anytime-valid), 3,140 with a fixed-sample test" in text
     few = run("plan", "--sd", 1, "--per-day", 10, "--window", 7, "--horizon", 100, "--believed", -0.1)
     assert "Best: do nothing" in few
-    assert "positive" in run("plan", "--sd", 0, "--per-day", 1, "--window", 1, "--horizon", 1, status=1)
+    assert "positive" in run("plan", "--sd", 0, "--per-day", 1, "--window", 1, "--horizon", 1, status=2)
 
 
 def test_the_status_names_the_ruling_that_ended_the_experiment(url: str) -> None:

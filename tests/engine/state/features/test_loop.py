@@ -251,12 +251,14 @@ def test_an_outage_is_served_with_features(url: str, monkeypatch: pytest.MonkeyP
     with opened(url, features=features(), durability="commit", on_store_failure="serve") as engine:
         engine.observe("u", "view", "a", at=1.0)
         failing[0] = True
-        with pytest.raises(StoreError):
+        with pytest.raises(StoreError, match="repeat it"):
             engine.observe("u", "view", "b", at=2.0)
+        with pytest.raises(StoreError, match="not logged"):
+            engine.observe("u", "view", "c", at=2.0)
         assert not engine.choose(None, ["a", "b"], unit="u", at=3.0).logged
         failing[0] = False
         until(lambda: engine.choose(None, ["a", "b"], unit="u", at=3.0).logged)
-        assert engine.unit_features("u", at=3.0)["c.events"] == log1p(1)
+        assert engine.unit_features("u", at=3.0)["c.events"] == log1p(2)
     assert verify(url).sound
 
 
