@@ -50,6 +50,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     url = f"sqlite:///{tmp_path_factory.mktemp('store') / 'store.db'}"
     features = Features(numbers={"price": "standard"}, vectors={"image": 2})
     with Engine.open(url, seed=7, learner=None, features=features, clock=itertools.count(1e9).__next__) as engine:
+        engine.experiments.start(Experiment("x", {"old": None, "new": UniformPolicy()}, window=60.0))
         yield engine
         assert engine.verify().sound
 
@@ -155,7 +156,7 @@ def test_every_verb_and_argument_is_tried(engine: Engine) -> None:
 @given(st.data())
 def test_no_other_error_leaves_a_verb(engine: Engine, data: st.DataObject) -> None:
     decision = engine.choose({"x": 1.0}, ["a", "b"], unit="u")
-    deferred = engine.choose({"x": 1.0}, ["a", "b"], deferred=True)
+    deferred = engine.choose({"x": 1.0}, ["a", "b"], unit="u", deferred=True)
     call, arguments = data.draw(
         st.sampled_from(sorted(verbs(engine, "", ""))).map(lambda name: verbs(engine, deferred.id, decision.id)[name])
     )

@@ -27,9 +27,9 @@ def integer(low: int, high: int = (1 << 53)) -> Check:
 
     def check(value: Any, argument: str) -> int:
         if type(value) is not int and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
-            raise InputError(f"{argument} is {shown(value)}; give a whole number, from {low} to {high}")
+            raise InputError(f"{argument} is {shown(value)}; give a whole number, from {low:,} to {high:,}")
         if not low <= value <= high:
-            raise InputError(f"{argument} is {shown(value)}; give a whole number, from {low} to {high}")
+            raise InputError(f"{argument} is {shown(value)}; give a whole number, from {low:,} to {high:,}")
         return int(value)
 
     return check
@@ -41,7 +41,9 @@ def number(low: float, high: float, *, above: bool = False) -> Check:
     >>> number(0, 1)(np.float32(0.5), "share")
     0.5
     """
-    wanted = f"positive number, at most {high:g}" if above and not low else f"number, from {low:g} to {high:g}"
+    wanted = f"number, from {_shown(low)} to {_shown(high)}"
+    if above and not low:
+        wanted = f"positive number, at most {_shown(high)}"
 
     def check(value: Any, argument: str) -> float | int:
         converted = real(value)
@@ -50,6 +52,10 @@ def number(low: float, high: float, *, above: bool = False) -> Check:
         return int(value) if isinstance(value, int | np.integer) else converted
 
     return check
+
+
+def _shown(bound: float) -> str:
+    return f"{bound:,g}" if bound < 1e6 or bound >= 1e15 else f"{bound:,.0f}"
 
 
 def real(value: Any) -> float | None:

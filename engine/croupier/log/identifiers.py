@@ -89,7 +89,7 @@ def elements(values: Any, argument: str, limit: Limit) -> list[Any]:
     if isinstance(values, Mapping):
         raise InputError(f"{argument} is a mapping, whose values would be ignored; give a list of its keys")
     if not isinstance(values, Iterable) or _dimensions(values) != 1:
-        raise InputError(f"{argument} is {shown(values)}; give a collection of ids, for example a list")
+        raise InputError(f"{argument} is {shown(values)}; give a collection of {limit.unit}, for example a list")
     read = list(islice(iter(values), limit.maximum + 1))
     if len(read) > limit.maximum:
         raise InputError(f"{argument} has more than {limit.maximum:,} {limit.unit}: {limit.reason}. Give fewer")
