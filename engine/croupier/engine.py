@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from enum import Enum
+from types import SimpleNamespace
 from typing import Any, Literal, NoReturn, Self
 
 from croupier.engine_experiments import Experiments
 from croupier.engine_snapshots import Snapshots
 from croupier.errors import (
+    Conflict,
     DecisionDeferred,
     DecisionNotDeferred,
     DecisionNotRewarded,
@@ -20,16 +22,21 @@ from croupier.errors import (
     storing,
 )
 from croupier.log import encoding
+from croupier.log.arguments import flag
 from croupier.log.decision import Decision, Outcome, Status
-from croupier.log.ids import IdSource, time_ordered
+from croupier.log.identifiers import identifiers, is_storable, required, text
+from croupier.log.ids import SEQUENTIAL, IdSource, sequential_id, time_ordered
+from croupier.log.limits import ITEMS, KEYS
 from croupier.log.rewards import FIRST, Rewards, RewardState
 from croupier.log.validation import (
     Candidates,
     CandidateSets,
     Context,
+    Time,
     add_unit_field,
+    decision_reference,
+    not_before,
     reward_value,
-    text,
     timestamp,
 )
 from croupier.runtime import lists
@@ -38,6 +45,7 @@ from croupier.runtime.idempotency import same_decision
 from croupier.runtime.lists import Recommendation
 from croupier.runtime.loop import Loop
 from croupier.runtime.opening import Settings, components_in_force
+from croupier.runtime.options import check_options
 from croupier.runtime.outage import Outage, open_loop
 from croupier.runtime.request import DecisionRequest, LoopOptions
 from croupier.state.components import Components, ObjectPool
@@ -67,9 +75,12 @@ class Engine:
         snapshots: The states that the store keeps.
     """
 
-    def __init__(self, loop: Loop, outage: Outage | None, ids: IdSource, rebase_after: int | None) -> None:
+    def __init__(
+        self, loop: Loop, outage: Outage | None, ids: IdSource | Literal["sequential"] | None, rebase_after: int | None
+    ) -> None:
         self._loop, self._outage, self._ids = loop, outage, ids
         self._clock = loop.options.clock
+        self._random_ids = time_ordered(self._clock)
         self._candidates = CandidateSets()
         self._rebase_after, self._corrections, self._background = rebase_after, 0, Background()
         window = loop.configuration.rewards.window
@@ -98,8 +109,8 @@ class Engine:
         queue: int = 4_096,
         lock_timeout: float = 5.0,
         migrate: bool = False,
-        policies: Collection[Policy] = (),
-        ids: IdSource | None = None,
+        policies: Iterable[Policy] = (),
+        ids: IdSource | Literal["sequential"] | None = None,
         clock: Callable[[], float] = time.time,
         progress: Progress | None = None,
     ) -> Engine:
@@ -132,11 +143,15 @@ class Engine:
                 of a second is marked as not logged.
             migrate: Upgrade a store of an older schema.
             policies: Policies of a running experiment's variants that are not Croupier's own.
-            ids: The source of decision ids; time-ordered UUIDs by default.
+            ids: The source of decision ids; time-ordered UUIDs by default, which differ from run to run, and with them
+                the draws. With "sequential" an id follows from the seed and the position in the log: the same seed and
+                calls give the same decisions, also across reopening. (A crash with "group" may give the ids of the
+                decisions that it lost a second time.) Or a function that returns a new string at every call.
             clock: Returns seconds since 1970; the default of `at`.
             progress: Called with (position, head) while the log is folded.
 
         Raises:
+            InputError: An option has another type or is out of its range; the store was not touched.
             StoreInUse: Another engine has the store open.
             ConfigurationDiffers: The store was written under another configuration.
             StoreError: The store cannot be opened, or is damaged.
@@ -146,28 +161,41 @@ class Engine:
         ...     engine.reward(decision.id, 1.0).status
         <Status.APPLIED: 'applied'>
         """
-        if durability not in ("group", "commit"):
-            raise InputError(f'durability is "group" or "commit", not {durability!r}')
-        if on_store_failure not in ("raise", "serve"):
-            raise InputError(f'on_store_failure is "raise" or "serve", not {on_store_failure!r}')
-        durable = durability == "commit"
-        patience = PATIENCE if on_store_failure == "serve" else None
-        options = LoopOptions(durable, snapshot_every, snapshot_seconds, snapshots_kept, queue, patience, clock)
+        given = {name: value for name, value in locals().items() if name != "cls" and value is not _Default.LEARNER}
+        asked = SimpleNamespace(**check_options(given))
+        serve = asked.on_store_failure == "serve"
+        options = LoopOptions(
+            asked.durability == "commit",
+            asked.snapshot_every,
+            asked.snapshot_seconds,
+            asked.snapshots_kept,
+            asked.queue,
+            PATIENCE if serve else None,
+            asked.clock,
+        )
         with storing():
-            storage = open_storage(url, durability=durability, migrate=migrate, timeout=lock_timeout)
-        components = _components(storage, policy, learner, reward_range)
-        feature_state, others = FeatureState(features, drift), tuple(policies)
+            storage = open_storage(
+                asked.url, durability=asked.durability, migrate=asked.migrate, timeout=asked.lock_timeout
+            )
+        components = _components(storage, asked.policy, learner, asked.reward_range)
+        feature_state = FeatureState(asked.features, asked.drift)
         if drift is not None and components.learner is None:
             storage.close()
             raise InputError(
                 "drift is detected on the learner's errors, and there is no learner; give one, or no drift"
             )
         settings = Settings(
-            components, seed, reward_range, rewards, replay, progress or _no_progress, feature_state, others
+            components,
+            asked.seed,
+            asked.reward_range,
+            asked.rewards,
+            asked.replay,
+            asked.progress or _no_progress,
+            feature_state,
+            asked.policies,
         )
         loop = open_loop(storage, settings, options)
-        outage = Outage() if on_store_failure == "serve" else None
-        return cls(loop, outage, ids or time_ordered(clock), rebase_after)
+        return cls(loop, Outage() if serve else None, asked.ids, asked.rebase_after)
 
     def choose(
         self,
@@ -176,25 +204,26 @@ class Engine:
         *,
         unit: str | None = None,
         id: str | None = None,
-        exclude: Collection[str] = (),
+        exclude: Iterable[str] = (),
         deferred: bool = False,
-        at: float | None = None,
+        at: Time | None = None,
     ) -> Decision:
         """Choose one of the actions for this context, and log the decision.
 
         Args:
             context: Named numbers, strings and booleans (None is left out), or a 1-D array. Where the store has
                 `features`, those of the unit are added, and it may be None.
-            actions: The candidates: ids, ids with features of their own, or a `Catalogue`.
+            actions: The candidates: ids, ids with features of their own, or a `Catalogue`. A set is sorted.
             unit: Whose decision it is: a user, a session, a device.
             id: The decision's id; a new one by default. An id in the log with the same input returns the same decision.
-            exclude: Candidates that may not be chosen now.
+            exclude: The ids of candidates that may not be chosen now: any collection of strings, read once. Other ids
+                are ignored; what is no collection of strings is refused.
             deferred: Whether it is still unknown if the action will be shown; `activate` reports that it was.
-            at: When, in seconds since 1970; the clock's time by default.
+            at: When, in seconds since 1970, or a `datetime` with a zone; the clock's time by default.
 
         Raises:
-            InputError: Invalid argument.
-            Conflict: The id is in the log with different input.
+            InputError: Invalid argument; docs/limits.md lists how long, large and many they may be.
+            Conflict: The id is in the log with different input, or `ids` returned one that is.
             PolicyFailed: The policy returned no probability vector; nothing was logged.
             StoreError: The store has failed.
         """
@@ -204,8 +233,9 @@ class Engine:
             loop = self._ready()
             with loop.lock:
                 loop.check()
-                if id is not None and (earlier := loop.index.decision(id)):
+                if id is not None and (earlier := loop.index.decision(request.id)):
                     return same_decision(earlier, request, loop.fold.feature_state)
+                request = self._named(loop, request, id)
                 drawn = loop.decide(request)
             decision = Decision(drawn.fact, request.candidates.actions.ids, drawn.vector)
             loop.after_append(decision.position)
@@ -213,7 +243,7 @@ class Engine:
             if self._outage is None:
                 raise
             if decision is None:
-                return self._outage.serve(self._loop, request, error)
+                return self._outage.serve(self._loop, self._named_unlogged(request), error)
             self._outage.mark_waiting(decision)
         return decision
 
@@ -225,8 +255,8 @@ class Engine:
         context: Context | None = None,
         unit: str | None = None,
         id: str | None = None,
-        exclude: Collection[str] = (),
-        at: float | None = None,
+        exclude: Iterable[str] = (),
+        at: Time | None = None,
     ) -> Recommendation:
         """Draw an ordered list of k actions without replacement, and log it: one decision a place.
 
@@ -256,34 +286,36 @@ class Engine:
         (<Status.APPLIED: 'applied'>, 2)
         """
         request = self._request({} if context is None else context, actions, unit, id, exclude, False, at)
-        lists.check_places(k, len(request.candidates.actions))
+        k = lists.check_places(k, len(request.candidates.actions))
         shown: Recommendation | None = None
         try:
             loop = self._ready()
             with loop.lock:
                 loop.check()
+                request = self._named(loop, request, id, "/1")
                 shown = lists.recommend(loop, request, k, known=id is not None)
             loop.after_append(loop.position)
         except StoreError as error:
             if self._outage is None:
                 raise
             if shown is None:
-                return lists.serve(self._outage, self._loop, request, k, error)
+                return lists.serve(self._outage, self._loop, self._named_unlogged(request), k, error)
             for decision in shown:
                 self._outage.mark_waiting(decision)
         return shown
 
-    def reward(self, decision_id: str, value: float, *, key: str | None = None, at: float | None = None) -> Outcome:
+    def reward(self, decision_id: str, value: float, *, key: str | None = None, at: Time | None = None) -> Outcome:
         """Report the reward of a decision; what can be learned from it now is learned at once.
 
         Args:
             decision_id: The `id` of the decision.
             value: A finite number within the reward range.
             key: Makes the call idempotent: one key, one reward.
-            at: When, in seconds since 1970; the clock's time by default.
+            at: When, in seconds since 1970; the clock's time by default. A time up to 5 seconds before the decision
+                (two clocks differ) counts as the decision's; an earlier one is refused.
 
         Raises:
-            InputError: A boolean, NaN, infinity or a value outside the range.
+            InputError: A boolean, NaN, infinity or a value outside the range; a time before the decision.
             UnknownDecision: No decision of this id is in the log.
             DecisionDeferred: The decision was deferred and has not been activated.
             Conflict: The key was used for another decision or value.
@@ -292,6 +324,7 @@ class Engine:
         """
         reward = reward_value(value, *self._loop.configuration.reward_range)
         key, when = text(key, "key"), timestamp(at, self._clock)
+        decision_id = decision_reference(decision_id)
         if self._outage is not None and self._outage.unlogged(self._loop, decision_id):
             return Outcome(Status.UNLOGGED, decision_id, 0)
         loop = self._ready()
@@ -299,6 +332,7 @@ class Engine:
             loop.check()
             loop.expire(when)
             position, (_, state) = loop.find(decision_id)
+            when = not_before(when, state.decided_at, at is not None)
             if key is not None and (earlier := loop.index.keyed(key, (Kind.REWARD, position, reward, None, None))):
                 return Outcome(Status.DUPLICATE, decision_id, earlier.position)
             status = _reward_status(state, loop.configuration.rewards, decision_id)
@@ -308,7 +342,7 @@ class Engine:
         loop.after_append(fact.position)
         return Outcome(status, decision_id, fact.position)
 
-    def activate(self, decision_id: str, *, at: float | None = None) -> None:
+    def activate(self, decision_id: str, *, at: Time | None = None) -> None:
         """Report that the action of a deferred decision was shown. Without it, its rewards are refused.
 
         Raises:
@@ -316,18 +350,16 @@ class Engine:
         """
         self._append_about(Kind.ACTIVATION, decision_id, at, _not_deferred)
 
-    def action_taken(self, decision_id: str, action: str, *, at: float | None = None) -> None:
+    def action_taken(self, decision_id: str, action: str, *, at: Time | None = None) -> None:
         """Report that another action was shown than the one drawn: its rewards are logged, but never learned.
 
         Raises:
             DecisionRewarded: It has a reward already, or this was reported before.
         """
-        taken = text(action, "action")
-        if taken is None:
-            raise InputError("action is None; give the id of the action that was shown")
+        taken = required(action, "action")
         self._append_about(Kind.TAKEN, decision_id, at, _already_rewarded, action=taken)
 
-    def correct(self, decision_id: str, value: float, *, at: float | None = None) -> None:
+    def correct(self, decision_id: str, value: float, *, at: Time | None = None) -> None:
         """Correct the reward of a decision; the correction takes effect at the next `rebase`.
 
         Raises:
@@ -337,7 +369,7 @@ class Engine:
         self._append_about(Kind.CORRECTION, decision_id, at, _not_rewarded, reward=reward)
         self._corrected()
 
-    def retract(self, decision_id: str, *, at: float | None = None) -> None:
+    def retract(self, decision_id: str, *, at: Time | None = None) -> None:
         """Withdraw the reward of a decision; the retraction takes effect at the next `rebase`.
 
         Raises:
@@ -346,7 +378,7 @@ class Engine:
         self._append_about(Kind.RETRACTION, decision_id, at, _not_rewarded)
         self._corrected()
 
-    def expire(self, at: float | None = None) -> int:
+    def expire(self, at: Time | None = None) -> int:
         """Close the reward windows that have ended by then; a running engine does so by itself. Returns how many."""
         when = timestamp(at, self._clock)
         loop = self._ready()
@@ -371,9 +403,7 @@ class Engine:
 
         Decisions made in between can no longer be recomputed; `verify` counts them. Returns the number of tombstones.
         """
-        name = text(unit, "unit")
-        if name is None:
-            raise InputError("unit is None; give the unit to be forgotten")
+        name = required(unit, "unit")
         loop = self._ready()
         erased = loop.forget(name)
         loop.after_append(loop.position)
@@ -386,7 +416,7 @@ class Engine:
         item: str | None = None,
         *,
         key: str | None = None,
-        at: float | None = None,
+        at: Time | None = None,
         **attributes: Any,
     ) -> int:
         """Log an observation of a unit: a view, a click, a purchase, a rating. Returns the position of the fact.
@@ -420,35 +450,37 @@ class Engine:
         loop.after_append(fact.position)
         return fact.position
 
-    def used_keys(self, keys: Collection[str]) -> set[str]:
+    def used_keys(self, keys: Iterable[str]) -> set[str]:
         """Which of these keys are already used by rewards or observations in the log; one query for all of them."""
+        asked = list(filter(is_storable, identifiers(keys, "keys", KEYS)))
         loop = self._ready()
         with loop.lock:
             loop.check()
-            return loop.index.look_up(keys)
+            return loop.index.look_up(asked)
 
-    def unit_features(self, unit: str | None, *, at: float | None = None) -> dict[str, float | str]:
+    def unit_features(self, unit: str | None, *, at: Time | None = None) -> dict[str, float | str]:
         """The features of a unit at a time, φ(h, c), as a policy is shown them; None stands for an unknown unit.
 
         Raises:
             NoFeatures: The store has no features.
         """
-        when, loop = timestamp(at, self._clock), self._ready()
+        unit, when, loop = text(unit, "unit"), timestamp(at, self._clock), self._ready()
         with loop.lock:
             loop.check_state()
             return loop.fold.feature_state.required_features.unit(unit, when)
 
-    def item_features(self, items: Collection[str], *, at: float | None = None) -> dict[str, dict[str, float | str]]:
+    def item_features(self, items: Iterable[str], *, at: Time | None = None) -> dict[str, dict[str, float | str]]:
         """The features of items at a time, as candidates for `choose`.
 
         Raises:
             NoFeatures: The store has no features.
         """
+        asked = identifiers(items, "items", ITEMS)
         when, loop = timestamp(at, self._clock), self._ready()
         with loop.lock:
             loop.check_state()
             features = loop.fold.feature_state.required_features
-            return {item: features.item(item, when) for item in items}
+            return {item: features.item(item, when) for item in asked}
 
     def flush(self) -> None:
         """Wait until every fact so far is on disk."""
@@ -457,16 +489,17 @@ class Engine:
             self._loop.check()
         self._loop.flush()
 
-    def verify(self, *, policies: Collection[Policy] = (), progress: Progress | None = None) -> Verification:
+    def verify(self, *, policies: Iterable[Policy] = (), progress: Progress | None = None) -> Verification:
         """Fold the store's log again and compare everything that it says; see `croupier.verify`."""
+        given = check_options({"policies": policies, "progress": progress})
         self.flush()
         components, pool = self._loop.fold.components, self._loop.fold.pool
         return verify(
             self._loop.storage,
             policy=components.policy.fresh(),
             learner=None if components.learner is None else components.learner.fresh(),
-            policies=(*pool.others, *policies),
-            progress=progress,
+            policies=(*pool.others, *given["policies"]),
+            progress=given["progress"],
         )
 
     def close(self) -> None:
@@ -536,9 +569,9 @@ class Engine:
         actions: Candidates,
         unit: str | None,
         id: str | None,
-        exclude: Collection[str],
+        exclude: Iterable[str],
         deferred: bool,
-        at: float | None,
+        at: Time | None,
     ) -> DecisionRequest:
         """The arguments of a choice, validated and encoded. Raises InputError."""
         if context is None and self._loop.fold.feature_state.features is None:
@@ -548,23 +581,50 @@ class Engine:
         row = encoding.canonical(given, "context")
         body = encoding.encode_row(row, "context")
         candidates = self._candidates.encode(actions, exclude)
-        return DecisionRequest(id or self._ids(), row, body, candidates, unit, when, deferred)
+        deferred = flag(deferred, "deferred")
+        return DecisionRequest(id or self._new_id(), row, body, candidates, unit, when, deferred)
+
+    def _new_id(self) -> str:
+        """The next id of the source; empty for sequential ids, which follow from the position in the log."""
+        if self._ids is None:
+            return self._random_ids()
+        return "" if isinstance(self._ids, str) else required(self._ids(), "ids()")
+
+    def _named(self, loop: Loop, request: DecisionRequest, given: str | None, suffix: str = "") -> DecisionRequest:
+        """The request under its id; called under the lock. Raises Conflict where `ids` returned one of the log."""
+        if given is not None or self._ids is None:
+            return request
+        if self._ids == SEQUENTIAL:
+            id = sequential_id(loop.configuration.seed, loop.position + 1)
+            lost = self._outage is not None and self._outage.unlogged(loop, id)  # its rewards are not this one's
+            return request._replace(id=self._random_ids() if lost else id)
+        if loop.index.decision(request.id + suffix) is not None:
+            raise Conflict(
+                f"ids() returned {request.id!r}, which is in the log already, and an id names one decision: return a "
+                f'new one at every call, also after the store was opened again, or give ids="{SEQUENTIAL}"'
+            )
+        return request
+
+    def _named_unlogged(self, request: DecisionRequest) -> DecisionRequest:
+        """The request of a decision that is not logged, under an id that no decision of the log will have."""
+        return request._replace(id=self._random_ids()) if self._ids == SEQUENTIAL else request
 
     def _append_about(
         self,
         kind: Kind,
         decision_id: str,
-        at: float | None,
+        at: Time | None,
         refusal: Callable[[RewardState, str], StateError | None],
         **fields: str | float,
     ) -> None:
         """Append a fact about a decision, unless its state refuses it."""
-        when = timestamp(at, self._clock)
+        when, decision_id = timestamp(at, self._clock), decision_reference(decision_id)
         loop = self._ready()
         with loop.lock:
             loop.check()
             loop.expire(when)
             position, (_, state) = loop.find(decision_id)
+            when = not_before(when, state.decided_at, at is not None)
             if (refused := refusal(state, decision_id)) is not None:
                 raise refused
             fact = loop.append(kind, when, position, **fields)

@@ -7,6 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from croupier.errors import EvidenceError, InputError, storing
+from croupier.log.arguments import flag, instance, mapping, number, optional
+from croupier.log.identifiers import required
+from croupier.log.limits import EXPERIMENT
 from croupier.runtime import experiment_ops
 from croupier.runtime.experiment import Experiment
 from croupier.runtime.loop import Loop
@@ -14,6 +17,9 @@ from croupier.state.experiment.buckets import HOLDOUT
 from croupier.studies.promotion import Evidence, Rule, Ruling, RulingAction
 from croupier.studies.statistics.guardrails import Guardrail
 from croupier.studies.study import study
+
+_LEVEL = number(0.5, 0.999_999)
+_RULE = optional(instance(Rule, "Rule()"))
 
 
 class Experiments:
@@ -29,7 +35,8 @@ class Experiments:
             ExperimentRunning: Another one is running.
             InputError: The log has an experiment of this name already.
         """
-        return self._after(experiment_ops.start(self._ready(), experiment))
+        checked = instance(Experiment, 'Experiment("ranking", …)')(experiment, "the experiment")
+        return self._after(experiment_ops.start(self._ready(), checked))
 
     def set_weights(self, weights: Mapping[str, float]) -> int:
         """Change the weights of the variants, reassigning as few units as possible; returns the position of the fact.
@@ -38,7 +45,7 @@ class Experiments:
             NoExperiment: No experiment is running.
             InputError: Invalid weight or unknown variant.
         """
-        return self._after(experiment_ops.set_weights(self._ready(), weights))
+        return self._after(experiment_ops.set_weights(self._ready(), mapping(weights, "weights")))
 
     def stop(self) -> int:
         """Stop the experiment: the champion decides for every unit again; returns the position of the fact.
@@ -130,6 +137,8 @@ class Experiments:
 
     def _ruling(self, loop: Loop, variant: str, rule: Rule | None, budget_exhausted: bool, level: float) -> Ruling:
         running = experiment_ops.running(loop)
+        variant, level = required(variant, "variant", EXPERIMENT), _LEVEL(level, "level")
+        asked, budget_exhausted = _RULE(rule, "rule") or Rule(), flag(budget_exhausted, "budget_exhausted")
         if variant not in running.candidates:
             raise InputError(f"{variant!r} is no candidate of {running.name!r}; it has {sorted(running.candidates)}")
         with storing():
@@ -144,7 +153,6 @@ class Experiments:
             int(contrast.difference.units[-1, 1]),
             budget_exhausted,
         )
-        asked = rule or Rule()
         whole = replace(asked, guardrails=(*asked.guardrails, *declared))
         shares = running.split.shares
         return whole.evaluate(evidence, shares[variant] / (1 - shares.get(HOLDOUT, 0.0)))

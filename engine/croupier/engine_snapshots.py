@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from croupier.errors import InputError, storing
+from croupier.log.arguments import flag, integer
+from croupier.log.identifiers import is_storable, shown
 from croupier.runtime.loop import Loop
 from croupier.state.snapshots import export_snapshot, import_snapshot
 from croupier_storage import SnapshotInfo, Storage
+
+_POSITION = integer(0, (1 << 63) - 1)
+
+
+@contextmanager
+def _using(file: Any) -> Iterator[Path]:
+    """The path of a file. Raises InputError where it is none, or where the file cannot be read or written."""
+    if not isinstance(file, str | os.PathLike) or not is_storable(os.fspath(file)):
+        raise InputError(f"file is {shown(file)}; give the path of a file")
+    try:
+        yield Path(file)
+    except OSError as error:
+        raise InputError(f"the file {shown(str(file))} cannot be read or written: {error}") from error
 
 
 class Snapshots:
@@ -38,21 +56,23 @@ class Snapshots:
 
     def pin(self, position: int, pinned: bool = True) -> None:
         """Protect the snapshot at a position from being deleted, or end its protection."""
+        position, pinned = _POSITION(position, "position"), flag(pinned, "pinned")
         with storing():
             self._storage().pin(position, pinned)
 
     def export(self, position: int, file: Path) -> None:
-        """Write the snapshot at a position to a file of plain data. Raises CorruptSnapshot."""
-        with storing():
-            export_snapshot(self._storage(), position, file)
+        """Write the snapshot at a position to a file of plain data. Raises CorruptSnapshot, InputError."""
+        position = _POSITION(position, "position")
+        with storing(), _using(file) as path:
+            export_snapshot(self._storage(), position, path)
 
     def import_(self, file: Path) -> int:
         """Add the snapshot in a file to the store that it came from; returns its position. Raises CorruptSnapshot.
 
         `verify` tells whether it is the state that the log gives there.
         """
-        with storing():
-            return import_snapshot(self._storage(), file)
+        with storing(), _using(file) as path:
+            return import_snapshot(self._storage(), path)
 
     def roll_back(self, position: int) -> int:
         """Continue with policy and learner as they were at an earlier position; returns the position of the fact.
@@ -62,8 +82,8 @@ class Snapshots:
         Raises:
             InputError: The log has no such position.
         """
-        loop = self._ready()
-        if not 0 <= position <= loop.position:
+        position, loop = _POSITION(position, "position"), self._ready()
+        if position > loop.position:
             raise InputError(f"position {position} is not between 0 and the log's last, {loop.position}")
         return loop.roll_back(position)
 

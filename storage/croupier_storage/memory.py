@@ -19,6 +19,7 @@ from croupier_storage.encoding.rows import (
     exact_snapshot,
     exact_text,
     exact_values,
+    indexed_text,
 )
 from croupier_storage.errors import InvalidFact, PositionTaken, StorageError
 from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo, tombstone
@@ -58,7 +59,7 @@ class MemoryStorage(Storage):
 
     def save_settings(self, settings: Mapping[str, bytes]) -> None:
         with self._while_open():
-            self._settings |= {exact_text(name): exact_bytes(value) for name, value in settings.items()}
+            self._settings |= {indexed_text(name): exact_bytes(value) for name, value in settings.items()}
 
     def head(self) -> int:
         with self._while_open():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Literal
 
 from sqlalchemy import URL, make_url
@@ -13,6 +14,8 @@ from croupier_storage.memory import MemoryStorage
 from croupier_storage.options import StorageOptions
 from croupier_storage.sql.sqlite import open_file, open_memory
 
+MAX_URL_BYTES = 8_192
+MAX_TIMEOUT = 86_400.0  # seconds; a wait of more than a day is a mistake of units
 _FORMS = "write sqlite:///file, sqlite:// or postgresql+psycopg://user@host/database"
 
 
@@ -52,9 +55,9 @@ def open_storage(
     ...     storage.head()
     0
     """
-    if durability not in ("group", "commit"):
-        raise StorageError(f"unknown durability {durability!r}; use 'group' or 'commit'")
-    storage = _open(_parse(url), StorageOptions(durability, create, read_only, migrate, timeout))
+    options = StorageOptions(durability, create, read_only, migrate, timeout)
+    _check(options)
+    storage = _open(_parse(url), options)
     if lease:
         try:
             storage.acquire()
@@ -64,10 +67,25 @@ def open_storage(
     return storage
 
 
+def _check(options: StorageOptions) -> None:
+    if not isinstance(options.durability, str) or options.durability not in ("group", "commit"):
+        raise StorageError(f"unknown durability {options.durability!r}; use 'group' or 'commit'")
+    for name in ("create", "read_only", "migrate"):
+        if not isinstance(value := getattr(options, name), bool):
+            raise StorageError(f"{name} is {value!r}, a {type(value).__name__}; give True or False")
+    wait = options.timeout
+    if isinstance(wait, bool) or not isinstance(wait, int | float) or not (0 <= wait <= MAX_TIMEOUT and isfinite(wait)):
+        raise StorageError(f"the timeout is {wait!r}; give seconds, from 0 to {MAX_TIMEOUT:.0f}")
+
+
 def _parse(url: str) -> URL:
+    if not isinstance(url, str):
+        raise StorageError(f"the URL of a store is a string, not a {type(url).__name__}; {_FORMS}")
     try:
+        if "\0" in url or len(url.encode()) > MAX_URL_BYTES:
+            raise StorageError(f"{url[:80]!r} contains NUL or has more than {MAX_URL_BYTES} bytes; {_FORMS}")
         return make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number, half of a surrogate pair
         raise StorageError(f"{url!r} is not a database URL; {_FORMS}") from error
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, KeysView, Mapping, Sequence, Set
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 
 from croupier.errors import InputError
 from croupier.log import encoding
+from croupier.log.arguments import mapping
 from croupier.log.encoding import EncodedActions
+from croupier.log.identifiers import action_id, action_ids, exclusions, shown
+from croupier.log.limits import CATALOGUE, ITEMS
 from croupier_policies import Actions, Row
 from croupier_policies.base import RemainingActions
 
@@ -39,12 +43,14 @@ class Catalogue:
     """
 
     def __init__(self, ids: Iterable[str], features: NDArray[Any] | Sequence[Any] | None = None) -> None:
-        ids = tuple(ids)
+        if features is not None and isinstance(ids, Set) and not isinstance(ids, KeysView):
+            raise InputError("the ids are a set, which has no order, but rows of features have one; give a list of ids")
+        ids = tuple(map(action_id, action_ids(ids, ITEMS)))
         rows = None if features is None else _canonical_rows(ids, features)
-        if rows is not None and isinstance(rows[0], np.ndarray):
+        if rows and isinstance(rows[0], np.ndarray):
             self._encoded = encoding.encode_matrix(ids, rows)
         else:
-            self._encoded = encoding.encode_actions(ids, rows, encoding.MAX_CATALOGUE_BYTES)
+            self._encoded = encoding.encode_actions(ids, rows, CATALOGUE)
         self.ids, self.version = ids, self._encoded.digest.hex()
         self._indices = {id: index for index, id in enumerate(ids)}
 
@@ -55,16 +61,21 @@ class Catalogue:
         >>> Catalogue.of({"film": {"price": 2.5}, "book": {"price": 1.0}}).ids
         ('film', 'book')
         """
-        return cls(items, list(items.values()))
+        pairs = list(mapping(items, "items").items())
+        return cls([id for id, _ in pairs], [features for _, features in pairs])
 
     @property
     def actions(self) -> Actions:
         """The items as policies get them."""
         return self._encoded.actions
 
-    def encode(self, exclude: Collection[str] = ()) -> EncodedActions:
-        """The encoded items without some of them; unknown ids in `exclude` are ignored."""
-        return self._encoded.excluding(self._indices[id] for id in exclude if id in self._indices)
+    def encode(self, exclude: Iterable[str] = ()) -> EncodedActions:
+        """The encoded items without some of them; unknown ids in `exclude` are ignored.
+
+        Raises:
+            InputError: `exclude` is no collection of strings, or excludes all.
+        """
+        return self._encoded.excluding(self._indices[id] for id in exclusions(exclude) if id in self._indices)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,6 +85,18 @@ class Catalogue:
 
 
 def _canonical_rows(ids: tuple[str, ...], features: Any) -> tuple[Row, ...]:
+    if isinstance(features, str | bytes | Mapping | Set) or not isinstance(features, Iterable):
+        raise InputError(
+            f"the features are {shown(features)}; give an array (K, d), or one row for each item, in the order of the "
+            "ids; a mapping from ids to features goes to `Catalogue.of`"
+        )
+    dimensions = getattr(features, "ndim", 1)
+    if dimensions not in (1, 2) or (dimensions == 2 and not isinstance(features, np.ndarray)):
+        raise InputError(
+            f"the features are a {type(features).__name__} with {dimensions} dimensions; give an array (K, d), for "
+            "example `frame.to_numpy()`, or one row for each item"
+        )
+    features = features if isinstance(features, np.ndarray) else list(islice(iter(features), ITEMS.maximum + 1))
     if len(features) != len(ids):
         raise InputError(
             f"the catalogue has {len(ids)} ids but {len(features)} rows of features; give one row for each item"

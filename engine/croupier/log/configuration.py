@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import orjson
 
 from croupier.errors import ConfigurationDiffers, CorruptStore, EvidenceError, InputError
+from croupier.log.identifiers import shown
 from croupier.log.rewards import Rewards
 from croupier_policies import Configurable
 
@@ -20,8 +22,40 @@ def canonical_json(value: Any) -> bytes:
 
 
 def describe(configured: Configurable | None) -> bytes:
-    """The name and configuration of a policy or learner as canonical JSON; `null` for None."""
-    return canonical_json(None if configured is None else {"name": configured.name, "config": configured.config()})
+    """The name and configuration of a policy or learner as canonical JSON; `null` for None.
+
+    Raises:
+        InputError: JSON cannot hold the configuration, so that a store with it could not be opened again.
+    """
+    if configured is None:
+        return b"null"
+    description = {"name": configured.name, "config": configured.config()}
+    try:
+        body = canonical_json(description)
+        whole = all(map(math.isfinite, _numbers(description)))  # JSON has no NaN, and would say null
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InputError(
+            f"the configuration of {configured.name!r} cannot be written to a store ({error}), and the store could not "
+            "be opened again; `config()` returns plain data that JSON can hold"
+        ) from error
+    if not whole:
+        raise InputError(
+            f"the configuration of {configured.name!r} has a number that is not finite, which a store cannot hold: "
+            f"{shown(description['config'])}; give finite numbers"
+        )
+    return body
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """The numbers in plain data."""
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif isinstance(value, str) or not isinstance(value, Iterable):
+        if isinstance(value, int | float):
+            yield value
+        return
+    for item in value:
+        yield from _numbers(item)
 
 
 def digest(body: bytes) -> str:

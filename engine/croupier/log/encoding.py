@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from croupier.errors import CorruptStore, InputError
+from croupier.log.arguments import real
+from croupier.log.identifiers import action_id, shown
+from croupier.log.limits import CATALOGUE, DEPTH, ENCODED, FEATURES, NAME, Limit
 from croupier_policies import Actions, Row, Vector
 from croupier_policies.base import RemainingActions
 
-MAX_BYTES = 1 << 20  # of an encoded context or set of actions
-MAX_CATALOGUE_BYTES = 1 << 26  # of an encoded catalogue, which is stored once
 _ARRAY = b"\x01"  # the first byte of an encoded array; a JSON object begins with {
 _MATRIX = b"\x02"  # the first byte of actions with array features: then the length of the ids as JSON, ids, floats
 
@@ -71,7 +73,7 @@ def canonical(row: Any, argument: str) -> Row:
         return _array(row, argument)
     if isinstance(row, Mapping):
         return _fields(row, argument)
-    if isinstance(row, Sequence) and not isinstance(row, str | bytes):
+    if isinstance(row, Sequence) and not isinstance(row, str | bytes | bytearray | memoryview):
         return _array(row, argument)
     raise InputError(
         f"{argument} is a {type(row).__name__}; give a mapping of named features or a 1-D array of numbers"
@@ -80,11 +82,16 @@ def canonical(row: Any, argument: str) -> Row:
 
 def _array(values: Any, argument: str) -> Vector:
     try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        array = np.asarray(values)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{argument} is not an array of numbers: {error}") from error
     if array.ndim != 1:
         raise InputError(f"{argument} has {array.ndim} dimensions; give one row, a 1-D array")
+    _check_count(array.shape[0], argument)
+    if array.dtype != np.float64:
+        array = _as_floats(array, argument)
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise InputError(f"{argument} has masked values, which would be read as numbers; fill them or leave them out")
     clean = np.empty(array.shape[0])
     if not _copy(array, clean):
         indices = np.flatnonzero(~np.isfinite(array)).tolist()
@@ -93,6 +100,32 @@ def _array(values: Any, argument: str) -> Vector:
             "leave such rows out"
         )
     return clean
+
+
+def _as_floats(array: NDArray[Any], argument: str) -> Vector:
+    """The numbers of an array of another type. Raises InputError where text, dates or objects are among them."""
+    if array.dtype.kind in "biu" or array.shape[0] == 0:
+        return array.astype(np.float64)
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+            return array.astype(np.float64)
+    if array.dtype.kind == "O":
+        numbers = [real(value) for value in array]
+        if None not in numbers:
+            return np.array(numbers, dtype=np.float64)
+        array = array[[number is None for number in numbers]]
+    raise InputError(
+        f"{argument} is not an array of numbers: it contains {shown(array.tolist()[0])}; give numbers, or a mapping "
+        "of named features"
+    )
+
+
+def _check_count(count: int, argument: str) -> None:
+    if count > FEATURES.maximum:
+        raise InputError(
+            f"{argument} has {count:,} features, more than the limit of {FEATURES.maximum:,} ({FEATURES.reason}); give "
+            "fewer, or an embedding of them"
+        )
 
 
 @numba.njit(cache=True)
@@ -107,6 +140,7 @@ def _copy(array: Vector, out: Vector) -> bool:
 
 def _fields(row: Mapping[Any, Any], argument: str) -> dict[str, float | str]:
     fields: dict[str, float | str] = {}
+    _check_count(len(row), argument)
     try:
         names = sorted(row)
     except TypeError as error:
@@ -114,10 +148,27 @@ def _fields(row: Mapping[Any, Any], argument: str) -> dict[str, float | str]:
     for name in names:
         value = row[name]
         if value is not None:
-            if not isinstance(name, str):
-                raise InputError(f"{argument} has the name {name!r}, a {type(name).__name__}; names are strings")
-            fields[name] = _value(value, name, argument)
+            if type(name) is not str or len(name) * 4 > NAME.maximum:
+                exact = _name(name, argument)
+                if exact in fields:
+                    raise InputError(f"{argument} has the name {exact!r} twice; give every name once")
+                fields[exact] = _value(value, exact, argument)
+            else:
+                fields[name] = _value(value, name, argument)
     return fields
+
+
+def _name(name: Any, argument: str) -> str:
+    """The name of a feature as a plain string. Raises InputError."""
+    if not isinstance(name, str):
+        raise InputError(f"{argument} has the name {shown(name)}, a {type(name).__name__}; names are strings")
+    exact = str.__str__(name)
+    if (size := len(exact.encode(errors="replace"))) > NAME.maximum:
+        raise InputError(
+            f"{argument} has a name of {size:,} {NAME.unit}, more than the limit of {NAME.maximum:,}: {exact[:60]!r}…; "
+            "give a shorter name, and what varies as its value"
+        )
+    return exact
 
 
 def _value(value: Any, name: str, argument: str) -> float | str:
@@ -125,14 +176,16 @@ def _value(value: Any, name: str, argument: str) -> float | str:
         value = value.item()
     convert = _CONVERSIONS.get(type(value))
     if convert is None:
+        nested = isinstance(value, Mapping | Sequence)
         raise InputError(
             f"{argument}[{name!r}] is a {type(value).__name__}; give a number, a string, a boolean or None"
+            + (f", because {DEPTH.reason}" if nested else "")
         )
     converted = convert(value)
     if converted is None:
         raise InputError(
-            f"{argument}[{name!r}] = {value!r} is not a finite number that a 64-bit float represents exactly; leave it "
-            "out, or give an identifier as a string"
+            f"{argument}[{name!r}] = {shown(value)} is not a finite number that a 64-bit float represents "
+            "exactly; leave it out, or give an identifier as a string"
         )
     return converted
 
@@ -167,19 +220,19 @@ def decode_row(body: bytes) -> Row:
     return row
 
 
-def encode_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None, limit: int = MAX_BYTES) -> EncodedActions:
+def encode_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None, limit: Limit = ENCODED) -> EncodedActions:
     """Check and encode candidates.
 
     Args:
         ids: The ids of the K candidates.
         rows: Canonical features of each, or None.
-        limit: The largest number of bytes.
+        limit: Of the number of bytes.
 
     Raises:
         InputError: There are no candidates, an id occurs twice or is not a non-empty string, features have different
             forms, or the encoding is too large.
     """
-    _check_actions(ids, rows)
+    ids = _check_actions(ids, rows)
     content = ids if rows is None else [[id, _as_json(row)] for id, row in zip(ids, rows, strict=True)]
     body = _within_limit(_json(content, "actions"), "actions", limit)
     return EncodedActions(Actions(ids, rows), body, _digest(body))
@@ -187,11 +240,11 @@ def encode_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None, limit: in
 
 def encode_matrix(ids: tuple[str, ...], rows: tuple[Row, ...]) -> EncodedActions:
     """Check candidates whose features are arrays, and encode the arrays as floats. Raises InputError."""
-    _check_actions(ids, rows)
+    ids = _check_actions(ids, rows)
     names = _json(ids, "actions")
     floats = b"".join(row.tobytes() for row in rows if isinstance(row, np.ndarray))
     body = _MATRIX + len(names).to_bytes(8, "little") + names + floats
-    return EncodedActions(Actions(ids, rows), _within_limit(body, "actions", MAX_CATALOGUE_BYTES), _digest(body))
+    return EncodedActions(Actions(ids, rows), _within_limit(body, "actions", CATALOGUE), _digest(body))
 
 
 def _decode_matrix(body: bytes) -> Actions:
@@ -201,14 +254,13 @@ def _decode_matrix(body: bytes) -> Actions:
     return Actions(tuple(ids), tuple(floats.reshape(len(ids), floats.shape[0] // len(ids))))
 
 
-def _check_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None) -> None:
+def _check_actions(ids: Sequence[Any], rows: tuple[Row, ...] | None) -> tuple[str, ...]:
+    """The ids as plain strings."""
     if not ids:
         raise InputError(
             "actions is empty: there is no action to choose; give at least one action that is not excluded"
         )
-    for id in ids:
-        if not isinstance(id, str) or not id or "\0" in id:
-            raise InputError(f"the action id {id!r} is not a non-empty string without NUL; name actions by strings")
+    ids = tuple(map(action_id, ids))
     if len(set(ids)) != len(ids):
         twice = Counter(ids).most_common(1)[0][0]
         raise InputError(f"the action {twice!r} occurs twice: its probability would be ambiguous; give every id once")
@@ -217,6 +269,7 @@ def _check_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None) -> None:
             "the features of actions have different forms or lengths, which one model cannot use together; give "
             "mappings for all actions, or arrays of one length"
         )
+    return ids
 
 
 def decode_actions(body: bytes, digest: bytes) -> Actions:
@@ -257,9 +310,10 @@ def _json(value: Any, argument: str) -> bytes:
         raise InputError(f"{argument} contains text that is not valid Unicode: {error}") from error
 
 
-def _within_limit(body: bytes, argument: str, limit: int = MAX_BYTES) -> bytes:
-    if len(body) > limit:
+def _within_limit(body: bytes, argument: str, limit: Limit = ENCODED) -> bytes:
+    if len(body) > limit.maximum:
         raise InputError(
-            f"{argument} has {len(body)} bytes when encoded, more than the limit of {limit}; give fewer features"
+            f"{argument} has {len(body):,} bytes when encoded, more than the limit of {limit.maximum:,} "
+            f"({limit.reason}); give fewer features, or shorter values"
         )
     return body

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from hashlib import blake2b
 from itertools import count
 
 IdSource = Callable[[], str]
+
+SEQUENTIAL = "sequential"  # the option's name
 
 
 def time_ordered(clock: Callable[[], float]) -> IdSource:
@@ -34,7 +37,7 @@ def time_ordered(clock: Callable[[], float]) -> IdSource:
                 pool.extend(_random_digits())
             else:
                 break
-        time = f"{int(clock() * 1000):012x}"
+        time = f"{int(clock() * 1000) & 0xFFFFFFFFFFFF:012x}"
         return f"{time[:8]}-{time[8:12]}-7{digits[:3]}-{digits[3:7]}-{digits[7:]}"
 
     return new
@@ -59,3 +62,15 @@ def counted(prefix: str = "d") -> IdSource:
     """
     numbers = count(1)
     return lambda: f"{prefix}{next(numbers)}"
+
+
+def sequential_id(seed: int, position: int) -> str:
+    """The id of the decision at a position, for `Engine.open(ids="sequential")`: a function of the seed and the log.
+
+    A log that is opened again continues where it ended, and logs of different seeds have different ids.
+
+    >>> sequential_id(7, 1), sequential_id(7, 2), sequential_id(8, 1)
+    ('7d657ca8-1', '7d657ca8-2', '351f86ee-1')
+    """
+    prefix = blake2b(seed.to_bytes(8, "little"), digest_size=4, person=b"ids").hexdigest()
+    return f"{prefix}-{position}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any, Literal
 
 import orjson
 
 from croupier.errors import InputError
+from croupier.log.arguments import choice, number, optional
+from croupier.log.limits import MAX_REWARD, TIME
 from croupier_storage import Fact, Kind
 
 Aggregate = Literal["first", "last", "sum", "mean", "max"]
@@ -18,6 +21,11 @@ _AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
     "sum": sum,
     "mean": lambda values: sum(values) / len(values),
     "max": max,
+}
+_FIELDS = {
+    "aggregate": choice(*_AGGREGATES),
+    "window": optional(number(0.0, TIME.maximum, above=True)),
+    "default": optional(number(-MAX_REWARD, MAX_REWARD)),
 }
 
 
@@ -45,12 +53,11 @@ class Rewards:
     default: float | None = None
 
     def __post_init__(self) -> None:
-        if self.aggregate not in _AGGREGATES:
-            raise InputError(f"aggregate is {self.aggregate!r}; choose one of {', '.join(_AGGREGATES)}")
-        if self.window is not None and not 0 < self.window < float("inf"):
-            raise InputError(
-                f"the reward window is {self.window} seconds; give a positive number, or None for no limit"
-            )
+        for name, check in _FIELDS.items():
+            object.__setattr__(self, name, check(getattr(self, name), name))  # the class is frozen
+        for name in ("window", "default"):  # 60 and 60.0 are one rule
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, float(value))
         if self.window is None and (self.aggregate != "first" or self.default is not None):
             raise InputError(
                 f"aggregate={self.aggregate!r} and default={self.default} need a window, because they are learned "
@@ -82,6 +89,7 @@ class RewardState:
 
     Attributes:
         activated: False for a deferred decision that has not been activated.
+        decided_at: When the decision was made, in seconds since 1970.
         unit: The decision's unit.
         taken: The action that was shown instead of the drawn one, or None.
         rewards: The rewards before the window closed.
@@ -92,10 +100,21 @@ class RewardState:
         retracted: Whether the outcome has been retracted.
     """
 
-    __slots__ = ("activated", "closed", "corrected", "first_reward", "late", "retracted", "rewards", "taken", "unit")
+    __slots__ = (
+        "activated",
+        "closed",
+        "corrected",
+        "decided_at",
+        "first_reward",
+        "late",
+        "retracted",
+        "rewards",
+        "taken",
+        "unit",
+    )
 
-    def __init__(self, *, deferred: bool = False, unit: str | None = None) -> None:
-        self.activated, self.unit = not deferred, unit
+    def __init__(self, *, deferred: bool = False, unit: str | None = None, decided_at: float = -inf) -> None:
+        self.activated, self.unit, self.decided_at = not deferred, unit, decided_at
         self.taken: str | None = None
         self.rewards: tuple[float, ...] = ()
         self.late: tuple[float, ...] = ()
@@ -108,7 +127,7 @@ class RewardState:
     def from_decision(cls, decision: Fact) -> RewardState:
         """The state directly after a decision."""
         deferred = decision.body is not None and bool(orjson.loads(decision.body).get("deferred"))
-        return cls(deferred=deferred, unit=decision.unit)
+        return cls(deferred=deferred, unit=decision.unit, decided_at=decision.at)
 
     @property
     def learnable(self) -> bool:

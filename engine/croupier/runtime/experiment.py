@@ -9,10 +9,52 @@ from typing import Any, Literal
 import orjson
 
 from croupier.errors import InputError
+from croupier.log.arguments import Check, choice, flag, instance, mapping, number, optional, real
 from croupier.log.configuration import describe
+from croupier.log.identifiers import required, shown
+from croupier.log.limits import EXPERIMENT, TIME
 from croupier.state.experiment.assignment import Split
 from croupier.state.experiment.buckets import HOLDOUT
 from croupier_policies import Policy
+
+
+def _name(value: Any, argument: str) -> str:
+    return required(value, argument, EXPERIMENT)
+
+
+def _by_name(check: Check) -> Check:
+    """A mapping from names to what another check accepts."""
+
+    def checked(value: Any, argument: str) -> dict[str, Any]:
+        entries = mapping(value, argument)
+        return {_name(name, f"a name in {argument}"): check(v, f"{argument}[{name!r}]") for name, v in entries.items()}
+
+    return checked
+
+
+def _margin(value: Any, argument: str) -> float:
+    margin = real(value)
+    if margin is None or margin <= 0:
+        raise InputError(
+            f"a guardrail's margin must be positive, since no harm at all can never be shown: {argument} is "
+            f"{shown(value)}"
+        )
+    return margin
+
+
+_POLICY = instance(Policy, "UniformPolicy()")
+_FIELDS: dict[str, Check] = {
+    "name": _name,
+    "variants": _by_name(optional(_POLICY)),
+    "window": number(0.0, TIME.maximum, above=True),
+    "weights": optional(_by_name(number(0.0, 1e100))),
+    "holdout": number(0.0, 1.0),
+    "learn_from": choice("own", "all"),
+    "warm_start": flag,
+    "planned_units": number(0.0, 1e15, above=True),
+    "guardrails": _by_name(_margin),
+    "shadows": _by_name(_POLICY),
+}
 
 
 @dataclass(frozen=True)
@@ -55,25 +97,15 @@ class Experiment:
     shadows: Mapping[str, Policy] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.name or "\0" in self.name or len(self.name) > 256:
-            raise InputError(f"an experiment needs a name of 1 to 256 characters, not {self.name!r}")
+        for name, check in _FIELDS.items():
+            object.__setattr__(self, name, check(getattr(self, name), name))  # the class is frozen
         if list(self.variants.values()).count(None) != 1:
             raise InputError(
                 "exactly one variant must be None, the champion: the policy that decides now and that every "
                 "candidate is compared with"
             )
-        if not 0 < self.window < float("inf"):
-            raise InputError(f"the exposure window is {self.window} seconds; give a positive number")
-        if self.learn_from not in ("own", "all"):
-            raise InputError(f'learn_from is "own" or "all", not {self.learn_from!r}')
         if self.weights is not None and set(self.weights) != set(self.variants):
             raise InputError(f"weights name {sorted(self.weights)}, but the variants are {sorted(self.variants)}")
-        if not 0 < self.planned_units < float("inf"):
-            raise InputError(f"planned_units is a number of units, not {self.planned_units}")
-        if not all(0 < margin < float("inf") for margin in self.guardrails.values()):
-            raise InputError(
-                f"a guardrail's margin must be positive, since no harm at all can never be shown: {self.guardrails}"
-            )
         if {HOLDOUT, "", *self.variants} & set(self.shadows):
             raise InputError(f"shadows and variants need different names: {sorted(self.shadows)}")
         Split.from_weights(self.shares, self.holdout)

@@ -9,6 +9,7 @@ import orjson
 
 from croupier.errors import ExperimentRunning, InputError, NoExperiment, NoPromotion, PolicyFailed, storing
 from croupier.log.configuration import canonical_json
+from croupier.log.identifiers import shown
 from croupier.runtime.experiment import Experiment
 from croupier.runtime.loop import Loop
 from croupier.state.components import Components
@@ -78,7 +79,9 @@ def set_weights(loop: Loop, weights: Mapping[str, float], why: Mapping[str, Any]
     with storing(), loop.lock:
         name, variants = (present := running(loop)).name, {present.champion, *present.candidates}
         if unknown := set(weights) - variants:
-            raise InputError(f"the experiment {name!r} has no variants {sorted(unknown)}; it has {sorted(variants)}")
+            raise InputError(
+                f"the experiment {name!r} has no variants {shown(list(unknown))}; it has {sorted(variants)}"
+            )
         Split.from_weights(weights)
         body = {"event": "weights", "name": name, "weights": dict(weights), **(why or {})}
         fact = loop.append(Kind.EXPERIMENT, loop.options.clock(), body=canonical_json(body))

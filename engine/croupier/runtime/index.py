@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from croupier.errors import Conflict, UnknownDecision, storing
 from croupier.log.cache import FIFOCache
+from croupier.log.identifiers import shown
 from croupier.runtime.writer import Writer
 from croupier.state.decisions import CACHED_DECISIONS
 from croupier_storage import Fact, Kind, Storage
@@ -37,8 +38,8 @@ class LogIndex:
             decision = self._storage.decision(id) if isinstance(id, str) else None
         if decision is None:
             raise UnknownDecision(
-                f"no decision {id!r} is in the log, so nothing could be learned from this; pass the `id` of a decision "
-                "that this store made"
+                f"no decision {shown(id)} is in the log, so nothing could be learned from this; pass the `id` of a "
+                "decision that this store made"
             )
         return decision.position
 
@@ -74,7 +75,7 @@ class LogIndex:
         if fact is not None and (fact.kind, fact.decision, fact.reward, fact.unit, fact.body) != content:
             of = f"reward {fact.reward}" if fact.kind == Kind.REWARD else f"the {fact.kind}"
             raise Conflict(
-                f"the key {key!r} was used for {of} at position {fact.position}; one key names one reward or "
+                f"the key {shown(key)} was used for {of} at position {fact.position}; one key names one reward or "
                 "observation: give each its own"
             )
         return fact

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 
 from croupier.errors import InputError
 from croupier.log.configuration import canonical_json
 from croupier.log.decision import Decision
 from croupier.log.encoding import EncodedActions
+from croupier.log.identifiers import shown
+from croupier.log.limits import PLACES
 from croupier.runtime.idempotency import same_decision
 from croupier.runtime.loop import Loop
 from croupier.runtime.outage import Outage
@@ -57,12 +60,14 @@ class Recommendation(Sequence[Decision]):
 
 def check_places(k: Any, count: int) -> int:
     """k itself. Raises InputError where so many places cannot be filled."""
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= count:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= count:
         raise InputError(
-            f"a list of k={k!r} places cannot be drawn without replacement from {count} candidates; give a whole "
+            f"a list of k={shown(k)} places cannot be drawn without replacement from {count} candidates; give a whole "
             "number of places, from 1 to as many as there are candidates"
         )
-    return k
+    if k > PLACES.maximum:
+        raise InputError(f"a list of {k:,} places is longer than the limit of {PLACES.maximum:,}: {PLACES.reason}")
+    return int(k)
 
 
 def recommend(loop: Loop, request: DecisionRequest, k: int, known: bool) -> Recommendation:

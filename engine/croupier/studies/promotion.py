@@ -9,8 +9,13 @@ from typing import NamedTuple
 
 from croupier.errors import InputError
 from croupier.evaluation.intervals.base import Interval
+from croupier.log.arguments import instance, number, real
+from croupier.log.identifiers import elements, shown
+from croupier.log.limits import FEATURES
 from croupier.studies.statistics.guardrails import Guardrail, GuardrailState
 
+_EFFECT = number(-1e300, 1e300)
+_GUARDRAIL = instance(Guardrail, 'Guardrail("purchase", 0.02)')
 SHARE_PRECISION = 1e-9  # a share is met by the nearest point of the hash's range, not exactly
 
 
@@ -71,6 +76,20 @@ class Rule:
     alpha: float = 0.01
 
     def __post_init__(self) -> None:
+        shares = [real(share) for share in elements(self.shares, "shares", FEATURES)]
+        if None in shares:
+            raise InputError(f"shares is {shown(self.shares)}; give numbers between 0 and 1, the smallest first")
+        checked = {
+            "shares": tuple(share for share in shares if share is not None),
+            "min_effect": _EFFECT(self.min_effect, "min_effect"),
+            "tolerance": _EFFECT(self.tolerance, "tolerance"),
+            "guardrails": tuple(
+                _GUARDRAIL(guard, "a guardrail") for guard in elements(self.guardrails, "guardrails", FEATURES)
+            ),
+            "alpha": number(0.0, 1.0)(self.alpha, "alpha"),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)  # the class is frozen
         rising = all(low < high for low, high in zip((0.0, *self.shares), (*self.shares, 1.0), strict=True))
         if not self.shares or not rising or not self.tolerance > 0:
             raise InputError(f"shares must increase between 0 and 1, and tolerance must be positive: {self}")

@@ -52,6 +52,16 @@ class WritingChecks(StorageChecks):
             assert storage.head() == 0
             assert list(storage.facts()) == []
 
+    def test_texts_too_long_for_an_index_are_refused(self) -> None:
+        long = "".join(chr(0x4E00 + n * 7919 % 20_000) for n in range(683))  # 2,049 bytes that no index can compress
+        with self.open() as storage:
+            assert_raises(InvalidFact, lambda: storage.append([decision(1)._replace(id=long)], {}))
+            assert_raises(InvalidFact, lambda: storage.append([decision(1)._replace(key=long)], {}))
+            assert_raises(InvalidFact, lambda: storage.save_settings({long: b""}))
+            longest = decision(1)._replace(id=long[:-1], key=long[:-1], unit=long * 3)
+            storage.append([longest], {})
+            assert list(storage.facts()) == [longest]
+
     def test_action_sets_are_kept_once(self) -> None:
         with self.open() as storage:
             storage.append([decision(1)], {b"a": b"A", b"b": b""})

@@ -13,6 +13,9 @@ from croupier_storage.facts import Fact, PolicyRecord, Snapshot
 
 Value: TypeAlias = int | float | str | bytes | None
 
+#: Bytes of a text that has an index. PostgreSQL cannot index more than 2,704 bytes, and would refuse the whole group.
+MAX_INDEXED_BYTES = 2_048
+
 
 def row(fact: Fact) -> tuple[Value, ...]:
     """The fact's values in the order of its fields, followed by its checksum. Raises InvalidFact."""
@@ -53,6 +56,17 @@ def exact_text(value: str) -> str:
         raise InvalidFact(
             f"{text[:40]!r} contains a lone surrogate, which cannot be encoded as UTF-8; remove it"
         ) from error
+    return text
+
+
+def indexed_text(value: str) -> str:
+    """The text as an exact `str` that every database can index. Raises InvalidFact."""
+    text = exact_text(value)
+    if len(text) * 4 > MAX_INDEXED_BYTES and (size := len(text.encode())) > MAX_INDEXED_BYTES:
+        raise InvalidFact(
+            f"{text[:40]!r}… has {size} bytes, and not every database can index more than {MAX_INDEXED_BYTES}; use a "
+            "shorter id, key or name"
+        )
     return text
 
 
@@ -113,6 +127,8 @@ _BY_TYPE: dict[type, Callable[[Any], Value]] = {
     float: exact_float,
     bytes: exact_bytes,
 }
+INDEXED = tuple(Fact._fields.index(name) for name in ("id", "key"))
 _CONVERTERS = tuple(
-    _BY_TYPE[type] if position < REQUIRED else _or_none(_BY_TYPE[type]) for position, type in enumerate(TYPES)
+    _BY_TYPE[type] if position < REQUIRED else _or_none(indexed_text if position in INDEXED else _BY_TYPE[type])
+    for position, type in enumerate(TYPES)
 )

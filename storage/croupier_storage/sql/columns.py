@@ -11,7 +11,7 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 from croupier_storage.encoding.checksums import digests
-from croupier_storage.encoding.rows import REQUIRED, TYPES, Value, exact_values
+from croupier_storage.encoding.rows import INDEXED, MAX_INDEXED_BYTES, REQUIRED, TYPES, Value, exact_values
 from croupier_storage.facts import Fact
 
 _NAMES = (*Fact._fields, "digest")
@@ -67,10 +67,13 @@ def _has_exact_types(types: tuple[type, ...]) -> bool:
 
 
 def _are_storable(values: Sequence[Sequence[Any]]) -> bool:
-    """Whether no float is NaN, infinite or −0.0, and every database can store every text.
+    """Whether no float is NaN, infinite or −0.0, and every database can store every text and index those with one.
 
-    May return False for valid values: if a sum overflows, or if bytes of two adjacent floats look like −0.0.
+    May return False for valid values: if a sum overflows, if bytes of two adjacent floats look like −0.0, or if an
+    indexed text has many characters.
     """
+    if any(max(map(len, values[position])) * 4 > MAX_INDEXED_BYTES for position in INDEXED if values[position][0]):
+        return False
     floats = [values[position] for position in _FLOATS if values[position][0] is not None]
     texts = "".join("".join(values[position]) for position in _TEXTS if values[position][0] is not None)
     packed = b"".join(Struct(f"<{len(column)}d").pack(*column) for column in floats)

@@ -11,7 +11,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Table, bindparam, delete, insert, text, update
 
 from croupier_storage.encoding.checksums import snapshot_digest
-from croupier_storage.encoding.rows import exact_bytes, exact_float, exact_int, exact_policy, exact_snapshot, exact_text
+from croupier_storage.encoding.rows import (
+    exact_bytes,
+    exact_float,
+    exact_int,
+    exact_policy,
+    exact_snapshot,
+    exact_text,
+    indexed_text,
+)
 from croupier_storage.errors import InvalidFact, PositionTaken, StorageError, StoreUnavailable
 from croupier_storage.facts import Fact, PolicyRecord, Snapshot
 from croupier_storage.sql import schema
@@ -92,7 +100,7 @@ class SQLStorage(SQLChecker):
             )
 
     def save_settings(self, settings: Mapping[str, bytes]) -> None:
-        values = {exact_text(name): exact_bytes(value) for name, value in settings.items()}
+        values = {indexed_text(name): exact_bytes(value) for name, value in settings.items()}
         with self._writing() as connection:
             for name, value in values.items():
                 self._put(connection, schema.settings, schema.settings.c.name == name, {"name": name, "value": value})

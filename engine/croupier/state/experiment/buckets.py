@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from croupier.errors import InputError
+from croupier.log.arguments import real
+from croupier.log.identifiers import is_storable, shown
 
 RANGE = 1 << 53  # number of hash values: as many as a uniform double in [0, 1) has
 HOLDOUT = "hold-out"
@@ -66,12 +68,13 @@ def apportion(weights: Mapping[str, float], holdout: float | Fraction) -> dict[s
 
 
 def _check(weights: Mapping[str, float], holdout: float | Fraction) -> None:
-    if any(not name or "\0" in name or name == HOLDOUT for name in weights):
+    if not all(is_storable(name) for name in weights) or "" in weights or HOLDOUT in weights:
         raise InputError(
-            f"the variants are {list(weights)}; give each a non-empty name without NUL other than {HOLDOUT!r}, "
+            f"the variants are {shown(list(weights))}; give each a non-empty name without NUL other than {HOLDOUT!r}, "
             "which is reserved"
         )
-    if not all(0 <= weight < float("inf") for weight in weights.values()) or not any(weights.values()):
-        raise InputError(f"weights is {dict(weights)}; give finite weights of at least 0, one of them positive")
-    if not 0 <= holdout < 1:
-        raise InputError(f"holdout is {holdout}; give a share of the units, 0 ≤ holdout < 1")
+    given = [real(weight) for weight in weights.values()]
+    if any(weight is None or weight < 0 for weight in given) or not any(given):
+        raise InputError(f"weights is {shown(dict(weights))}; give finite weights of at least 0, one of them positive")
+    if not isinstance(holdout, Fraction) and ((share := real(holdout)) is None or not 0 <= share < 1):
+        raise InputError(f"holdout is {shown(holdout)}; give a share of the units, 0 ≤ holdout < 1")

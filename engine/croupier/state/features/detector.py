@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from croupier.errors import InputError
+import numpy as np
 
+from croupier.errors import InputError
+from croupier.log.arguments import real
+from croupier.log.identifiers import required, shown
+
+MAX_ARGUMENT = 1e9
+TRIAL = 128  # inputs with which a detector is tried: some arguments fail only once it has some
 MEMORY = 512  # inputs that a detector restarts from, once it has stored twice as many
 
 
@@ -68,12 +74,23 @@ def check_spec(spec: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Check the description of a detector, or None for no detector. Raises InputError."""
     if spec is None:
         return None
-    if not isinstance(spec, Mapping) or spec.get("name") not in ("adwin", "page-hinkley"):
-        raise InputError(f'the detector is {spec!r}; give {{"name": "adwin" or "page-hinkley"}} and River\'s arguments')
-    if not all(type(value) in (int, float, str) for value in spec.values()):
-        raise InputError(f"the detector {dict(spec)!r} has an argument that is not a number; give numbers")
+    form = 'give {"name": "adwin" or "page-hinkley"} and River\'s arguments'
+    if not isinstance(spec, Mapping):
+        raise InputError(f"the detector is {shown(spec)}; {form}")
+    checked = {required(name, "an argument of the detector"): value for name, value in spec.items()}
+    if not isinstance(name := checked.get("name"), str) or name not in ("adwin", "page-hinkley"):
+        raise InputError(f"the detector is {shown(checked)}; {form}")
+    for argument, value in checked.items():
+        if isinstance(value, str):
+            checked[argument] = str.__str__(value)
+        elif (converted := real(value)) is None or abs(converted) > MAX_ARGUMENT:
+            raise InputError(f"the detector's argument {argument!r} is {shown(value)}; give a finite number")
+        else:
+            checked[argument] = int(value) if isinstance(value, int | np.integer) else converted
     try:
-        _create(spec)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"River cannot create the detector {dict(spec)!r}: {error}") from error
-    return dict(spec)
+        trial = _create(checked)
+        for step in range(TRIAL):
+            trial.update(float(step % 2))
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise InputError(f"River cannot run the detector {checked!r}: {error}") from error
+    return checked

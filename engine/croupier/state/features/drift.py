@@ -11,6 +11,8 @@ import numpy as np
 import orjson
 
 from croupier.errors import InputError
+from croupier.log.arguments import choice, real
+from croupier.log.identifiers import shown
 from croupier.state.features import settings
 from croupier.state.features.detector import Detector, check_spec
 from croupier_policies import Configurable, State
@@ -88,15 +90,14 @@ class Drift(Configurable):
         actions: int = 1_000,
     ) -> None:
         self.all, self.unit, self.action = check_spec(all), check_spec(unit), check_spec(action)
-        if error not in LOSSES:
-            raise InputError(f"error is {error!r}; choose one of {', '.join(LOSSES)}")
-        self.error = error
-        if isinstance(retain, bool) or not isinstance(retain, int | float) or not 0 < retain <= 1:
+        self.error = choice(*LOSSES)(error, "error")
+        fraction = real(retain)
+        if fraction is None or not 0 < fraction <= 1:
             raise InputError(
-                f"retain is {retain!r}; give the fraction of what was learned that remains after a drift, "
+                f"retain is {shown(retain)}; give the fraction of what was learned that remains after a drift, "
                 "0 < retain ≤ 1"
             )
-        self.retain = float(retain)
+        self.retain = fraction
         self._limits = settings.integer(units, "units"), settings.integer(actions, "actions")
         self._all = OrderedDict[str, Detector]()
         self._units, self._actions = OrderedDict[str, Detector](), OrderedDict[str, Detector]()

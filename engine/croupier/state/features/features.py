@@ -99,8 +99,9 @@ class Features(Configurable):
             max_terms=settings.integer(terms, "terms"),
             max_values=settings.integer(values, "values"),
         )
-        declared = (numbers or {}, categories or {}, text or {}, vectors or {})
-        settings.distinct_names([name for names in declared for name in names], "the declaration of attributes")
+        declared = self.attributes
+        every = (*declared.numbers, *declared.categories, *declared.text, *declared.vectors)
+        settings.distinct_names(every, "the declaration of attributes")
         self.events = settings.distinct_names(events, "events")
         self._limits = settings.integer(units, "units"), settings.integer(items, "items")
         self._units: OrderedDict[str, Unit] = OrderedDict()

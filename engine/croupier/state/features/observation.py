@@ -10,7 +10,7 @@ import orjson
 
 from croupier.errors import CorruptStore, InputError
 from croupier.log import encoding
-from croupier.log.validation import text
+from croupier.log.identifiers import required, text
 
 Attribute: TypeAlias = "float | str | list[float]"
 
@@ -39,9 +39,9 @@ def encode(kind: Any, item: Any, attributes: Mapping[str, Any]) -> bytes:
     >>> encode("rate", "film-1", {"stars": 4})
     b'{"kind":"rate","item":"film-1","attributes":{"stars":4.0}}'
     """
-    payload: dict[str, Any] = {"kind": text(kind, "kind")}
-    if payload["kind"] is None:
+    if kind is None:
         raise InputError('kind is None; name the kind of event, for example "view"')
+    payload: dict[str, Any] = {"kind": required(kind, "kind")}
     if item is not None:
         payload["item"] = text(item, "item")
     if attributes and (checked := _attributes(attributes)):

@@ -2,58 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from croupier.errors import InputError
+from croupier.log import arguments
+from croupier.log.arguments import real
+from croupier.log.identifiers import elements, identifiers, required, shown
+from croupier.log.limits import FEATURES
 
 SCALES = ("standard", "min-max")
 ENCODINGS = ("one-hot", "target")
 
 
-def distinct_names(values: Sequence[str], argument: str) -> tuple[str, ...]:
+MAX_DIMENSIONS = 65_536
+MAX_REMEMBERED = 10_000_000  # units, items, values, terms
+
+
+def distinct_names(values: Any, argument: str) -> tuple[str, ...]:
     """Non-empty strings, none of them twice. Raises InputError."""
-    if isinstance(values, str) or not all(isinstance(name, str) and name for name in values):
+    if isinstance(values, str):
         raise InputError(f"{argument} is {values!r}; give a list of names")
-    if len(set(values)) < len(values):
-        raise InputError(f"{argument} contains a name twice: {list(values)}")
-    return tuple(values)
+    names = tuple(required(name, f"a name in {argument}") for name in identifiers(values, argument, FEATURES))
+    if len(set(names)) < len(names):
+        raise InputError(f"{argument} contains a name twice: {list(names)}")
+    return names
 
 
-def durations(values: Sequence[float], argument: str) -> tuple[float, ...]:
+def durations(values: Any, argument: str) -> tuple[float, ...]:
     """Positive numbers of seconds in ascending order. Raises InputError."""
-    seconds = tuple(duration(value, argument) for value in values)
+    seconds = tuple(duration(value, argument) for value in elements(values, argument, FEATURES))
     if list(seconds) != sorted(set(seconds)):
-        raise InputError(f"{argument} is {list(values)}; give different durations, the shortest first")
+        raise InputError(f"{argument} is {list(seconds)}; give different durations, the shortest first")
     return seconds
 
 
 def duration(value: Any, argument: str) -> float:
     """A positive number of seconds. Raises InputError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e12:
-        raise InputError(f"{argument} is {value!r}; give a positive number of seconds")
-    return float(value)
+    seconds = real(value)
+    if seconds is None or not 0 < seconds < 1e12:
+        raise InputError(f"{argument} is {shown(value)}; give a positive number of seconds")
+    return seconds
 
 
-def integer(value: Any, argument: str, minimum: int = 1) -> int:
-    """An integer that is at least `minimum`. Raises InputError."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise InputError(f"{argument} is {value!r}; give an integer of at least {minimum}")
-    return value
-
-
-def choices(values: Mapping[str, str] | None, allowed: Sequence[str], argument: str) -> dict[str, str]:
-    """A mapping from attribute names to one of the allowed options each. Raises InputError."""
-    checked = dict(values or {})
-    distinct_names(list(checked), argument)
-    for name, option in checked.items():
-        if option not in allowed:
-            raise InputError(f"{argument}[{name!r}] is {option!r}; choose one of {', '.join(allowed)}")
+def integer(value: Any, argument: str, minimum: int = 1, maximum: int = MAX_REMEMBERED) -> int:
+    """An integer from `minimum` to `maximum`. Raises InputError."""
+    checked: int = arguments.integer(minimum, maximum)(value, argument)
     return checked
 
 
-def dimensions(values: Mapping[str, int] | None, argument: str) -> dict[str, int]:
+def choices(values: Any, allowed: Sequence[str], argument: str) -> dict[str, str]:
+    """A mapping from attribute names to one of the allowed options each. Raises InputError."""
+    check = arguments.choice(*allowed)
+    return {name: check(option, f"{argument}[{name!r}]") for name, option in _named(values, argument).items()}
+
+
+def dimensions(values: Any, argument: str) -> dict[str, int]:
     """A mapping from attribute names to numbers of dimensions. Raises InputError."""
-    checked = dict(values or {})
-    distinct_names(list(checked), argument)
-    return {name: integer(size, f"{argument}[{name!r}]") for name, size in checked.items()}
+    return {
+        name: integer(size, f"{argument}[{name!r}]", maximum=MAX_DIMENSIONS)
+        for name, size in _named(values, argument).items()
+    }
+
+
+def _named(values: Any, argument: str) -> dict[str, Any]:
+    """The entries of a mapping, or none for None, by their names as plain strings."""
+    given = {} if values is None else arguments.mapping(values, argument)
+    return dict(zip(distinct_names(list(given), argument), given.values(), strict=True))

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from croupier.errors import InputError
 from croupier.evaluation.intervals.base import Interval
+from croupier.log.arguments import real
+from croupier.log.identifiers import required, shown
+from croupier.log.limits import EXPERIMENT
 
 
 class GuardrailState(StrEnum):
@@ -36,10 +39,12 @@ class Guardrail:
     margin: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.margin < float("inf"):
+        required(self.name, "the guardrail's name", EXPERIMENT)
+        margin = real(self.margin)
+        if margin is None or margin <= 0:
             raise InputError(
-                f"the margin of guardrail {self.name!r} is {self.margin}; give a positive number, since no harm at all "
-                "can never be shown"
+                f"the margin of guardrail {self.name!r} is {shown(self.margin)}; give a positive number, since no "
+                "harm at all can never be shown"
             )
 
     def state(self, effect: Interval) -> GuardrailState:
