@@ -54,7 +54,7 @@ def replay(
         EvidenceError: The store has no log yet, or there is no policy or learner of this name.
         StoreError: The store cannot be opened.
     """
-    stored = _stored_components(url)
+    stored = stored_components(url)
     components = Components(
         stored.policy if policy is None else _built(policy, Policy),  # type: ignore[type-abstract] # compared with, never instantiated
         stored.learner if learner is None else None if learner == "none" else _built(learner, Learner),  # type: ignore[type-abstract] # the same
@@ -67,7 +67,7 @@ def replay(
 
 def open_current(url: str) -> Engine:
     """The engine of a store, with the policy and the learner that are in force in its log now."""
-    return _open(url, _stored_components(url), None)
+    return _open(url, stored_components(url), None)
 
 
 def _open(url: str, components: Components, progress: Callable[[int, int], None] | None) -> Engine:
@@ -84,7 +84,7 @@ def _open(url: str, components: Components, progress: Callable[[int, int], None]
     )
 
 
-def _stored_components(url: str) -> Components:
+def stored_components(url: str) -> Components:
     """The policy and the learner in force in a store's log."""
     with storing(), open_storage(url, create=False, read_only=True) as storage:
         description = components_in_force(storage)

@@ -88,11 +88,24 @@ class RewardState:
         late: The rewards after it closed.
         first_reward: The position of the first reward, 0 if there is none.
         closed: Whether the window has closed.
+        default: The default reward that was logged when it closed, or None. It is the log's, not the rule's of today:
+            a default may have been declared, or changed, after many windows had closed.
         corrected: The corrected outcome, or None.
         retracted: Whether the outcome has been retracted.
     """
 
-    __slots__ = ("activated", "closed", "corrected", "first_reward", "late", "retracted", "rewards", "taken", "unit")
+    __slots__ = (
+        "activated",
+        "closed",
+        "corrected",
+        "default",
+        "first_reward",
+        "late",
+        "retracted",
+        "rewards",
+        "taken",
+        "unit",
+    )
 
     def __init__(self, *, deferred: bool = False, unit: str | None = None) -> None:
         self.activated, self.unit = not deferred, unit
@@ -101,6 +114,7 @@ class RewardState:
         self.late: tuple[float, ...] = ()
         self.first_reward = 0
         self.closed = False
+        self.default: float | None = None
         self.corrected: float | None = None
         self.retracted = False
 
@@ -121,7 +135,7 @@ class RewardState:
             case Kind.REWARD:
                 return self._apply_reward(fact, rule)
             case Kind.DEFAULT:
-                self.closed = True
+                self.closed, self.default = True, fact.reward
                 return self._outcome(self.rewards, rule) if self.learnable and self._learns_on_close(rule) else None
             case Kind.ACTIVATION:
                 self.activated = True
@@ -167,4 +181,4 @@ class RewardState:
             return self.corrected
         if values:
             return rule.combine(values)
-        return rule.default if self.closed else None
+        return self.default

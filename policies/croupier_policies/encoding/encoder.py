@@ -47,7 +47,8 @@ class Encoder:
         self.ignored, self.size = 0, 1 + waves  # `size` counts columns, the intercept included
         self._numbers: dict[str, RunningMoments] = {}
         self._strings: dict[tuple[str, str], int] = {}  # (name, value) -> column
-        self._refused, self._watches = RefusedNames(), (ScaleWatch(), ScaleWatch())  # of named numbers, of arrays
+        self._refused_width: int | None = None  # of an array for which there was no room
+        self._forget_findings()
         self._set_arrays(None, self.size, 0, np.zeros(0), np.zeros(0))
 
     def _set_arrays(self, width: int | None, start: int, rows: int, mean: Vector, m2: Vector) -> None:
@@ -90,7 +91,7 @@ class Encoder:
         """Allocate columns for an array if there are none yet; the scaler, or None if the array is ignored."""
         if array.shape[0] != self.width and not self.fits(array, self._limit(room)):
             self.ignored += 1
-            self._refused.add(f"an array of {array.shape[0]} numbers")
+            self._refused_width = int(array.shape[0])
             return None
         if self.width is None:
             width = array.shape[0]
@@ -161,6 +162,20 @@ class Encoder:
         self._refused.add(name)
         return False
 
+    def _refusal(self) -> str:
+        if self._refused_width is not None:
+            return f"{self.ignored} rows were not learned: {self._width_error(self._refused_width)}"
+        return (
+            f"there was no room for new features or values {self.ignored} times{self._refused.of()}: all columns "
+            f"({self.size}) are in use, and nothing is learned from what is new; open the store with a policy of "
+            "larger max_columns or max_bytes and replay=True, or leave out fields with many different values"
+        )
+
+    def _forget_findings(self) -> None:
+        self._refused = RefusedNames()
+        self._refused_width = None
+        self._watches = ScaleWatch(), ScaleWatch()  # of named numbers, of arrays
+
     def findings(self, prefix: str = "") -> list[Finding]:
         """What could not be encoded, and numbers whose values cannot be told apart; `prefix` precedes the names."""
         numbers = list(self._numbers.values())
@@ -170,12 +185,7 @@ class Encoder:
         found = self._watches[0].look([prefix + name for name in self._numbers], named)
         found += self._watches[1].look([f"{prefix}{i}" for i in range(width)], array)
         if self.ignored:
-            text = (
-                f"there was no room for new features or values {self.ignored} times{self._refused.of()}: all columns "
-                f"({self.size}) are in use, and nothing is learned from what is new; open the store with a policy of "
-                "larger max_columns or max_bytes and replay=True, or leave out fields with many different values"
-            )
-            found.append(Finding(Reason.FEATURES_WITHOUT_ROOM, self.ignored, self._refused.names, text))
+            found.append(Finding(Reason.FEATURES_WITHOUT_ROOM, self.ignored, self._refused.names, self._refusal()))
         return found
 
     def state(self) -> State:
@@ -195,7 +205,7 @@ class Encoder:
     def restore(self, state: State) -> None:
         """Replace the state by a `state()`."""
         self.ignored, self.size = state["ignored"], state["size"]
-        self._refused, self._watches = RefusedNames(), (ScaleWatch(), ScaleWatch())
+        self._forget_findings()
         self._numbers = {name: RunningMoments(*moments) for name, *moments in state["numbers"]}
         self._strings = {(name, value): column for name, value, column in state["strings"]}
         self._set_arrays(state["width"], state["start"], state["rows"], state["mean"].copy(), state["m2"].copy())

@@ -86,9 +86,11 @@ def _compare(base: Moments, now: Moments) -> tuple[Mask, Mask, Mask]:
         new = inside / some
         far = (base.counts >= FEWEST) & (n > 0) & (before > 0.0) & (new + shift * shift > FAR * FAR * before)
         varies = (inside > ROUNDING * now.m2) | (np.sqrt(running) > HUGE)
+    broken = ~(np.isfinite(now.means) & np.isfinite(now.m2))  # an overflow: the scaler serves no value any more
+    far |= broken & np.isfinite(base.m2)
     enough = n >= np.minimum(WINDOW, np.maximum(FEWEST, base.counts))
     lost = (base.counts >= FEWEST) & enough & ~far & varies & (new < LOST * LOST * running)
-    return far, lost, enough
+    return far, lost | broken, enough | broken
 
 
 def _far_values(found: Counter[str]) -> list[Finding]:
