@@ -21,7 +21,7 @@ from croupier import (
 )
 from croupier.cli import app
 from croupier.log.ids import counted
-from croupier.reward_default import set_default
+from croupier.replay import set_default
 from croupier_storage import Kind, open_storage
 
 RATES = {"red": 0.3, "blue": 0.5}

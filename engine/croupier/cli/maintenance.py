@@ -85,7 +85,7 @@ def set_default_command(
     as_json: AsJson = False,
 ) -> None:
     """Declare a default reward: write that of every past decision without a reward, and learn the log again."""
-    from croupier.reward_default import set_default
+    from croupier.replay import set_default
 
     with bar("learning") as progress:
         done = set_default(store_url(store), window=window, value=value, progress=progress)
