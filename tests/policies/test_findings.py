@@ -110,6 +110,17 @@ def test_ordinary_numbers_have_no_findings(make: Callable[[], Policy | Learner])
 
 
 @scaled
+def test_a_policy_that_settles_on_one_action_has_no_findings(make: Callable[[], Policy | Learner]) -> None:
+    model, rng = make(), np.random.default_rng(0)
+    actions = Actions(("cheap", "dear"), ({"price": 1.0}, {"price": 9.0}))
+    for t in range(4_000):
+        drawn = t % 2 if t < 200 else int(t % 1_000 == 0)
+        model.learn({"wind": float(rng.normal())}, actions, drawn, float(drawn), 0.5)
+        if t % 50 == 0:
+            assert list(model.findings()) == []
+
+
+@scaled
 def test_a_feature_that_never_varies_is_named(make: Callable[[], Policy | Learner]) -> None:
     model, rng = make(), np.random.default_rng(0)
     _learn(model, [{"version": 3.0, "wind": rng.normal()} for _ in range(250)])

@@ -16,6 +16,7 @@ WINDOW = 100  # values after which they become part of what is compared with; fe
 FEWEST = 20  # values before anything is compared with them
 FAR = 10.0  # sd: new values whose root mean square distance from the earlier mean is larger are far outside
 LOST = 0.03  # of the running sd: numbers whose recent sd is smaller are encoded as nearly the same value
+ACTION = "action."  # before the names of the features of actions
 ROUNDING = 1e-12  # of a sum of squares: a smaller difference of two such sums is rounding
 HUGE = 1e6  # a running sd so large that rounding hides whether recent values vary
 
@@ -55,9 +56,10 @@ class ScaleWatch:
         far, lost, move = _compare(base, moments)
         current = self._far + Counter(_where(far, names))
         self._far.update(_where(far & move, names))
-        self._lost.update(dict.fromkeys(_where(lost, names)))
         for name in _where(move & ~lost, names):
             self._lost.pop(name, None)
+        # a policy that has settled on one action observes little else of the features of actions
+        self._lost.update((n, None) for n in _where(lost, names) if n in self._far or not n.startswith(ACTION))
         self._base = Moments(*(np.where(move, new, old) for new, old in zip(moments, base, strict=True)))
         constant = _where((moments.counts >= WINDOW) & ~(moments.m2 > 0.0), names)
         return [*_far_values(current), *_lost_scale(self._lost), *_never_vary(constant)]
