@@ -48,6 +48,7 @@ from croupier.runtime.opening import Settings, components_in_force
 from croupier.runtime.options import check_options
 from croupier.runtime.outage import Outage, open_loop
 from croupier.runtime.request import DecisionRequest, LoopOptions
+from croupier.runtime.status import EngineStatus
 from croupier.state.components import Components, ObjectPool
 from croupier.state.features import observation
 from croupier.state.features.drift import Drift
@@ -326,6 +327,7 @@ class Engine:
         key, when = text(key, "key"), timestamp(at, self._clock)
         decision_id = decision_reference(decision_id)
         if self._outage is not None and self._outage.unlogged(self._loop, decision_id):
+            self._loop.counters[f"rewards {Status.UNLOGGED}"] += 1
             return Outcome(Status.UNLOGGED, decision_id, 0)
         loop = self._ready()
         with loop.lock:
@@ -334,8 +336,11 @@ class Engine:
             position, (_, state) = loop.find(decision_id)
             when = not_before(when, state.decided_at, at is not None)
             if key is not None and (earlier := loop.index.keyed(key, (Kind.REWARD, position, reward, None, None))):
+                loop.counters[f"rewards {Status.DUPLICATE}"] += 1
                 return Outcome(Status.DUPLICATE, decision_id, earlier.position)
             status = _reward_status(state, loop.configuration.rewards, decision_id)
+            if status in _NOT_LEARNED:
+                loop.counters[f"rewards {status}"] += 1
             if status is Status.DUPLICATE:
                 return Outcome(status, decision_id, state.first_reward)
             fact = loop.append_fact(reward_fact(loop.position + 1, when, position, reward, key))
@@ -543,6 +548,20 @@ class Engine:
         """The reward model beside the policy; do not teach it either."""
         return self._loop.fold.components.learner
 
+    def status(self) -> EngineStatus:
+        """How the engine is: its position, its store, what was ignored or lost, and what cannot be learned.
+
+        Answered also while the store has failed, and after `close`.
+
+        >>> with Engine.open("sqlite://", seed=7, learner=None) as engine:
+        ...     print(engine.status())
+        Store: open; 0 facts.
+        Learning: 0 rewards learned; of the last 0 decisions, 0 have a reward.
+        No findings.
+        """
+        self._loop.check_process()
+        return self._loop.status()
+
     def state_hash(self) -> str:
         """The hash of the present state: equal for equal logs, bit for bit."""
         self._loop.check_process()
@@ -639,6 +658,10 @@ class Engine:
     def _tick(self) -> None:
         if not self._loop.closed:
             self.expire()
+
+
+#: The statuses of rewards that are not learned now, which are counted.
+_NOT_LEARNED = frozenset({Status.DUPLICATE, Status.LATE, Status.KEPT})
 
 
 def _not_deferred(state: RewardState, id: str) -> StateError | None:

@@ -12,6 +12,10 @@ class CroupierError(Exception):
     """The root: `except CroupierError` catches every error of this library."""
 
 
+class CroupierWarning(UserWarning):
+    """The root of the warnings of this library; each finding is warned of once per engine."""
+
+
 class InputError(CroupierError, ValueError):
     """Invalid argument; nothing was logged and nothing was learned."""
 

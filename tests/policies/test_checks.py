@@ -1,6 +1,6 @@
 """The conformance suite detects faults: each of these policies has one, and one check finds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 
 from croupier_policies import (
     Actions,
+    Finding,
     InverseGapPolicy,
     LinearPolicy,
     PolicyError,
@@ -114,6 +115,17 @@ class Hoards(SoftmaxPolicy):
         return super().state() | {"rewards": list(self._rewards)}
 
 
+class DropsInSilence(SoftmaxPolicy):
+    def findings(self) -> list[Finding]:
+        return []
+
+
+class LearnsWhenListed(LinearPolicy):
+    def findings(self) -> Sequence[Finding]:
+        self.model._noise.add(0.5, 0.5, 0.0)
+        return super().findings()
+
+
 class LosesASetting(SoftmaxPolicy):
     def config(self) -> dict[str, Any]:
         return super().config() | {"v": 0.2}
@@ -145,6 +157,8 @@ FAULTS: list[tuple[Callable[[], Any], Callable[[Any], None], str]] = [
     (Stumbles, common.check_late_rewards_are_learned, "all arrays must have one width"),
     (Overflows, common.check_extremes_stay_finite, "nan nan nan"),
     (Hoards, common.check_memory_is_bounded, "memory grows without bound"),
+    (DropsInSilence, common.check_memory_is_bounded, "what had no room is not told"),
+    (LearnsWhenListed, common.check_findings_change_nothing, "asking for findings changed the state"),
     (LosesASetting, common.check_config_rebuilds, "the rebuilt object predicts differently"),
     (FlattersItself, learners.check_loss_is_progressive, "the loss is not that of the predictions"),
     (Overshoots, learners.check_predictions_are_rewards, r"1\.\d"),

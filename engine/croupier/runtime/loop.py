@@ -25,6 +25,7 @@ from croupier.log.role import Role
 from croupier.runtime.index import LogIndex
 from croupier.runtime.opening import Opened, policy_record
 from croupier.runtime.request import DecisionRequest, Draw, LoopOptions
+from croupier.runtime.status import EngineStatus, LearningWatch, learning_counters, learning_findings, warn
 from croupier.runtime.windows import OpenWindows
 from croupier.runtime.writer import PendingSnapshot, Writer
 from croupier.state.components import Components
@@ -59,6 +60,7 @@ class Loop:
         self.counters: Counter[str] = Counter()
         self._process = os.getpid()
         self.resume(opened)
+        self.watch = LearningWatch(storage, self.position)
         _LOOPS.add(self)
 
     def resume(self, opened: Opened) -> None:
@@ -142,7 +144,11 @@ class Loop:
         try:
             return check_distribution(policy.probabilities(request.row, actions), len(actions))
         except (ValueError, ArithmeticError) as error:
-            raise PolicyFailed(f"decision {request.id} was not made: {error}") from error
+            raise PolicyFailed(
+                f"decision {request.id} was not made, because the policy could not take its context or actions: {error}"
+                ". Change what the message names, or open the store with another policy and replay=True, which lets it "
+                "learn the whole log first; `engine.status()` has what else the policy could not learn"
+            ) from error
 
     def decide(self, request: DecisionRequest) -> Draw:
         """Draw an action; enqueue and fold the decision."""
@@ -204,6 +210,8 @@ class Loop:
         self.index.put(request.id, fact.position)
         self.windows.add(fact)
         self._in_doubt = False
+        if not request.deferred:
+            self.watch.tally.decisions += 1
         return draw
 
     # -- what follows a decision
@@ -247,6 +255,8 @@ class Loop:
                 "input that it cannot learn"
             ) from error
         self._enqueue(fact)
+        if fact.decision is not None:
+            self.watch.tally.add(fact)
         if fact.key is not None:
             self.index.keep_key(fact)
         if fact.kind in _CHANGES_POLICIES:
@@ -301,6 +311,32 @@ class Loop:
                     self.snapshot()
         if options.durable:
             self.writer.wait(position)
+        if position >= self.watch.next_look:
+            with self.lock:
+                new = self.watch.look(self.fold, position)
+            warn(new)
+
+    def status(self) -> EngineStatus:
+        """How the loop is; also when it is closed or its store has failed."""
+        with self.lock:
+            fold, tally = self.fold, self.watch.tally
+            counters = {**self.counters, **learning_counters(learning_findings(fold))}
+            found = self.watch.findings(fold)
+            return EngineStatus(
+                self.position, fold.rewards, self._store(), tally.decisions, tally.rewarded, counters, found
+            )
+
+    def _store(self) -> str:
+        """The state of the store in words."""
+        if self.closed:
+            return "closed"
+        if self.writer.failure is not None:
+            return f"failed ({self.writer.failure})"
+        if self.writer.suspended is not None:
+            return f"unavailable, facts wait in memory ({self.writer.suspended})"
+        if self._in_doubt:
+            return "open; a call was interrupted, and the next one rebuilds the state from the log"
+        return "open"
 
     def flush(self) -> int:
         """Wait until every fact so far is committed; returns the last position."""

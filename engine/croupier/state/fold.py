@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from croupier.errors import CorruptStore, InputError
+from croupier.errors import CorruptStore, CroupierWarning, InputError
 from croupier.log.configuration import Configuration
 from croupier.log.reader import FEATURE_KINDS, DecodedDecision, Log, batches, incremental_reader
 from croupier.log.role import Role
@@ -29,7 +29,7 @@ Progress = Callable[[int, int], None]
 OnLearn = Callable[[Fact, DecodedDecision, float], None]
 
 
-class ReplayWarning(UserWarning):
+class ReplayWarning(CroupierWarning):
     """The state was rebuilt from the log, because no snapshot could restore it."""
 
 
