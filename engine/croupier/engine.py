@@ -70,7 +70,7 @@ class Engine:
     def __init__(self, loop: Loop, outage: Outage | None, ids: IdSource, rebase_after: int | None) -> None:
         self._loop, self._outage, self._ids = loop, outage, ids
         self._clock = loop.options.clock
-        self._candidates = CandidateSets()
+        self._candidates = CandidateSets(None if loop.private is None else loop.private.hide)
         self._rebase_after, self._corrections, self._background = rebase_after, 0, Background()
         window = loop.configuration.rewards.window
         self._ticker = None if window is None else Ticker(min(window / 10, 1.0), self._tick)
@@ -99,6 +99,8 @@ class Engine:
         lock_timeout: float = 5.0,
         migrate: bool = False,
         policies: Collection[Policy] = (),
+        private: Collection[str] = (),
+        private_key: bytes | str | None = None,
         ids: IdSource | None = None,
         clock: Callable[[], float] = time.time,
         progress: Progress | None = None,
@@ -132,6 +134,10 @@ class Engine:
                 of a second is marked as not logged.
             migrate: Upgrade a store of an older schema.
             policies: Policies of a running experiment's variants that are not Croupier's own.
+            private: Names of fields whose values are never logged, but keyed hashes of them: in contexts, features of
+                actions, and attributes of observations; besides those that the store has already.
+            private_key: The secret of these hashes, at least 16 bytes; it is not stored, and must stay the same. By
+                default the value of the environment variable CROUPIER_PRIVATE_KEY.
             ids: The source of decision ids; time-ordered UUIDs by default.
             clock: Returns seconds since 1970; the default of `at`.
             progress: Called with (position, head) while the log is folded.
@@ -163,7 +169,16 @@ class Engine:
                 "drift is detected on the learner's errors, and there is no learner; give one, or no drift"
             )
         settings = Settings(
-            components, seed, reward_range, rewards, replay, progress or _no_progress, feature_state, others
+            components,
+            seed,
+            reward_range,
+            rewards,
+            replay,
+            progress or _no_progress,
+            feature_state,
+            others,
+            private,
+            private_key,
         )
         loop = open_loop(storage, settings, options)
         outage = Outage() if on_store_failure == "serve" else None
@@ -402,7 +417,7 @@ class Engine:
         ...     engine.observe("user-17", "rate", "film-3", stars=4, at=1.7e9)
         1
         """
-        body = observation.encode(kind, item, attributes)
+        body = observation.encode(kind, item, attributes, self._loop.private)
         unit, key, when = text(unit, "unit"), text(key, "key"), timestamp(at, self._clock)
         loop = self._ready()
         with loop.lock:
@@ -519,8 +534,8 @@ class Engine:
             self._outage.resume(loop)
         if loop.yielding:
             loop.give_way()
-        if loop.unfinished is not None:
-            loop.forget(loop.unfinished)
+        if loop.unfinished:
+            loop.forget()
         loop.writer.make_room()
         return loop
 
@@ -540,6 +555,8 @@ class Engine:
         unit, id, when = text(unit, "unit"), text(id, "id"), timestamp(at, self._clock)
         given = add_unit_field({} if context is None else context, unit, self.policy.unit_field)
         row = encoding.canonical(given, "context")
+        if self._loop.private is not None:
+            row = self._loop.private.hide(row)
         body = encoding.encode_row(row, "context")
         candidates = self._candidates.encode(actions, exclude)
         return DecisionRequest(id or self._ids(), row, body, candidates, unit, when, deferred)

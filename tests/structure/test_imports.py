@@ -17,7 +17,7 @@ PACKAGES = {
 #: A new room is a line here, and a floor in pyproject.toml's contracts.
 TOP = {
     "croupier": (
-        "__init__ __main__ cli engine engine_experiments engine_snapshots errors evaluation ingestion log ratings "
+        "__init__ __main__ cli engine engine_experiments engine_snapshots errors evaluation files ingestion log ratings "
         "replay reports runtime state studies"
     ),
     "croupier_policies": (

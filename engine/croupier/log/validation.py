@@ -13,31 +13,49 @@ from croupier.log import encoding
 from croupier.log.cache import FIFOCache
 from croupier.log.catalogue import Catalogue
 from croupier.log.encoding import EncodedActions
-from croupier_policies import Vector
+from croupier_policies import Row, Vector
 
 Context = Mapping[str, Any] | Sequence[float] | Vector
 Candidates = Sequence[str] | Mapping[str, Any] | Catalogue
 
 
 class CandidateSets:
-    """Checks and encodes candidates; sets of ids without features are cached."""
+    """Checks and encodes candidates; sets of ids without features are cached.
 
-    def __init__(self) -> None:
+    Args:
+        hide: Replaces the private fields of an action's features; None where no field is private.
+    """
+
+    def __init__(self, hide: Callable[[Row], Row] | None = None) -> None:
         self._encoded_ids: FIFOCache[tuple[str, ...], EncodedActions] = FIFOCache(1024)
+        self._hidden: FIFOCache[str, Catalogue] = FIFOCache(16)
+        self._hide = hide
 
     def encode(self, actions: Candidates, exclude: Collection[str]) -> EncodedActions:
         """Check and encode the candidates that are not excluded. Raises InputError."""
         if isinstance(actions, str) or isinstance(exclude, str):
             raise InputError("actions or exclude is a string; give a collection of ids, a single id in a list")
         if isinstance(actions, Catalogue):
-            return actions.encode(exclude)
+            return self._without_private(actions).encode(exclude)
         if not isinstance(actions, Mapping):
             return self._without_features(tuple(a for a in actions if a not in exclude) if exclude else tuple(actions))
         kept = {a: features for a, features in actions.items() if a not in exclude}
         if all(features is None for features in kept.values()):
             return self._without_features(tuple(kept))
         rows = tuple(encoding.canonical({} if f is None else f, f"actions[{a!r}]") for a, f in kept.items())
+        if self._hide is not None:
+            rows = tuple(map(self._hide, rows))
         return encoding.encode_actions(tuple(kept), rows)
+
+    def _without_private(self, catalogue: Catalogue) -> Catalogue:
+        rows = catalogue.actions.rows
+        if self._hide is None or rows is None or isinstance(rows[0], np.ndarray):
+            return catalogue
+        hidden = self._hidden.get(catalogue.version)
+        if hidden is None:
+            hidden = Catalogue(catalogue.ids, tuple(map(self._hide, rows)))
+            self._hidden.put(catalogue.version, hidden)
+        return hidden
 
     def _without_features(self, ids: tuple[str, ...]) -> EncodedActions:
         try:

@@ -20,6 +20,7 @@ from croupier_storage.sql import schema
 from croupier_storage.sql.errors import translate_errors
 
 SHORT_WINDOW = 32_000  # positions
+CHECKSUMS = 16_384  # checksums per read
 BATCH = 1000  # facts per read: enough to amortise the statement, few enough for memory
 
 _facts = schema.facts.c
@@ -123,6 +124,15 @@ class SQLReader(Storage):
         for start in range(after, last, BATCH):
             window = query.where(_facts.position > start, _facts.position <= min(start + BATCH, last))
             yield from self._fetch_facts(window)
+
+    def checksums(self, upto: int) -> Iterator[bytes]:
+        query = select(_facts.position, _facts.digest).order_by(_facts.position).limit(CHECKSUMS)
+        after, last = 0, min(upto, self.head())
+        while rows := self._rows(query.where(_facts.position > after, _facts.position <= last)):
+            if not all(type(digest) is bytes for _, digest in rows):
+                raise CorruptStore("the log has rows without a checksum; `damaged_positions()` lists them")
+            yield from (digest for _, digest in rows)
+            after = rows[-1][0]
 
     def decision(self, id: str) -> Fact | None:
         return next(iter(self._fetch_facts(_DECISION, of=id)), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     inspect,
     select,
 )
+from sqlalchemy.event import listen
 
 from croupier_storage.errors import SchemaMismatch
 
@@ -109,6 +111,19 @@ snapshots = Table(
     Column("pinned", Boolean, nullable=False, server_default=false()),
     Column("digest", LargeBinary, nullable=False),
 )
+
+
+def _without_statistics(table: Table, *columns: str) -> None:
+    """Keep a table's values out of PostgreSQL's statistics: from there, an erasure could not remove them."""
+    changes = ", ".join(f"ALTER COLUMN {name} SET STATISTICS 0" for name in columns)
+    statement = DDL(f"ALTER TABLE {table.name} {changes}")  # type: ignore[no-untyped-call] # it has no types
+    listen(table, "after_create", statement.execute_if(dialect="postgresql"))
+
+
+_without_statistics(facts, "id", "unit", "action", "context", "key", "body")
+_without_statistics(action_sets, "body")
+_without_statistics(settings, "value")
+_without_statistics(snapshots, "body")
 
 
 def found_version(connection: Connection) -> int | None:

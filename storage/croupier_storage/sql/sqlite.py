@@ -124,8 +124,9 @@ class SQLiteStorage(PreparedStorage):
             some += [0] * (size * width - len(some))
             connection.exec_driver_sql(_insert_sql(facts.names, size), tuple(some))
 
-    def _scrub(self) -> None:
+    def scrub(self) -> None:
         # Zeroing deleted rows is not enough: pages that were split or freed before contain stale copies.
+        self._check_writable()
         if self._lock is None:
             return
         with translate_errors(self._explain_scrub), self._writing_lock, self._engine.connect() as connection:
