@@ -10,7 +10,7 @@ from croupier.errors import EvidenceError
 from croupier.files import private_file
 from croupier.state import erasure
 from croupier_policies import State
-from croupier_storage import CorruptSnapshot, Snapshot, Storage, decode_state, encode_state, hash_state
+from croupier_storage import CorruptSnapshot, Snapshot, Storage, decode_hashed, decode_state, encode_state
 
 _TYPES = {"position": int, "at": float, "hash": str, "body": bytes, "log": str}
 _LOG = "log"  # the field of a file that says which log its state was folded from
@@ -39,14 +39,14 @@ def restore_at(storage: Storage, position: int, into: Restorable) -> None:
         into.restore(state, position)
     except EvidenceError:
         raise  # a policy is missing in this process, which is no fault of the snapshot
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
         raise CorruptSnapshot(f"it does not contain the state of this policy and learner: {error!r}") from error
 
 
 def check_snapshot(snapshot: Snapshot) -> State:
     """The decoded state of a snapshot. Raises CorruptSnapshot unless it has the hash stored with it."""
-    state = decode_state(snapshot.body)
-    if hash_state(state) != snapshot.hash:
+    state, found = decode_hashed(snapshot.body)
+    if found != snapshot.hash:
         raise CorruptSnapshot("its state does not have the hash that is stored with it")
     return cast("State", state)
 
