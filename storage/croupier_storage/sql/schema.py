@@ -18,6 +18,7 @@ from sqlalchemy import (
     false,
     inspect,
     select,
+    type_coerce,
 )
 from sqlalchemy.event import listen
 
@@ -135,13 +136,14 @@ def found_version(connection: Connection) -> int | None:
     names = inspect(connection).get_table_names()
     if not names:
         return None
-    version = connection.scalar(select(schema_version.c.version)) if schema_version.name in names else None
-    if version is None:
+    query = select(type_coerce(schema_version.c.version, Integer)).limit(1)
+    version = connection.scalar(query) if schema_version.name in names else None
+    if type(version) is not int:
         raise SchemaMismatch(
             "the database has tables, but is not a Croupier store; writing would mix the log with "
             "other data. Give the store a database of its own"
         )
-    return int(version)
+    return version
 
 
 def check_version(version: int) -> None:
