@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from croupier.errors import ConfigurationDiffers
+from croupier.errors import ConfigurationDiffers, CorruptStore
 from croupier.log.configuration import Configuration, canonical_json, describe, digest
 from croupier.log.private import PrivateFields, agreed
 from croupier.log.reader import Log
@@ -75,6 +75,14 @@ def components_in_force(storage: Storage) -> dict[str, Any] | None:
     if "seed" not in settings:
         return None
     Configuration.from_settings(settings)  # raises where they are damaged
+    try:
+        found = _in_force(storage, settings)
+        return {**found, "policy": found["policy"], "learner": found["learner"]}  # both are always there
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CorruptStore(f"the log does not say which policy is in force ({error!r}); restore a backup") from error
+
+
+def _in_force(storage: Storage, settings: Mapping[str, bytes]) -> dict[str, Any]:
     initial = {name: orjson.loads(settings[name]) for name in ("policy", "learner")}
     initial |= orjson.loads(settings.get("behaviour", b"{}"))
     descriptions: list[tuple[int, dict[str, Any]]] = [(0, initial)]

@@ -1,7 +1,7 @@
 """Checks that a SQLite file holds plain tables before anything is read from them.
 
-A view, a virtual table, a trigger, a generated column, a default, a check or an index on an expression is a program that
-whoever wrote the file can have run when a table is read or written. What the store does not use is not looked at.
+A view, a virtual table, a trigger, a generated column, a default, a check or an index on an expression is a program
+that whoever wrote the file can have run when a table is read or written. What the store does not use is not looked at.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ def check_tables(connection: sqlite3.Connection) -> None:
     Raises:
         SchemaMismatch: One is not a plain table, or its columns are not those of a store.
     """
-    ours = schema.metadata.tables
+    ours = set(schema.metadata.tables)
     listed = connection.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid LIMIT ?", (_OBJECTS + 1,)
     ).fetchall()
     if len(listed) > _OBJECTS:
         raise SchemaMismatch(f"the database has more than {_OBJECTS} tables and indexes; it is not a Croupier store")
     for type, name, table, sql in listed:
-        if str(name).lower() in ours or str(table).lower() in ours:
-            if problem := next(_problems(connection, type, str(name), str(table), sql), None):
-                raise SchemaMismatch(
-                    f"the database has {problem}, which no Croupier store has: reading it could run what somebody else "
-                    "wrote. Nothing was read. Restore a backup"
-                )
+        if ours.isdisjoint((str(name).lower(), str(table).lower())):
+            continue
+        if problem := next(_problems(connection, type, str(name), str(table), sql), None):
+            raise SchemaMismatch(
+                f"the database has {problem}, which no Croupier store has: reading it could run what somebody else "
+                "wrote. Nothing was read. Restore a backup"
+            )
 
 
 def _problems(connection: sqlite3.Connection, type: str, name: str, table: str, sql: object) -> Iterator[str]:
