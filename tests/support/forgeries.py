@@ -307,7 +307,7 @@ _KINDS: dict[str, Callable[[Path, random.Random], str | None]] = {
 
 
 class Outcome(NamedTuple):
-    """How the use of a forgery ended: what was answered, the seconds of CPU, and the megabytes beyond the baseline."""
+    """How the use of a forgery ended: the answers, the CPU seconds of the longest, the megabytes beyond the baseline."""
 
     answers: list[str]
     seconds: float
@@ -340,7 +340,7 @@ def attempt(folder: Path) -> Outcome:
     if not answer:
         return Outcome([], seconds, 0.0, f"the process ended with status {status}")
     found = json.loads(answer)
-    return Outcome(found["answers"], seconds, found["megabytes"], found["unexpected"])
+    return Outcome(found["answers"], found["seconds"], found["megabytes"], found["unexpected"])
 
 
 def _use(folder: Path, write: int) -> None:
@@ -350,9 +350,10 @@ def _use(folder: Path, write: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(4 * SECONDS), int(4 * SECONDS)))
     warnings.simplefilter("ignore")
     answers: list[str] = []
-    unexpected = None
+    unexpected, seconds = None, [0.0]
     url = f"sqlite:///{folder / STORE}"
     for use in (_open, _verify, _damaged, _import):
+        began = time.process_time()
         try:
             answers.append(use(url, folder))
         except CroupierError as error:
@@ -360,7 +361,14 @@ def _use(folder: Path, write: int) -> None:
         except BaseException as error:  # whatever it is, it is what this looks for
             unexpected = f"{use.__name__[1:]}: {error!r} {''.join(traceback.format_tb(error.__traceback__)[-4:])}"
             break
-    report = {"answers": answers, "megabytes": _memory("VmHWM") - before, "unexpected": unexpected}
+        finally:
+            seconds.append(time.process_time() - began)
+    report = {
+        "answers": answers,
+        "seconds": max(seconds),
+        "megabytes": _memory("VmHWM") - before,
+        "unexpected": unexpected,
+    }
     os.write(write, json.dumps(report).encode()[:60_000])
     os._exit(0)
 

@@ -8,6 +8,7 @@ from typing import Any
 from croupier import Engine
 from croupier.log.reader import DecodedDecision, Log
 from croupier.runtime import experiment_ops
+from croupier.runtime.loop import Loop
 from croupier.state.experiment.running import RunningExperiment
 from croupier_storage import Fact, Kind, Storage
 
@@ -54,3 +55,8 @@ def stop_ticking(engine: Engine) -> None:
 def available(engine: Engine) -> bool:
     """Whether the writer can write."""
     return engine._loop.writer.suspended is None and engine._loop.writer.failure is None
+
+
+def loop(engine: Engine) -> Loop:
+    """The loop of the engine."""
+    return engine._loop
