@@ -5,6 +5,8 @@
 # make case   recommenders in a simulated shop and on real events: the engine beside a nightly filter and popularity
 # make experiments  an experiment on real data from start to promotion; error rates and power over many simulations
 # make crash  kill, interrupt and starve a writing process thousands of times (make test does some)
+# make forgetting  kill a process within `forget` fifty times on each back end, and search its files
+# make forgery  open three hundred forged stores and snapshots within limits of time and memory
 # make coverage  coverage of the intervals over many simulated logs (make test checks a few)
 # make calibration  every policy's draws over 100,000 decisions
 # make mutants  change the core in 400 places, one at a time: do its nearest tests notice? (half an hour; resumes)
@@ -19,7 +21,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash coverage calibration experiments case bakeoff simulate mutants docs test-gpu clean
+.PHONY: help demo test lint bench crash forgetting forgery coverage calibration experiments case bakeoff simulate mutants docs test-gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -67,6 +69,12 @@ crash: $(VENV)/test
 	$(BIN)/python -m proofs.crash --runs 250
 	$(BIN)/python -m proofs.interrupts
 	$(BIN)/python -m proofs.outages
+
+forgetting: $(VENV)/test
+	$(BIN)/python -m proofs.forgetting
+
+forgery: $(VENV)/test
+	$(BIN)/python -m proofs.forgery
 
 coverage: $(VENV)/test
 	$(BIN)/python -m proofs.coverage

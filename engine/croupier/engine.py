@@ -82,7 +82,7 @@ class Engine:
         self._loop, self._outage, self._ids = loop, outage, ids
         self._clock = loop.options.clock
         self._random_ids = time_ordered(self._clock)
-        self._candidates = CandidateSets()
+        self._candidates = CandidateSets(None if loop.private is None else loop.private.hide)
         self._rebase_after, self._corrections, self._background = rebase_after, 0, Background()
         window = loop.configuration.rewards.window
         self._ticker = None if window is None else Ticker(min(window / 10, 1.0), self._tick)
@@ -111,6 +111,8 @@ class Engine:
         lock_timeout: float = 5.0,
         migrate: bool = False,
         policies: Iterable[Policy] = (),
+        private: Iterable[str] = (),
+        private_key: bytes | str | None = None,
         ids: IdSource | Literal["sequential"] | None = None,
         clock: Callable[[], float] = time.time,
         progress: Progress | None = None,
@@ -144,6 +146,10 @@ class Engine:
                 of a second is marked as not logged.
             migrate: Upgrade a store of an older schema.
             policies: Policies of a running experiment's variants that are not Croupier's own.
+            private: Names of fields whose values are never logged, but keyed hashes of them: in contexts, features of
+                actions, and attributes of observations; besides those that the store has already.
+            private_key: The secret of these hashes, at least 16 bytes; it is not stored, and must stay the same. By
+                default the value of the environment variable CROUPIER_PRIVATE_KEY.
             ids: The source of decision ids; time-ordered UUIDs by default, which differ from run to run, and with them
                 the draws. With "sequential" an id follows from the seed and the position in the log: the same seed and
                 calls give the same decisions, also across reopening. (A crash with "group" may give the ids of the
@@ -194,6 +200,8 @@ class Engine:
             asked.progress or _no_progress,
             feature_state,
             asked.policies,
+            tuple(private),
+            private_key,
         )
         loop = open_loop(storage, settings, options)
         return cls(loop, Outage() if serve else None, asked.ids, asked.rebase_after)
@@ -443,7 +451,7 @@ class Engine:
         ...     engine.observe("user-17", "rate", "film-3", stars=4, at=1.7e9)
         1
         """
-        body = observation.encode(kind, item, attributes)
+        body = observation.encode(kind, item, attributes, self._loop.private)
         unit, key, when = text(unit, "unit"), text(key, "key"), timestamp(at, self._clock)
         loop = self._ready()
         with loop.lock:
@@ -577,8 +585,8 @@ class Engine:
             self._outage.resume(loop)
         if loop.yielding:
             loop.give_way()
-        if loop.unfinished is not None:
-            loop.forget(loop.unfinished)
+        if loop.unfinished:
+            loop.forget()
         loop.writer.make_room()
         return loop
 
@@ -598,6 +606,8 @@ class Engine:
         unit, id, when = text(unit, "unit"), text(id, "id"), timestamp(at, self._clock)
         given = add_unit_field({} if context is None else context, unit, self.policy.unit_field)
         row = encoding.canonical(given, "context")
+        if self._loop.private is not None:
+            row = self._loop.private.hide(row)
         body = encoding.encode_row(row, "context")
         candidates = self._candidates.encode(actions, exclude)
         deferred = flag(deferred, "deferred")

@@ -9,6 +9,7 @@ from typing import Any
 from croupier import Engine
 from croupier.log.reader import DecodedDecision, Log
 from croupier.runtime import experiment_ops
+from croupier.runtime.loop import Loop
 from croupier.runtime.writer import Writer
 from croupier.state.experiment.running import RunningExperiment
 from croupier_storage import Fact, Kind, Storage
@@ -66,3 +67,8 @@ def writer(engine: Engine) -> Writer:
 def counters(engine: Engine) -> Counter[str]:
     """What the loop has counted."""
     return engine._loop.counters
+
+
+def loop(engine: Engine) -> Loop:
+    """The loop of the engine."""
+    return engine._loop

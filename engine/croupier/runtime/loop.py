@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import orjson
-
 from croupier.errors import CroupierError, EngineClosed, PolicyFailed, WrongProcess, as_ours, storing
 from croupier.log.cache import FIFOCache
 from croupier.log.configuration import Configuration, canonical_json
@@ -28,6 +26,7 @@ from croupier.runtime.request import DecisionRequest, Draw, LoopOptions
 from croupier.runtime.status import EngineStatus, LearningWatch, learning_counters, learning_findings, warn
 from croupier.runtime.windows import OpenWindows
 from croupier.runtime.writer import PendingSnapshot, Writer
+from croupier.state import erasure
 from croupier.state.components import Components
 from croupier.state.decisions import DecisionRecord
 from croupier.state.features.state import FeatureState
@@ -52,11 +51,11 @@ class Loop:
     """
 
     def __init__(self, storage: Storage, opened: Opened, options: LoopOptions) -> None:
-        self.storage, self.options = storage, options
+        self.storage, self.options, self.private = storage, options, opened.private
         self.lock = threading.RLock()
         self.exchange_lock = threading.RLock()
-        self.yielding = self.closed = self._forgetting = self._in_doubt = False
-        self.unfinished: str | None = None  # a unit whose erasure was interrupted
+        self.yielding = self.closed = self.forgetting = self._in_doubt = False
+        self.unfinished = False  # whether an erasure was interrupted
         self.counters: Counter[str] = Counter()
         self._process = os.getpid()
         self.resume(opened)
@@ -94,7 +93,7 @@ class Loop:
         snapshot_at = fold.position
         fold.run()
         self.resume(Opened(self.configuration, fold, snapshot_at, False))
-        self.unfinished = orjson.loads(self.storage.settings().get("forgetting", b"null"))
+        self.unfinished = erasure.unfinished(self.storage) is not None
         self.counters["state rebuilt from the log"] += 1
 
     def check(self) -> None:
@@ -305,7 +304,7 @@ class Loop:
         due = position - self._snapshot_at >= options.snapshot_every
         if not due and options.snapshot_seconds is not None:
             due = position > self._snapshot_at and options.clock() - self._snapshot_time >= options.snapshot_seconds
-        if due and self.fold.storable and not self._forgetting:
+        if due and self.fold.storable and not self.forgetting:
             with self.lock:
                 if not self._in_doubt:
                     self.snapshot()
@@ -426,27 +425,35 @@ class Loop:
         self._in_doubt = False
         return fact.position
 
-    def forget(self, unit: str) -> int:
-        """Erase a unit from the log and from the state; returns how many facts became tombstones."""
+    def forget(self, unit: str | None = None) -> int:
+        """Erase a unit from the log and from the state; returns how many facts became tombstones.
+
+        Without a unit, an erasure that was interrupted is completed. `state.erasure` says what makes that possible.
+        """
         try:
-            with storing(), self.lock:
-                self.check()
-                self._forgetting = True  # until the rebase, the state still contains the unit: no snapshot of it
-                self.writer.drain()  # a snapshot that contains the unit must not be written after its erasure
-                self.storage.save_settings({"forgetting": canonical_json(unit)})
-                erased = self.storage.erase(unit, self.options.clock())
-                self.index.forget()
-                self.fold.forget()
-                self._stored_sets.clear()
-            self.rebase(Kind.REBASE, payload={"erased": [min(erased, default=0), len(erased)]})
-            with storing(), self.lock:
-                self.writer.drain()
-                self.storage.save_settings({"forgetting": b"null"})
-                self._forgetting, self.unfinished = False, None
+            with self.exchange_lock:
+                with storing(), self.lock:
+                    self.check()
+                    self.forgetting = True  # until the rebase, the state still contains the unit: no snapshot of it
+                    self.writer.drain()  # a snapshot that contains the unit must not be written after its erasure
+                    now = self.options.clock()
+                    erased = (
+                        erasure.resume(self.storage, now) if unit is None else erasure.erase(self.storage, unit, now)
+                    )
+                    self.index.forget()
+                    self.fold.forget()
+                    self._stored_sets.clear()
+                    self.windows.restore(self.storage, self.configuration.rewards)
+                if erased.number:
+                    self.rebase(Kind.REBASE, payload={"erased": list(erased)})
+                with storing(), self.lock:
+                    self.writer.drain()
+                    erasure.finish(self.storage)
+                    self.forgetting = self.unfinished = False
         except BaseException:
             self._in_doubt = True  # the next call rebuilds the state, and the erasure is completed
             raise
-        return len(erased)
+        return erased.number
 
     def close(self) -> None:
         """Write what is enqueued, keep a snapshot, and release the store. Again after an interruption."""
@@ -454,7 +461,7 @@ class Loop:
         with self.lock:
             self.closed = True
             healthy = self.writer.failure is None and self.writer.suspended is None
-            whole = not self._in_doubt and not self._forgetting and self.fold.storable
+            whole = not self._in_doubt and not self.forgetting and self.fold.storable
             if healthy and whole and self.position > self._snapshot_at:
                 self.snapshot()
         try:

@@ -126,7 +126,7 @@ class DelimitedText:
             encoding = given or marked or ""
             return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
         if zeros := sample.count(0):
-            odd, even = sample[1::2].count(0), sample[::2].count(0)
+            uneven, even = sample[1::2].count(0), sample[::2].count(0)
             if max(odd, even) >= len(sample) // 5 and min(odd, even) < zeros // 20 + 1:
                 return "utf-16-le" if odd > even else "utf-16-be"
             if zeros > MAX_BAD_SHARE * len(sample) or b"\0" in sample.partition(b"\n")[0]:

@@ -12,6 +12,7 @@ from croupier.errors import EvidenceError
 from croupier.evaluation.datasets.base import Batch, Dataset, Round, UnreadableRound
 from croupier.evaluation.datasets.namespaces import to_namespaces
 from croupier.evaluation.passes.status import USABLE, DecisionStatus
+from croupier.files import private_file
 
 
 def to_dsjson(dataset: Dataset, path: str | Path) -> int:
@@ -22,7 +23,7 @@ def to_dsjson(dataset: Dataset, path: str | Path) -> int:
             `StoreRows(url, distributions=True)` has them.
     """
     rows = 0
-    with Path(path).open("wb") as file:
+    with private_file(path) as file:
         for batch in dataset.batches():
             if batch.rounds is None:
                 raise EvidenceError(
