@@ -35,7 +35,7 @@ from rich.table import Table
 from proofs.mutants_plan import Identity, Module, Mutant, Plan, PlanError, quotas, ranked, read_plan
 from proofs.mutants_sites import mutant, sites
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 OUT = Path("out/mutants")
 TOLERATED = 0.05  # share of the sample that may survive without a reason
 MEMORY = 8 << 20  # KiB of address space for the tests: a mutant that fills a list for ever must not fill the machine

@@ -209,7 +209,7 @@ def test_replay_of_a_table_teaches_the_scaled_reward() -> None:
 
 def test_evaluation_of_lists_teaches_the_scaled_reward(url: str) -> None:
     class Kept(LearningTarget):
-        def begin(self) -> Kept:
+        def fresh(self) -> Kept:
             return self
 
     with opened(url, learner=None) as engine:

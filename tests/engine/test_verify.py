@@ -47,7 +47,10 @@ def test_an_action_that_the_draw_does_not_give_is_found(url: str) -> None:
     other = next(action for action in ACTIONS if action != fact.action)
     forge(url, fact, action=other)
     found = verify(url).difference or ""
-    assert f"position {fact.position}: decision {fact.id} shows {other!r}, and the draw gives {fact.action!r}" in found
+    assert (
+        f"position {fact.position}: decision {fact.id} logged the action {other!r}, but the draw gives {fact.action!r}"
+        in found
+    )
 
 
 SHADOWS: dict[str, Callable[[float, str], dict[str, Any]]] = {
@@ -75,11 +78,13 @@ def test_a_variant_that_the_split_does_not_give_is_found(url: str, what: str) ->
     forged = {"variant": "new" if body["variant"] == "old" else "old", "assigned": body["assigned"] / 2}
     forge(url, fact, body=canonical_json(body | {what: forged[what]}))
     found = verify(url).difference or ""
-    assert f"position {fact.position}: decision {fact.id} was made as" in found
+    assert f"position {fact.position}: decision {fact.id} logged " in found
     assert "the split gives" in found
 
 
 def test_a_decision_that_hides_its_experiment_is_found(url: str) -> None:
     fact = tried(url)
     forge(url, fact, body=None)
-    assert f"position {fact.position}: decision {fact.id} was made as None" in (verify(url).difference or "")
+    assert f"position {fact.position}: decision {fact.id} logged None, but the split gives" in (
+        verify(url).difference or ""
+    )

@@ -187,7 +187,7 @@ def test_likelihood_of_rows_that_stand_for_several() -> None:
     """Ones stand for 3 rows, zeros for 1: at V the ones have the mass P with 3P(1 − V) = (1 − P)V."""
     ones, zeros = 15, 45
     plain = EstimatorInputs(np.ones(60), np.repeat([1.0, 0.0], [ones, zeros]), np.zeros(60), np.zeros(60))
-    columns = EstimatorInputs(plain.w, plain.r, plain.q, plain.v, copies=np.repeat([3.0, 1.0], [ones, zeros]))
+    columns = EstimatorInputs(plain.w, plain.r, plain.q, plain.v, subsampling=np.repeat([3.0, 1.0], [ones, zeros]))
 
     def loss(value: float) -> float:
         mass = value / (3 * (1 - value) + value)
