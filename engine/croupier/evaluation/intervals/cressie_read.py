@@ -91,7 +91,7 @@ def cressie_read_fixed_sample(
     """
     slack = _slack(sums, error_rate(level, comparisons))
     lower = min((end for end in _ends(sums, low, 1.0, slack)), default=low)
-    upper = max((-end for end in _ends(sums, high, -1.0, slack)), default=low)
+    upper = max((-end for end in _ends(sums, high, -1.0, slack)), default=high)
     lower, upper = (min(max(end, low), high) for end in (lower, upper))
     return Interval(lower, upper, level, CRESSIE_READ)
 
