@@ -21,11 +21,12 @@ from croupier import (
     UniformPolicy,
     verify,
 )
+from croupier.log.configuration import canonical_json
 from croupier.log.ids import counted
 from croupier.log.reader import Log
 from croupier.log.rewards import RewardState
 from croupier_storage import Kind, decode_state, hash_state, open_storage
-from support.inside import stop_ticking
+from support.inside import append, stop_ticking
 from support.waiting import until
 
 N = 60
@@ -326,6 +327,20 @@ def test_a_rebase_beside_traffic_is_the_fold_of_what_it_says(url: str) -> None:
     found = verify(url)
     assert found.sound, found.difference
     assert found.state_hash == state
+
+
+def test_a_rebase_goes_on_with_the_facts_after_its_position(url: str) -> None:
+    with opened(url) as engine:
+        for id in decide(engine, 30):
+            engine.reward(id, worth(id))
+        effective = engine.position
+        for id in decide(engine, 10):
+            engine.reward(id, worth(id))
+        state, learned = engine.state_hash(), engine.rewards_learned
+        engine.flush()
+        append(engine, Kind.REBASE, 0.0, body=canonical_json({"upto": effective}))
+        assert (engine.state_hash(), engine.rewards_learned) == (state, learned)
+    assert verify(url).sound
 
 
 def test_another_configuration_learns_the_whole_log_and_goes_on(url: str, aside: Callable[[], str]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -10,8 +12,10 @@ import pytest
 from croupier import Engine, Experiment, SoftmaxPolicy, UniformPolicy, verify
 from croupier.log.configuration import canonical_json
 from croupier.log.ids import counted
+from croupier.state.verify import Verification
 from croupier_storage import Fact
-from support.forging import body_of, facts, forge
+from support import inside
+from support.forging import body_of, facts, file_of, forge
 
 ACTIONS = ["a", "b", "c"]
 
@@ -88,3 +92,41 @@ def test_a_decision_that_hides_its_experiment_is_found(url: str) -> None:
     assert f"position {fact.position}: decision {fact.id} logged None, but the split gives" in (
         verify(url).difference or ""
     )
+
+
+def test_a_promotion_in_an_experiment_that_is_not_in_force_is_found(url: str) -> None:
+    with opened(url) as engine:
+        engine.experiments.start(Experiment("twins", {"old": None, "new": UniformPolicy()}, window=10.0))
+        live(engine)
+        inside.promote(engine, "new")
+    assert verify(url).sound
+    (fact,) = facts(url, "promotion")
+    forge(url, fact, body=canonical_json(body_of(fact) | {"name": "others"}))
+    assert "the experiment 'others', which is not in force" in (verify(url).difference or "")
+
+
+def test_nothing_is_counted_where_a_row_is_damaged(url: str) -> None:
+    with opened(url) as engine:
+        live(engine)
+        untaught = Engine.open("sqlite://", policy=UniformPolicy(), learner=None, seed=7)
+        head, state = engine.position, untaught.state_hash()
+        untaught.close()
+    with closing(sqlite3.connect(file_of(url))) as raw, raw:
+        raw.execute("update facts set action = action || 'x' where position = 3")
+    found = verify(url)
+    assert "position 3: the row is missing or was changed" in (found.difference or "")
+    assert found == Verification(head, 0, 0, 0, 0, 0, 0, 0, 0, state, found.difference)
+
+
+def test_what_was_compared_is_counted_and_reported_on_the_way(url: str) -> None:
+    with opened(url) as engine:
+        live(engine, 300)
+        engine.snapshots.take()
+        state = engine.state_hash()
+    notes: list[tuple[int, int]] = []
+    found = verify(url, progress=lambda position, head: notes.append((position, head)))
+    assert notes == [(511, 600)]  # after the 256th decision
+    assert (found.head, found.decisions, found.rewards, found.featured, found.drifts) == (600, 300, 300, 0, 0)
+    assert (found.other_arithmetic, found.erased, found.unverifiable) == (0, 0, 0)
+    assert found.snapshots >= 1
+    assert (found.state_hash, found.difference) == (state, None)

@@ -26,6 +26,7 @@ from croupier.evaluation.intervals import (
     likelihood_fixed_sample,
     likelihood_value,
 )
+from croupier.evaluation.intervals.bernstein_sequence import stitched_boundary
 from croupier.evaluation.intervals.bootstrap import Bootstrap
 from croupier.evaluation.intervals.likelihood import _log_star
 
@@ -350,6 +351,12 @@ def test_rewards_that_are_all_at_a_bound_leave_the_cressie_read_interval_there(w
         assert found[reward == high] == pytest.approx(reward)
 
 
+def test_a_single_row_of_cressie_read_is_certain_where_its_probabilities_are() -> None:
+    """Weight 2 and one unseen row of weight 0 must have ½ each: V = ½·2·1."""
+    one = EstimatorInputs(np.array([2.0]), np.array([1.0]), np.zeros(1), np.zeros(1))
+    assert ends("cressie-read", one) == (1.0, 1.0)
+
+
 def test_the_value_of_cressie_read_is_that_of_the_nearest_probabilities() -> None:
     """With weight enough, one unseen row at weight 0; lacking weight earns the mean reward."""
     w, s = [1.25 * each for each in W], S
@@ -461,6 +468,16 @@ def test_stitched_sequence_ends_are_the_boundary_of_howard(level: float, compari
     assert 0.3 < low < high < 0.9
     found = ends("stitched-sequence", rows(times, LOW, HIGH), "ips", level, comparisons, LogBounds(LOW, HIGH))
     assert found == pytest.approx((LOW + (HIGH - LOW) * low, LOW + (HIGH - LOW) * high), rel=1e-9)
+
+
+def test_the_stitched_boundary_by_hand() -> None:
+    """η = s = 1.1 again; below a spread of 1 it is that of 1."""
+    zeta, k2 = 10.584448464950810, (math.sqrt(1.1) + 1) / 2
+    first = (math.sqrt(1.1) + 2 + 1 / math.sqrt(1.1)) / 2
+    for v, spread in ((0.3, 1.0), (1.0, 1.0), (1.5, 1.5), (400.0, 400.0)):
+        epoch = 1.1 * math.log(1 + math.log(1.1 * spread) / math.log(1.1)) + math.log(zeta / 0.025)
+        by_hand = math.sqrt(first * spread * epoch + (k2 * epoch) ** 2) + k2 * epoch
+        assert stitched_boundary(v, 0.025) == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_every_kind_has_an_oracle_here() -> None:
