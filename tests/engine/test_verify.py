@@ -130,3 +130,19 @@ def test_what_was_compared_is_counted_and_reported_on_the_way(url: str) -> None:
     assert (found.other_arithmetic, found.erased, found.unverifiable) == (0, 0, 0)
     assert found.snapshots >= 1
     assert (found.state_hash, found.difference) == (state, None)
+
+
+def test_a_summary_names_what_there_was_and_nothing_else() -> None:
+    sound = Verification(head=4, decisions=2, rewards=1, snapshots=3, state_hash="0123456789abcdef" * 4)
+    first = "4 facts: 2 decisions recomputed, 1 rewards learned, 3 snapshots compared"
+    assert sound.summary().splitlines() == [first, "sound; state 0123456789abcdef"]
+    rest = Verification(4, 2, 1, 3, 5, 6, 7, 8, 9, "", "position 3: another action").summary().splitlines()
+    assert rest == [
+        first,
+        "6 drifts compared with those that the detectors find",
+        "features of 5 decisions recomputed from observations",
+        "8 facts were erased; 9 decisions depended on them and cannot be recomputed",
+        "7 decisions were made with another arithmetic (library versions, device or CPU) and compared with a tolerance "
+        "of 1e-09; the others are equal bit for bit",
+        "first difference: position 3: another action",
+    ]
