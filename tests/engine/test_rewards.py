@@ -25,7 +25,8 @@ from croupier.log.configuration import canonical_json
 from croupier.log.ids import counted
 from croupier.log.reader import Log
 from croupier.log.rewards import RewardState
-from croupier_storage import Kind, decode_state, hash_state, open_storage
+from croupier.runtime.windows import OpenWindows
+from croupier_storage import Fact, Kind, decode_state, hash_state, open_storage
 from support.inside import append, stop_ticking
 from support.waiting import until
 
@@ -272,6 +273,22 @@ def test_a_window_is_closed_at_the_moment_at_which_it_ends(url: str, restarted: 
         fourth = engine.choose({"x": 1.0}, ["a", "b"], id="fourth", at=20.0).id
         assert engine.expire(at=30.0) == 1
         assert engine.reward(fourth, 1.0, at=30.0).status is Status.LATE
+
+
+def test_windows_close_in_order_of_their_ends() -> None:
+    windows = OpenWindows(Rewards(window=10.0, default=0.0))
+    assert not windows.any_due(1e9)
+    for position, at in ((1, 5.0), (2, 1.0), (3, 9.0), (4, 2.0)):
+        windows.add(Fact(position, Kind.DECISION, at))
+    assert [windows.any_due(at) for at in (10.9, 11.0)] == [False, True]
+    assert windows.due(10.9) == []
+    assert windows.due(15.0) == [2, 4, 1]
+    assert windows.due(15.0) == []
+    assert [windows.any_due(at) for at in (18.9, 19.0)] == [False, True]
+    assert windows.due(1e9) == [3]
+    endless = OpenWindows(Rewards())
+    endless.add(Fact(1, Kind.DECISION, 0.0))
+    assert not endless.any_due(1e9)
 
 
 def test_the_fact_of_a_default_says_what_was_learned(url: str) -> None:

@@ -347,6 +347,8 @@ def test_guarantees_say_whether_they_are_anytime_valid():
 def test_unknown_kinds_and_levels_are_refused():
     with pytest.raises(InputError, match="there are normal, bootstrap"):
         interval_factories(["exact"])
+    with pytest.raises(InputError, match=r"called \['exact'\];"):
+        interval_factories(["normal", "exact"])
     with pytest.raises(InputError):
         interval_factories([])
     with pytest.raises(InputError):
