@@ -215,7 +215,7 @@ def test_slope_takes_the_most_shrunk_that_agrees_with_all_less_shrunk():
 
 
 def test_the_grid_of_slope_is_that_of_the_open_bandit_pipeline():
-    assert GRID == (10, 50, 100, 500, 1000, 5000, 10000, math.inf)
+    assert list(GRID) == [10, 50, 100, 500, 1000, 5000, 10000, math.inf]
 
 
 def test_adaptive_weights_know_only_earlier_rows():
