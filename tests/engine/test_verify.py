@@ -146,3 +146,20 @@ def test_a_summary_names_what_there_was_and_nothing_else() -> None:
         "of 1e-09; the others are equal bit for bit",
         "first difference: position 3: another action",
     ]
+
+
+def test_decisions_of_another_arithmetic_are_compared_with_a_tolerance(url: str) -> None:
+    """Probabilities to 1e-9; the draw, which may turn over at the least difference, not at all."""
+    with opened(url) as engine:
+        live(engine)
+    with closing(sqlite3.connect(file_of(url))) as raw, raw:
+        raw.execute("update policies set arithmetic = 'of another machine'")
+    fact, another = facts(url, "decision")[5:7]
+    assert fact.propensity is not None
+    forge(url, fact, propensity=fact.propensity + 5e-10)
+    forge(url, another, action=next(action for action in ACTIONS if action != another.action))
+    found = verify(url)
+    assert (found.decisions, found.other_arithmetic, found.difference) == (40, 40, None)
+    assert "compared with a tolerance of 1e-09" in found.summary()
+    forge(url, fact, propensity=fact.propensity + 2e-9)
+    assert f"position {fact.position}: decision {fact.id} logged propensity" in (verify(url).difference or "")
