@@ -394,7 +394,7 @@ def fold_from_snapshot(log: Log, pool: ObjectPool, configuration: Configuration,
         warnings.warn(
             "a policy or learner cannot be restored from snapshots; the state is rebuilt from the whole log",
             ReplayWarning,
-            6,
+            5,
         )
         return fold
     for position in reversed(stored):
@@ -404,7 +404,7 @@ def fold_from_snapshot(log: Log, pool: ObjectPool, configuration: Configuration,
             warnings.warn(
                 f"the snapshot at position {position} cannot be used, so an earlier one is tried: {error}",
                 ReplayWarning,
-                6,
+                5,
             )
             fold = Fold(pool, configuration, log)
         else:
