@@ -23,7 +23,8 @@ from support.interrupts import Interrupter
 
 SERIES = 50  # interrupts of one store
 WORK = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 from croupier import Engine
 with Engine.open(sys.argv[1], seed=7, durability=sys.argv[2], snapshot_every=500) as engine:
     print("ready", flush=True)

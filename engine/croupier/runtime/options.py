@@ -10,7 +10,7 @@ import numpy as np
 from croupier.errors import InputError
 from croupier.log.arguments import Check, choice, flag, function, instance, integer, number, optional, real
 from croupier.log.configuration import describe
-from croupier.log.identifiers import elements, shown
+from croupier.log.identifiers import elements, identifiers, shown
 from croupier.log.ids import SEQUENTIAL
 from croupier.log.limits import MAX_REWARD, MIN_WIDTH, Limit
 from croupier.log.rewards import Rewards
@@ -73,6 +73,12 @@ def _ids(value: Any, argument: str) -> Any:
     return value
 
 
+def _private_key(value: Any, argument: str) -> bytes | str:
+    if not isinstance(value, bytes | str):
+        raise InputError(f"{argument} is a {type(value).__name__}; give a secret of at least 16 bytes, or a string")
+    return value
+
+
 def _clock(value: Any, argument: str) -> Any:
     clock = checked_clock(function(value, argument))
     clock()  # a clock that does not return seconds is refused here, and not in the middle of the first decision
@@ -101,6 +107,8 @@ OPTIONS: dict[str, Check] = {
     "lock_timeout": number(0.0, 3_600.0),
     "migrate": flag,
     "policies": _policies,
+    "private": lambda value, argument: tuple(identifiers(value, argument)),
+    "private_key": optional(_private_key),
     "ids": optional(_ids),
     "clock": _clock,
     "progress": optional(function),
