@@ -200,7 +200,9 @@ REFUSED: list[tuple[str, Any]] = [
     ("clock", lambda: NOW * 1000),
     ("clock", lambda: float("nan")),
     ("clock", datetime.datetime.now),  # without a zone
+    ("clock", len),
     ("progress", True),
+    ("progress", lambda: None),
 ]
 
 

@@ -44,13 +44,14 @@ def _policies(value: Any, argument: str) -> tuple[Policy, ...]:
     return tuple(_POLICY(policy, f"{argument}[{n}]") for n, policy in enumerate(given))
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1)
+def _is_pair(value: Any) -> bool:
+    listed = isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    return listed and len(value) == 2
 
 
 def _reward_range(value: Any, argument: str) -> tuple[float, float]:
-    bounds = [real(bound) for bound in value] if _is_list(value) else []
-    if len(bounds) != 2 or None in bounds:
+    bounds = [real(bound) for bound in value] if _is_pair(value) else []
+    if not bounds or None in bounds:
         raise InputError(f"{argument} is {shown(value)}; give two finite numbers, the smaller one first")
     low, high = bounds
     if low is None or high is None or not -MAX_REWARD <= low < high <= MAX_REWARD:
@@ -66,15 +67,17 @@ def _reward_range(value: Any, argument: str) -> tuple[float, float]:
 
 
 def _ids(value: Any, argument: str) -> Any:
-    if not callable(value) and not (isinstance(value, str) and value == SEQUENTIAL):
+    if isinstance(value, str) and value == SEQUENTIAL:
+        return SEQUENTIAL
+    if not callable(value):
         raise InputError(
             f'{argument} is {shown(value)}; give "{SEQUENTIAL}", or a function that returns a new string at every call'
         )
-    return value
+    return function(0)(value, argument)
 
 
 def _clock(value: Any, argument: str) -> Any:
-    clock = checked_clock(function(value, argument))
+    clock = checked_clock(function(0)(value, argument))
     clock()  # a clock that does not return seconds is refused here, and not in the middle of the first decision
     return clock
 
@@ -103,7 +106,7 @@ OPTIONS: dict[str, Check] = {
     "policies": _policies,
     "ids": optional(_ids),
     "clock": _clock,
-    "progress": optional(function),
+    "progress": optional(function(2)),
 }
 
 
