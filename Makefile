@@ -4,12 +4,15 @@
 # make bakeoff  policies beside Vowpal Wabbit on classification data;  make simulate  on the reference simulations
 # make case   recommenders in a simulated shop and on real events: the engine beside a nightly filter and popularity
 # make experiments  an experiment on real data from start to promotion; error rates and power over many simulations
-# make crash  kill a writing process a thousand times (make test does twenty)
+# make crash  kill, interrupt and starve a writing process thousands of times (make test does some)
+# make forgetting  kill a process within `forget` fifty times on each back end, and search its files
+# make forgery  open three hundred forged stores and snapshots within limits of time and memory
 # make coverage  coverage of the intervals over many simulated logs (make test checks a few)
 # make calibration  every policy's draws over 100,000 decisions
 # make mutants  change the core in 400 places, one at a time: do its nearest tests notice? (half an hour; resumes)
 # make test-gpu  the policy tests on a GPU, if there is one
-# make docs   the reference pages, into site/
+# make docs   the guides and the reference, into site/
+# make audit  known vulnerabilities of the installed dependencies (asks the network; not part of make test)
 # make clean  remove everything that the targets above create
 
 PYTHON ?= python3
@@ -18,7 +21,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash coverage calibration experiments case bakeoff simulate mutants docs test-gpu clean
+.PHONY: help demo test lint bench crash forgetting forgery coverage calibration experiments case bakeoff simulate mutants docs test-gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -43,6 +46,9 @@ $(VENV)/mutants: $(VENV)/test
 $(VENV)/docs: $(VENV)/demo
 	@$(PIP) --group docs && touch $@
 
+$(VENV)/audit: $(VENV)/demo
+	@$(PIP) --group audit && touch $@
+
 demo: $(VENV)/demo
 	@$(BIN)/python scripts/demo.py
 
@@ -61,6 +67,14 @@ bench: $(VENV)/test
 
 crash: $(VENV)/test
 	$(BIN)/python -m proofs.crash --runs 250
+	$(BIN)/python -m proofs.interrupts
+	$(BIN)/python -m proofs.outages
+
+forgetting: $(VENV)/test
+	$(BIN)/python -m proofs.forgetting
+
+forgery: $(VENV)/test
+	$(BIN)/python -m proofs.forgery
 
 coverage: $(VENV)/test
 	$(BIN)/python -m proofs.coverage
@@ -90,6 +104,11 @@ test-gpu: $(VENV)/test
 
 docs: $(VENV)/docs
 	$(BIN)/mkdocs build --strict --quiet && echo "open site/index.html"
+
+.PHONY: audit
+audit: $(VENV)/audit # --strict: what cannot be audited is a failure too
+	$(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > $(VENV)/audited.txt
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement $(VENV)/audited.txt
 
 clean:
 	rm -rf $(VENV) site out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,12 +19,17 @@ def test_the_code_runs_and_the_log_it_writes_answers(tmp_path: Path) -> None:
     assert len(commands) == 3
     for command in commands:
         run = [sys.executable, "-m", "croupier", *command.split()]
-        told = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603 - likewise
+        told = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603 - the README's
         assert told.returncode == 0, told.stdout + told.stderr
 
 
+def test_the_picture_is_there() -> None:
+    (picture,) = re.findall(r"!\[.+?\]\((.+?)\)", README)
+    assert (ROOT / picture).read_bytes().startswith(b"\x89PNG")
+
+
 def test_every_guide_is_pointed_to_and_there() -> None:
-    pages = re.findall(r"\]\((docs/[^)]+)\)", README)
+    pages = re.findall(r"\]\((docs/[^)]+\.md)\)", README)
     guides = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} - {"docs/index.md"}
     assert set(pages) == guides
     assert len(pages) == len(guides)

@@ -7,6 +7,7 @@ from croupier.errors import (
     CorruptSnapshot,
     CorruptStore,
     CroupierError,
+    CroupierWarning,
     DecisionDeferred,
     DecisionNotDeferred,
     DecisionNotRewarded,
@@ -32,6 +33,7 @@ from croupier.log.catalogue import Catalogue
 from croupier.log.decision import Decision, Outcome, Status
 from croupier.log.rewards import Rewards
 from croupier.ratings import Recommendation
+from croupier.runtime.status import EngineStatus, LearningWarning
 from croupier.state.features import Drift, Features
 from croupier.state.fold import ReplayWarning
 from croupier.state.verify import Verification, verify
@@ -66,6 +68,7 @@ __all__ = [
     "CorruptSnapshot",
     "CorruptStore",
     "CroupierError",
+    "CroupierWarning",
     "Decision",
     "DecisionDeferred",
     "DecisionNotDeferred",
@@ -74,6 +77,7 @@ __all__ = [
     "Drift",
     "Engine",
     "EngineClosed",
+    "EngineStatus",
     "Evaluation",
     "EvidenceError",
     "Experiment",
@@ -82,6 +86,7 @@ __all__ = [
     "Features",
     "InputError",
     "InverseGapPolicy",
+    "LearningWarning",
     "LinearPolicy",
     "LoggedPolicy",
     "NoExperiment",

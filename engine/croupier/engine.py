@@ -48,6 +48,7 @@ from croupier.runtime.opening import Settings, components_in_force
 from croupier.runtime.options import check_options
 from croupier.runtime.outage import Outage, open_loop
 from croupier.runtime.request import DecisionRequest, LoopOptions
+from croupier.runtime.status import EngineStatus
 from croupier.state.components import Components, ObjectPool
 from croupier.state.features import observation
 from croupier.state.features.drift import Drift
@@ -81,7 +82,7 @@ class Engine:
         self._loop, self._outage, self._ids = loop, outage, ids
         self._clock = loop.options.clock
         self._random_ids = time_ordered(self._clock)
-        self._candidates = CandidateSets()
+        self._candidates = CandidateSets(None if loop.private is None else loop.private.hide)
         self._rebase_after, self._corrections, self._background = rebase_after, 0, Background()
         window = loop.configuration.rewards.window
         self._ticker = None if window is None else Ticker(min(window / 10, 1.0), self._tick)
@@ -110,6 +111,8 @@ class Engine:
         lock_timeout: float = 5.0,
         migrate: bool = False,
         policies: Iterable[Policy] = (),
+        private: Iterable[str] = (),
+        private_key: bytes | str | None = None,
         ids: IdSource | Literal["sequential"] | None = None,
         clock: Callable[[], float] = time.time,
         progress: Progress | None = None,
@@ -143,6 +146,10 @@ class Engine:
                 of a second is marked as not logged.
             migrate: Upgrade a store of an older schema.
             policies: Policies of a running experiment's variants that are not Croupier's own.
+            private: Names of fields whose values are never logged, but keyed hashes of them: in contexts, features of
+                actions, and attributes of observations; besides those that the store has already.
+            private_key: The secret of these hashes, at least 16 bytes; it is not stored, and must stay the same. By
+                default the value of the environment variable CROUPIER_PRIVATE_KEY.
             ids: The source of decision ids; time-ordered UUIDs by default, which differ from run to run, and with them
                 the draws. With "sequential" an id follows from the seed and the position in the log: the same seed and
                 calls give the same decisions, also across reopening. (A crash with "group" may give the ids of the
@@ -193,6 +200,8 @@ class Engine:
             asked.progress or _no_progress,
             feature_state,
             asked.policies,
+            tuple(private),
+            private_key,
         )
         loop = open_loop(storage, settings, options)
         return cls(loop, Outage() if serve else None, asked.ids, asked.rebase_after)
@@ -326,6 +335,7 @@ class Engine:
         key, when = text(key, "key"), timestamp(at, self._clock)
         decision_id = decision_reference(decision_id)
         if self._outage is not None and self._outage.unlogged(self._loop, decision_id):
+            self._loop.counters[f"rewards {Status.UNLOGGED}"] += 1
             return Outcome(Status.UNLOGGED, decision_id, 0)
         loop = self._ready()
         with loop.lock:
@@ -334,8 +344,11 @@ class Engine:
             position, (_, state) = loop.find(decision_id)
             when = not_before(when, state.decided_at, at is not None)
             if key is not None and (earlier := loop.index.keyed(key, (Kind.REWARD, position, reward, None, None))):
+                loop.counters[f"rewards {Status.DUPLICATE}"] += 1
                 return Outcome(Status.DUPLICATE, decision_id, earlier.position)
             status = _reward_status(state, loop.configuration.rewards, decision_id)
+            if status in _NOT_LEARNED:
+                loop.counters[f"rewards {status}"] += 1
             if status is Status.DUPLICATE:
                 return Outcome(status, decision_id, state.first_reward)
             fact = loop.append_fact(reward_fact(loop.position + 1, when, position, reward, key))
@@ -438,7 +451,7 @@ class Engine:
         ...     engine.observe("user-17", "rate", "film-3", stars=4, at=1.7e9)
         1
         """
-        body = observation.encode(kind, item, attributes)
+        body = observation.encode(kind, item, attributes, self._loop.private)
         unit, key, when = text(unit, "unit"), text(key, "key"), timestamp(at, self._clock)
         loop = self._ready()
         with loop.lock:
@@ -543,6 +556,20 @@ class Engine:
         """The reward model beside the policy; do not teach it either."""
         return self._loop.fold.components.learner
 
+    def status(self) -> EngineStatus:
+        """How the engine is: its position, its store, what was ignored or lost, and what cannot be learned.
+
+        Answered also while the store has failed, and after `close`.
+
+        >>> with Engine.open("sqlite://", seed=7, learner=None) as engine:
+        ...     print(engine.status())
+        Store: open; 0 facts.
+        Learning: 0 rewards learned; of the last 0 decisions, 0 have a reward.
+        No findings.
+        """
+        self._loop.check_process()
+        return self._loop.status()
+
     def state_hash(self) -> str:
         """The hash of the present state: equal for equal logs, bit for bit."""
         self._loop.check_process()
@@ -558,8 +585,8 @@ class Engine:
             self._outage.resume(loop)
         if loop.yielding:
             loop.give_way()
-        if loop.unfinished is not None:
-            loop.forget(loop.unfinished)
+        if loop.unfinished:
+            loop.forget()
         loop.writer.make_room()
         return loop
 
@@ -579,6 +606,8 @@ class Engine:
         unit, id, when = text(unit, "unit"), text(id, "id"), timestamp(at, self._clock)
         given = add_unit_field({} if context is None else context, unit, self.policy.unit_field)
         row = encoding.canonical(given, "context")
+        if self._loop.private is not None:
+            row = self._loop.private.hide(row)
         body = encoding.encode_row(row, "context")
         candidates = self._candidates.encode(actions, exclude)
         deferred = flag(deferred, "deferred")
@@ -639,6 +668,10 @@ class Engine:
     def _tick(self) -> None:
         if not self._loop.closed:
             self.expire()
+
+
+#: The statuses of rewards that are not learned now, which are counted.
+_NOT_LEARNED = frozenset({Status.DUPLICATE, Status.LATE, Status.KEPT})
 
 
 def _not_deferred(state: RewardState, id: str) -> StateError | None:

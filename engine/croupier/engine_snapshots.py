@@ -47,6 +47,10 @@ class Snapshots:
         loop = self._ready()
         with loop.lock:
             loop.check()
+            if not loop.forgetting:
+                return loop.snapshot()
+        with loop.exchange_lock, loop.lock:  # the state still contained a unit that is being erased
+            loop.check()
             return loop.snapshot()
 
     def list(self) -> Sequence[SnapshotInfo]:

@@ -12,8 +12,16 @@ class CroupierError(Exception):
     """The root: `except CroupierError` catches every error of this library."""
 
 
+class CroupierWarning(UserWarning):
+    """The root of the warnings of this library; each finding is warned of once per engine."""
+
+
 class InputError(CroupierError, ValueError):
     """Invalid argument; nothing was logged and nothing was learned."""
+
+
+class UnreadableFile(InputError):
+    """A file cannot be read, or not as what it was given for; the message says what was found and what to give."""
 
 
 class UnknownDecision(CroupierError, LookupError):

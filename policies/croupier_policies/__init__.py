@@ -8,6 +8,7 @@ from croupier_policies.exploration.laws import Boltzmann, EpsilonGreedy, Inverse
 from croupier_policies.exploration.sampling import draw, uniform
 from croupier_policies.factors.learner import FactorLearner
 from croupier_policies.factors.svd import InitialFactors, truncated_svd
+from croupier_policies.findings import Finding, Reason
 from croupier_policies.models.bank import BankModel
 from croupier_policies.models.base import Model
 from croupier_policies.models.hybrid import HybridModel
@@ -36,6 +37,7 @@ __all__ = [
     "EpsilonGreedy",
     "Estimates",
     "FactorLearner",
+    "Finding",
     "ForgedState",
     "HybridModel",
     "InitialFactors",
@@ -51,6 +53,7 @@ __all__ = [
     "Odds",
     "Policy",
     "PolicyError",
+    "Reason",
     "RidgeModel",
     "RiverLearner",
     "RiverPolicy",

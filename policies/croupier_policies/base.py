@@ -7,7 +7,7 @@ lock around every call.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from croupier_policies.arrays import arithmetic
+from croupier_policies.findings import Finding
 
 Vector: TypeAlias = NDArray[np.float64]
 #: The features of a context or an action in the form the log stores: named numbers and strings, or a float64 array.
@@ -139,6 +140,15 @@ class Configurable(ABC):
     def fresh(self) -> Self:
         """A new, untrained object with the same configuration."""
         return type(self)(**self.config())
+
+    def findings(self) -> Sequence[Finding]:
+        """What it could not learn, ignores, or has no room for; nothing by default.
+
+        It changes neither the state nor a prediction, and is called now and then, not for each event: what it counts
+        is derived from the state, or kept beside it in a few numbers and names. So a restored object may not know a
+        name yet that the object which learned it knew.
+        """
+        return ()
 
     @property
     def storable(self) -> bool:

@@ -2,7 +2,7 @@
 
 The operators are cosmic-ray's. A module of `tests/mutants.toml` is changed in a copy of the tree, one copy a worker,
 and its nearest tests run there. A mutant that passes them survived. Every result is written down at once, and a run
-that was stopped goes on where it was: a killed mutant is not tried again while its file stays as it is, and a survivor
+that was stopped continues where it was: a killed mutant is not tried again while its file stays as it is, a survivor
 not while its tests do, either. The copies have no shared/ beside them: what only a comparison with its data would
 notice counts as survived.
 """
@@ -35,7 +35,7 @@ from rich.table import Table
 from proofs.mutants_plan import Identity, Module, Mutant, Plan, PlanError, quotas, ranked, read_plan
 from proofs.mutants_sites import mutant, sites
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 OUT = Path("out/mutants")
 TOLERATED = 0.05  # share of the sample that may survive without a reason
 MEMORY = 8 << 20  # KiB of address space for the tests: a mutant that fills a list for ever must not fill the machine
@@ -85,12 +85,12 @@ class Tree:
     """A copy of the tree in which one module at a time is changed and tested.
 
     Args:
-        folder: For the copy; what is there is replaced.
+        folder: For the copy, and its attribute; what is there is replaced.
         plan: Of the run.
     """
 
     def __init__(self, folder: Path, plan: Plan) -> None:
-        self._folder, self._plan = folder, plan
+        self.folder, self._plan = folder, plan
         self._compiled, self._scratch = folder.with_suffix(".numba"), folder.with_suffix(".scratch")
         self._running: subprocess.Popen[bytes] | None = None
         self._stopped = False
@@ -107,7 +107,7 @@ class Tree:
 
     def test(self, module: Module, code: str | None, timeout: float) -> Run:
         """Run the module's tests with other code in its file, or with its own; the file is put back."""
-        file = self._folder / module.path
+        file = self.folder / module.path
         original, stat = file.read_bytes(), file.stat()
         try:
             if code is not None:
@@ -138,16 +138,16 @@ class Tree:
         limited = ["/bin/sh", "-c", f'ulimit -v {MEMORY} 2>/dev/null; exec "$@"', "sh"]
         command = [*limited, sys.executable, "-m", "pytest", *arguments, *own, *module.tests]
         shutil.rmtree(self._scratch, ignore_errors=True)  # no test is to find what the one before it left
-        shutil.rmtree(self._folder / ".hypothesis" / "examples", ignore_errors=True)
+        shutil.rmtree(self.folder / ".hypothesis" / "examples", ignore_errors=True)
         self._scratch.mkdir()
-        begun, spent = time.monotonic(), os.times()
+        begun, elapsed = time.monotonic(), os.times()
         # the output goes to a file, not a pipe, which a process that is left behind would hold open
         with (self._scratch / "output").open("w+b") as output:
             if self._stopped:
                 raise Stopped
             self._running = subprocess.Popen(  # noqa: S603 # what runs is in our table
                 command,
-                cwd=self._folder,
+                cwd=self.folder,
                 env=self._environment(module),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -165,13 +165,13 @@ class Tree:
                 raise Stopped
             output.seek(0)
             ended = os.times()
-            cpu = ended.children_user + ended.children_system - spent.children_user - spent.children_system
+            cpu = ended.children_user + ended.children_system - elapsed.children_user - elapsed.children_system
             return Run(status, time.monotonic() - begun, cpu, output.read().decode(errors="replace"))
 
     def _environment(self, module: Module | None) -> dict[str, str]:
         """With the packages of this copy before the installed ones, and one thread: the workers fill the cores."""
         ours = {
-            "PYTHONPATH": os.pathsep.join(str(self._folder / root) for root in self._plan.roots),
+            "PYTHONPATH": os.pathsep.join(str(self.folder / root) for root in self._plan.roots),
             "NUMBA_CACHE_DIR": str(self._compiled),
             "TMPDIR": str(self._scratch),
             "NUMBA_DISABLE_JIT": str(int(module is None or not module.jit)),
@@ -186,14 +186,14 @@ class Tree:
             code = f"import {package}; print({package}.__file__)"
             ran = subprocess.run(  # noqa: S603 # what runs is in our table
                 [sys.executable, "-c", code],
-                cwd=self._folder,
+                cwd=self.folder,
                 env=self._environment(None),
                 check=True,
                 capture_output=True,
                 text=True,
             )
-            if not Path(ran.stdout.strip()).is_relative_to(self._folder / root):
-                raise PlanError(f"{package} is imported from {ran.stdout.strip()}, not from {self._folder / root}")
+            if not Path(ran.stdout.strip()).is_relative_to(self.folder / root):
+                raise PlanError(f"{package} is imported from {ran.stdout.strip()}, not from {self.folder / root}")
 
 
 class Results:
@@ -236,10 +236,10 @@ def sampled(plan: Plan, count: int, seed: int, only: str) -> dict[Module, list[M
     }
 
 
-def _fingerprint(module: Module) -> str:
-    """Of the module's tests: their names, and the contents of their files."""
+def _fingerprint(module: Module, root: Path = ROOT) -> str:
+    """Of the module's tests: their names, and the contents of their files under `root`."""
     files = sorted({test.partition("::")[0] for test in module.tests if not test.startswith("-")})
-    parts = [repr(module).encode(), *((ROOT / file).read_bytes() for file in files)]
+    parts = [repr(module).encode(), *((root / file).read_bytes() for file in files)]
     return blake2b(b"\0".join(parts), digest_size=16).hexdigest()
 
 
@@ -253,16 +253,17 @@ def _baseline(tree: Tree, module: Module) -> Run:
 
 
 def _try(tree: Tree, module: Module, mutants: Iterable[Mutant], results: Results, seconds: float) -> None:
-    tests, timeout = _fingerprint(module), 20.0 + 4 * seconds
+    tests = _fingerprint(module, tree.folder)  # those that run: the checkout may change meanwhile
+    timeout = 20.0 + 4 * seconds
     for one in mutants:
         ran = tree.test(module, one.code, timeout)
         outcome = "timeout" if ran.status is None else "survived" if ran.status == 0 else "killed"
         failed = [line for line in ran.output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
         by = failed[0].partition(" - ")[0] if failed else ""
         results.add(Result(one.key, tests, outcome, round(ran.seconds, 2), by))
-        said = " ".join((one.identity.before or "?").split("\n"))
+        output = " ".join((one.identity.before or "?").split("\n"))
         console.print(
-            f"{outcome:<8} {ran.seconds:5.1f} s  {one.site.path}  {one.site.function}  {one.site.operator}  {said}",
+            f"{outcome:<8} {ran.seconds:5.1f} s  {one.site.path}  {one.site.function}  {one.site.operator}  {output}",
             markup=False,
             soft_wrap=True,
         )

@@ -2,7 +2,7 @@
 
 from croupier_storage.base import Storage
 from croupier_storage.encoding.canonical import State
-from croupier_storage.encoding.codec import decode_state, encode_state, hash_state
+from croupier_storage.encoding.codec import decode_hashed, decode_state, encode_state, hash_state
 from croupier_storage.errors import (
     CorruptSnapshot,
     CorruptStore,
@@ -33,6 +33,7 @@ __all__ = [
     "StoreInUse",
     "StoreUnavailable",
     "decision_fact",
+    "decode_hashed",
     "decode_state",
     "encode_state",
     "hash_state",

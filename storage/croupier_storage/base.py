@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from croupier_storage.facts import Fact, PolicyRecord, Snapshot, SnapshotInfo
+
+#: Settings to write with an erasure, computed from the positions of the erased facts.
+Mark: TypeAlias = Callable[[Sequence[int]], Mapping[str, bytes]]
 
 
 class Storage(ABC):
@@ -67,6 +70,10 @@ class Storage(ABC):
         """Positions whose row is missing or does not match its checksum, in order."""
 
     @abstractmethod
+    def checksums(self, upto: int) -> Iterator[bytes]:
+        """The stored checksums of the facts with position ≤ upto, in order; erasing a fact changes its checksum."""
+
+    @abstractmethod
     def decision(self, id: str) -> Fact | None:
         """The decision with this id."""
 
@@ -119,18 +126,26 @@ class Storage(ABC):
         """Delete the snapshot at this position, if there is one, pinned or not."""
 
     @abstractmethod
-    def erase(self, unit: str, at: float) -> list[int]:
+    def erase(self, unit: str, at: float, mark: Mark | None = None) -> list[int]:
         """Erase a unit permanently, and return the positions of its facts; the only deletion that a log allows.
 
         Every decision of the unit, every fact that refers to one of them, and every other fact of the unit becomes a
         tombstone: kind `erasure`, its position, its old `at`, and the time of erasure (`at`) in `body`. Action sets to
         which no remaining decision refers are deleted, and so is every snapshot at or after the first of the positions,
-        pinned or not. This is one transaction. Then the back end removes the bytes from its own files: SQLite
-        completely, PostgreSQL from its tables, but not from its write-ahead log until that is recycled. No back end
-        reaches backups, replicas, or overwritten blocks of the file system.
+        pinned or not. The settings that `mark` returns for the positions are written too: a caller who is interrupted
+        finds in them what was erased. This is one transaction; then the bytes are removed with `scrub`.
 
         Raises `StoreUnavailable` if the bytes could not be removed; the message says whether the rows are already
-        erased. In that case call it again: it resumes the removal, but returns no positions.
+        erased. In that case call `scrub`.
+        """
+
+    @abstractmethod
+    def scrub(self) -> None:
+        """Remove the bytes of deleted rows and of overwritten values from the back end's own files.
+
+        SQLite removes them completely, PostgreSQL from its tables and indexes, but not from its write-ahead log until
+        that is recycled. No back end reaches backups, replicas, or overwritten blocks of the file system. Raises
+        `StoreUnavailable` if they could not be removed.
         """
 
     @abstractmethod

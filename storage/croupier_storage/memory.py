@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import RLock
 
-from croupier_storage.base import Storage
+from croupier_storage.base import Mark, Storage
+from croupier_storage.encoding.checksums import fact_digest
 from croupier_storage.encoding.rows import (
     exact_bytes,
     exact_float,
@@ -103,6 +104,9 @@ class MemoryStorage(Storage):
         with self._while_open():
             yield from ()  # no other process can damage it
 
+    def checksums(self, upto: int) -> Iterator[bytes]:
+        yield from (fact_digest(fact) for fact in self._window(0, upto))
+
     def decision(self, id: str) -> Fact | None:
         return next((fact for fact in self.facts(kinds=[Kind.DECISION]) if fact.id == id), None)
 
@@ -162,7 +166,7 @@ class MemoryStorage(Storage):
             self._snapshots.pop(position, None)
             self._pinned.discard(position)
 
-    def erase(self, unit: str, at: float) -> list[int]:
+    def erase(self, unit: str, at: float, mark: Mark | None = None) -> list[int]:
         with self._while_open():
             unit, at = exact_text(unit), exact_float(at)
             decisions = {fact.position for fact in self._log if fact.unit == unit and fact.kind == Kind.DECISION}
@@ -174,7 +178,13 @@ class MemoryStorage(Storage):
                 self._sets = {digest: body for digest, body in self._sets.items() if digest in referred}
             for position in [p for p in self._snapshots if erased and p >= erased[0]]:
                 self.delete_snapshot(position)
+            if mark is not None:
+                self.save_settings(mark(erased))
             return erased
+
+    def scrub(self) -> None:
+        with self._while_open():
+            pass  # there are no files
 
     def close(self) -> None:
         with self._lock:

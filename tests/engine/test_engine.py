@@ -160,8 +160,8 @@ def test_many_threads_share_an_engine(url: str) -> None:
 
 def test_a_full_queue_makes_calls_wait_and_loses_nothing(url: str) -> None:
     with Engine.open(url, seed=1, learner=None, queue=4) as engine:
-        for _ in range(200):
-            engine.reward(engine.choose({"x": 1.0}, ["a", "b"]).id, 1.0)
+        for event in range(200):
+            engine.reward(engine.choose({"x": float(event % 7)}, ["a", "b"]).id, 1.0)
     assert verify(url).head == 400
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from croupier import Engine, UniformPolicy, verify
+from croupier import Engine, InverseGapPolicy, UniformPolicy, verify
 from croupier.state.fold import ReplayWarning
 from croupier_storage import open_storage
 from support.forging import file_of, forge
@@ -71,8 +70,9 @@ def test_a_damaged_snapshot_is_passed_over_for_the_one_before(url: str, life: Ca
         raw.execute(change, (last,))
     raw.close()
     assert not verify(url).sound
-    with pytest.warns(ReplayWarning, match=f"snapshot at position {last} cannot be used"):
+    with pytest.warns(ReplayWarning, match=f"snapshot at position {last} cannot be used") as warned:
         engine = Engine.open(url, learner=None)
+    assert [warning.filename for warning in warned] == [__file__], "it points at the caller"
     with engine:
         assert engine.state_hash() == running
 
@@ -135,12 +135,29 @@ def test_a_learner_that_cannot_be_stored_is_restored_by_replay(url: str, life: C
         life(engine, 300)
         assert engine.learner is not None
         loss = engine.learner.loss
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReplayWarning)
-        engine = Engine.open(url, learner=learner())
-    with engine:
+    with Engine.open(url, learner=learner()) as engine:
         assert engine.learner is not None
         assert engine.learner.loss == loss
+
+
+def test_a_store_that_began_with_a_policy_that_cannot_be_stored_is_replayed_with_a_warning(
+    url: str, life: Callable[..., None]
+) -> None:
+    class Unstorable(UniformPolicy):
+        name = "unstorable"
+        storable = False
+
+    with Engine.open(url, policy=Unstorable(), learner=None) as engine:
+        life(engine, 50)
+    with Engine.open(url, learner=None, policy=InverseGapPolicy(), policies=[Unstorable()], replay=True) as engine:
+        state = engine.state_hash()
+    with open_storage(url, create=False, read_only=True) as storage:
+        assert storage.snapshots(), "the new state is stored"
+    with pytest.warns(ReplayWarning, match="rebuilt from the whole log") as warned:
+        engine = Engine.open(url, learner=None, policy=InverseGapPolicy(), policies=[Unstorable()])
+    assert [warning.filename for warning in warned] == [__file__], "it points at the caller"
+    with engine:
+        assert engine.state_hash() == state
 
 
 def test_a_policy_without_state_verifies_too(url: str, life: Callable[..., None]) -> None:

@@ -21,11 +21,13 @@ from croupier import (
     UniformPolicy,
     verify,
 )
+from croupier.log.configuration import canonical_json
 from croupier.log.ids import counted
 from croupier.log.reader import Log
 from croupier.log.rewards import RewardState
-from croupier_storage import Kind, decode_state, hash_state, open_storage
-from support.inside import stop_ticking
+from croupier.runtime.windows import OpenWindows
+from croupier_storage import Fact, Kind, decode_state, hash_state, open_storage
+from support.inside import append, stop_ticking
 from support.waiting import until
 
 N = 60
@@ -273,6 +275,22 @@ def test_a_window_is_closed_at_the_moment_at_which_it_ends(url: str, restarted: 
         assert engine.reward(fourth, 1.0, at=30.0).status is Status.LATE
 
 
+def test_windows_close_in_order_of_their_ends() -> None:
+    windows = OpenWindows(Rewards(window=10.0, default=0.0))
+    assert not windows.any_due(1e9)
+    for position, at in ((1, 5.0), (2, 1.0), (3, 9.0), (4, 2.0)):
+        windows.add(Fact(position, Kind.DECISION, at))
+    assert [windows.any_due(at) for at in (10.9, 11.0)] == [False, True]
+    assert windows.due(10.9) == []
+    assert windows.due(15.0) == [2, 4, 1]
+    assert windows.due(15.0) == []
+    assert [windows.any_due(at) for at in (18.9, 19.0)] == [False, True]
+    assert windows.due(1e9) == [3]
+    endless = OpenWindows(Rewards())
+    endless.add(Fact(1, Kind.DECISION, 0.0))
+    assert not endless.any_due(1e9)
+
+
 def test_the_fact_of_a_default_says_what_was_learned(url: str) -> None:
     """Whoever reads the log by SQL finds the default as the reward, and no reward where the default was not it."""
     with opened(url, Rewards("sum", window=10.0, default=0.25)) as engine:
@@ -326,6 +344,20 @@ def test_a_rebase_beside_traffic_is_the_fold_of_what_it_says(url: str) -> None:
     found = verify(url)
     assert found.sound, found.difference
     assert found.state_hash == state
+
+
+def test_a_rebase_goes_on_with_the_facts_after_its_position(url: str) -> None:
+    with opened(url) as engine:
+        for id in decide(engine, 30):
+            engine.reward(id, worth(id))
+        effective = engine.position
+        for id in decide(engine, 10):
+            engine.reward(id, worth(id))
+        state, learned = engine.state_hash(), engine.rewards_learned
+        engine.flush()
+        append(engine, Kind.REBASE, 0.0, body=canonical_json({"upto": effective}))
+        assert (engine.state_hash(), engine.rewards_learned) == (state, learned)
+    assert verify(url).sound
 
 
 def test_another_configuration_learns_the_whole_log_and_goes_on(url: str, aside: Callable[[], str]) -> None:

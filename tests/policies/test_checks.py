@@ -1,6 +1,6 @@
 """The conformance suite detects faults: each of these policies has one, and one check finds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 
 from croupier_policies import (
     Actions,
+    Finding,
     InverseGapPolicy,
     LinearPolicy,
     PolicyError,
@@ -114,6 +115,17 @@ class Hoards(SoftmaxPolicy):
         return super().state() | {"rewards": list(self._rewards)}
 
 
+class DropsInSilence(SoftmaxPolicy):
+    def findings(self) -> list[Finding]:
+        return []
+
+
+class LearnsWhenListed(LinearPolicy):
+    def findings(self) -> Sequence[Finding]:
+        self.model._noise.add(0.5, 0.5, 0.0)
+        return super().findings()
+
+
 class LosesASetting(SoftmaxPolicy):
     def config(self) -> dict[str, Any]:
         return super().config() | {"v": 0.2}
@@ -134,19 +146,21 @@ FAULTS: list[tuple[Callable[[], Any], Callable[[Any], None], str]] = [
     (Unnormalised, policies.check_probabilities_are_a_distribution, "the sum is 1.00000"),
     (BelowItsFloor, policies.check_probabilities_are_a_distribution, "is below the floor"),
     (FavoursTheFirst, policies.check_order_does_not_matter, "became"),
-    (LogsAnotherVector, policies.check_draws_match_probabilities, "draws too many where p is near"),
-    (LearnsWhenAsked, common.check_predicting_changes_nothing, "asking changed the state"),
-    (LearnsWhenAsked, common.check_learning_is_deterministic, "the same log gave two states"),
-    (DrawsToLearn, common.check_learning_is_deterministic, "the same log gave two states"),
-    (ForgetsItsNoise, common.check_state_round_trips, "restored to another state"),
-    (SharesItsState, common.check_state_round_trips, "a state shares memory with its object"),
-    (HoldsATuple, common.check_state_round_trips, "a state is plain data and arrays"),
+    (LogsAnotherVector, policies.check_draws_match_probabilities, "excess draws where p is near"),
+    (LearnsWhenAsked, common.check_predicting_changes_nothing, "predicting changed the state"),
+    (LearnsWhenAsked, common.check_learning_is_deterministic, "one log gave two states"),
+    (DrawsToLearn, common.check_learning_is_deterministic, "one log gave two states"),
+    (ForgetsItsNoise, common.check_state_round_trips, "the restored state differs"),
+    (SharesItsState, common.check_state_round_trips, "the state shares memory with its object"),
+    (HoldsATuple, common.check_state_round_trips, "the state is not plain data and arrays"),
     (ScalesItsInput, common.check_inputs_are_not_modified, "input changed"),
-    (Stumbles, common.check_late_rewards_are_learned, "give as many every time"),
+    (Stumbles, common.check_late_rewards_are_learned, "all arrays must have one width"),
     (Overflows, common.check_extremes_stay_finite, "nan nan nan"),
     (Hoards, common.check_memory_is_bounded, "memory grows without bound"),
-    (LosesASetting, common.check_config_rebuilds, "the rebuilt one answers differently"),
-    (FlattersItself, learners.check_loss_is_progressive, "another loss than the predictions had"),
+    (DropsInSilence, common.check_memory_is_bounded, "what had no room is not told"),
+    (LearnsWhenListed, common.check_findings_change_nothing, "asking for findings changed the state"),
+    (LosesASetting, common.check_config_rebuilds, "the rebuilt object predicts differently"),
+    (FlattersItself, learners.check_loss_is_progressive, "the loss is not that of the predictions"),
     (Overshoots, learners.check_predictions_are_rewards, r"1\.\d"),
 ]
 

@@ -128,12 +128,15 @@ def test_tables_that_cannot_be_meant_are_refused(tmp_path: Path, text: str, mess
         read_plan(plan(tmp_path, text))
 
 
-def test_every_file_of_our_own_table_is_there() -> None:
+def test_every_file_and_test_of_our_own_table_is_there() -> None:
     root = Path(__file__).parents[2]
     ours = read_plan(root / "tests" / "mutants.toml")
     named = [path for module in ours.modules for path in (module.path, *module.tests) if not path.startswith("-")]
     assert named
     assert [path for path in named if not (root / path.partition("::")[0]).is_file()] == []
+    tests = {test.removeprefix("--deselect=") for module in ours.modules for test in module.tests if "::" in test}
+    parted = [(test, *test.split("::")) for test in sorted(tests)]
+    assert [test for test, file, name in parted if f"def {name}(" not in (root / file).read_text()] == []
     assert {explained.path for explained in ours.explained} <= {module.path for module in ours.modules}
     for explained in ours.explained:
         assert set(explained.before.split("\n")) <= set(lines((root / explained.path).read_text()).split("\n"))

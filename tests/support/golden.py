@@ -168,7 +168,8 @@ def estimates(evaluation: Evaluation) -> dict[str, Any]:
         }
         for target in evaluation.targets
     }
-    *counts, by_state = evaluation.counts
+    *counts, by_state, invalid = evaluation.counts
+    assert invalid == 0
     return {
         "mean_reward": evaluation.mean_reward,
         "counts": counts,

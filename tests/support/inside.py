@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from croupier import Engine
 from croupier.log.reader import DecodedDecision, Log
 from croupier.runtime import experiment_ops
+from croupier.runtime.loop import Loop
+from croupier.runtime.writer import Writer
 from croupier.state.experiment.running import RunningExperiment
 from croupier_storage import Fact, Kind, Storage
 
@@ -54,3 +57,18 @@ def stop_ticking(engine: Engine) -> None:
 def available(engine: Engine) -> bool:
     """Whether the writer can write."""
     return engine._loop.writer.suspended is None and engine._loop.writer.failure is None
+
+
+def writer(engine: Engine) -> Writer:
+    """The engine's writer."""
+    return engine._loop.writer
+
+
+def counters(engine: Engine) -> Counter[str]:
+    """What the loop has counted."""
+    return engine._loop.counters
+
+
+def loop(engine: Engine) -> Loop:
+    """The loop of the engine."""
+    return engine._loop

@@ -11,7 +11,13 @@ from croupier.cli.evaluation import compare_command, evaluate_command
 from croupier.cli.experiments import plan_command
 from croupier.cli.failures import PROGRAM, TRACEBACK, CommandGroup
 from croupier.cli.ingestion import ingest_command
-from croupier.cli.maintenance import forget_command, replay_command, verify_command
+from croupier.cli.maintenance import (
+    forget_command,
+    replay_command,
+    set_default_command,
+    status_command,
+    verify_command,
+)
 from croupier.cli.ratings import crossval_command
 from croupier.cli.snapshots import snapshots
 
@@ -24,6 +30,8 @@ app = typer.Typer(name=PROGRAM, cls=CommandGroup, add_completion=False, epilog=E
 app.command("verify")(verify_command)
 app.command("replay")(replay_command)
 app.command("forget")(forget_command)
+app.command("set-default")(set_default_command)
+app.command("status")(status_command)
 app.command("ingest")(ingest_command)
 app.command("evaluate")(evaluate_command)
 app.command("compare")(compare_command)

@@ -12,13 +12,23 @@ import typer
 
 from croupier.cli.experiments import FixedHorizon, Metrics, parse_time
 from croupier.cli.failures import CheckFailed, reading_file
-from croupier.cli.options import Applicability, AsJson, Html, Needs, refuse_inapplicable
+from croupier.cli.options import (
+    Applicability,
+    AsJson,
+    Delimiter,
+    Encoding,
+    Header,
+    Html,
+    Needs,
+    refuse_inapplicable,
+)
 from croupier.cli.progress import bar
-from croupier.cli.stores import existing_file, is_file, store_url
+from croupier.cli.stores import existing_file, is_file, named_columns, store_url, text_format
 from croupier.cli.terminal import print_result
-from croupier.errors import InputError
 from croupier.evaluation.compare import compare
 from croupier.evaluation.datasets import Dataset, compare_dataset, evaluate_dataset, from_path
+from croupier.evaluation.datasets.delimited import TextFormat
+from croupier.evaluation.datasets.tables import DSJSON_SUFFIXES, JSON_LINES_SUFFIXES, TEXT_SUFFIXES
 from croupier.evaluation.estimators.basic import ESTIMATOR_NAMES
 from croupier.evaluation.evaluate import evaluate
 from croupier.evaluation.intervals import DEFAULT_INTERVALS, INTERVALS
@@ -27,14 +37,16 @@ from croupier.evaluation.results import Comparison, Evaluation
 from croupier.studies.results import Study
 from croupier.studies.study import study
 
-FILES = (".csv", ".parquet", ".dsjson", ".json")
-TABLES = (".csv", ".parquet")
+TABLES = (*TEXT_SUFFIXES, *JSON_LINES_SUFFIXES, ".parquet")
+FILES = (*TABLES, *DSJSON_SUFFIXES)
 
 # Conditions under which options have an effect: the kind of source, and what is asked of it.
-ON_STORE, ON_FILE, ON_TABLE = "to a store", "to a log in a file", "to a .csv or .parquet file"
+ON_STORE, ON_FILE, ON_TABLE = "to a store", "to a log in a file", "to a .csv, .jsonl or .parquet file"
+ON_TEXT = "to a file of delimited text"
 WITH_TARGETS, WITHOUT_TARGETS = "with --target", "without --target"
 _COLUMNS = Needs(ON_TABLE, "a store and a .dsjson file have fields of fixed names")
 _RECORDED = Needs(ON_TABLE, "a store and a .dsjson file record the context and the candidates of every decision")
+_TEXT = Needs(ON_TEXT, "other formats say how they are encoded")
 EVALUATE_OPTIONS: Applicability = {
     "column": (_COLUMNS,),
     "candidates": (_RECORDED,),
@@ -42,6 +54,10 @@ EVALUATE_OPTIONS: Applicability = {
     "action": (_RECORDED,),
     "reward_range": (Needs(ON_FILE, "a store records its own reward range"),),
     "floor": (Needs(ON_FILE, "the floor of a store follows from its policy"),),
+    "encoding": (_TEXT,),
+    "delimiter": (_TEXT,),
+    "header": (_TEXT,),
+    "strict": (Needs(ON_FILE, "`croupier verify` checks a store"),),
     "in_sample": (Needs(ON_STORE, "only the snapshots of a store have learned from its rows"),),
 }
 _TARGETS = Needs(WITH_TARGETS, "without targets, the log's experiment is analysed")
@@ -73,7 +89,7 @@ TARGETS = (
     "no snapshots. Repeatable."
 )
 Log = Annotated[
-    str, typer.Argument(help="Path or URL of the store, or path of a log in a .csv, .parquet or .dsjson file.")
+    str, typer.Argument(help="Path or URL of the store, or path of a log in a .csv, .jsonl, .parquet or .dsjson file.")
 ]
 Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
 InSample = Annotated[
@@ -96,6 +112,9 @@ RewardRange = Annotated[
     typer.Option(metavar="LOW HIGH", help="Least and greatest possible reward in a file; 0 1 by default."),
 ]
 Floor = Annotated[float | None, typer.Option(help="Least propensity that the logging policy of a file could give.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse a file with an invalid row, instead of leaving it out and counting it.")
+]
 Failing = Annotated[
     FailOn | None,
     typer.Option("--fail-on", help="Exit with status 1 if any estimate or difference is refused."),
@@ -114,7 +133,8 @@ def evaluate_command(
         typer.Option("--interval", "-i", help=f"Kind of interval: {', '.join(INTERVALS)}. Repeatable."),
     ] = None,
     segment: Annotated[
-        str | None, typer.Option(help="Feature of the context; estimates are also given for each of its values.")
+        str | None,
+        typer.Option(help="Feature of the context, or column of a file; estimates are also given for each value."),
     ] = None,
     html: Html = None,
     level: Level = 0.95,
@@ -125,6 +145,10 @@ def evaluate_command(
     action: Actions = None,
     reward_range: RewardRange = None,
     floor: Floor = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    strict: Strict = False,
     fail_on: Failing = None,
     as_json: AsJson = False,
 ) -> None:
@@ -133,7 +157,7 @@ def evaluate_command(
     with _reading(store) as progress:
         if is_file(store, FILES):
             result = evaluate_dataset(
-                _dataset(store, column, candidates, feature, action),
+                _dataset(store, column, candidates, feature, action, text_format(encoding, delimiter, header)),
                 target,
                 estimators=estimator or ("ips", "snips"),
                 intervals=interval or DEFAULT_INTERVALS,
@@ -141,6 +165,7 @@ def evaluate_command(
                 level=level,
                 reward_range=reward_range or (0.0, 1.0),
                 floor=floor,
+                strict=strict,
                 progress=progress,
             )
         else:
@@ -178,6 +203,10 @@ def compare_command(
     action: Actions = None,
     reward_range: RewardRange = None,
     floor: Floor = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    strict: Strict = False,
     fail_on: Failing = None,
     as_json: AsJson = False,
     experiment: Annotated[
@@ -197,12 +226,13 @@ def compare_command(
     with _reading(store) as progress:
         if file:
             result = compare_dataset(
-                _dataset(store, column, candidates, feature, action),
+                _dataset(store, column, candidates, feature, action, text_format(encoding, delimiter, header)),
                 target or (),
                 estimator=estimator or "snips",
                 level=level,
                 reward_range=reward_range or (0.0, 1.0),
                 floor=floor,
+                strict=strict,
                 progress=progress,
             )
         elif target:
@@ -233,12 +263,13 @@ def _source(store: str) -> set[str]:
     """The conditions that hold for a kind of source."""
     if not is_file(store, FILES):
         return {ON_STORE}
-    return {ON_FILE, ON_TABLE} if is_file(store, TABLES) else {ON_FILE}
+    suffix = Path(store).suffix.lower()
+    return {ON_FILE, *([ON_TABLE] if suffix in TABLES else []), *([ON_TEXT] if suffix in TEXT_SUFFIXES else [])}
 
 
 @contextmanager
 def _reading(store: str) -> Iterator[Progress]:
-    """A progress bar; what is wrong with a file is notes as such."""
+    """A progress bar; what is wrong with a file is reported as such."""
     reading = reading_file(existing_file(Path(store))) if is_file(store, FILES) else nullcontext()
     with bar("reading the log") as progress, reading:
         yield progress
@@ -250,12 +281,19 @@ def _dataset(
     candidates: int | None,
     features: list[str] | None,
     actions: list[str] | None,
+    given: TextFormat,
 ) -> Dataset:
-    pairs = [pair.partition("=") for pair in columns or ()]
-    if wrong := ["".join(pair) for pair in pairs if not pair[1] or not pair[2]]:
-        raise InputError(f"--column {wrong[0]} is not ROLE=NAME; give for example --column reward=sold")
-    roles = {role: name for role, _, name in pairs}
-    return from_path(path, roles, candidates, features=features or (), actions=actions or ())
+    roles = named_columns(columns or (), "reward=sold")
+    return from_path(
+        path,
+        roles,
+        candidates,
+        features=features or (),
+        actions=actions or (),
+        encoding=given.encoding,
+        delimiter=given.delimiter,
+        header=given.header,
+    )
 
 
 def _refused_targets(evaluation: Evaluation) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from croupier.errors import CroupierError, StoreError
+from croupier.errors import CroupierError, StoreError, UnreadableFile
 from croupier.reports.escaping import visible
 
 PROGRAM: Final = "croupier"
@@ -39,10 +39,6 @@ class Status(IntEnum):
 
 class CheckFailed(CroupierError):
     """What was to be checked does not hold: a log is unsound, or an estimate is refused."""
-
-
-class UnreadableFile(CroupierError):
-    """A file cannot be read."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`verify`, `replay` and `forget` on the command line."""
+"""`verify`, `replay`, `forget`, `set-default` and `status` on the command line."""
 
 from __future__ import annotations
 
@@ -74,3 +74,38 @@ def forget_command(
         print_json({"unit": unit, "erased": erased})
     else:
         print_line(f"{erased} facts became tombstones, and the state was learned again without them")
+
+
+def set_default_command(
+    store: Store,
+    window: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Seconds after a decision within which a reward counts.")
+    ],
+    value: Annotated[float, typer.Option(help="Reward of a decision without one within the window.")] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Declare a default reward: write that of every past decision without a reward, and learn the log again."""
+    from croupier.replay import set_default
+
+    with bar("learning") as progress:
+        done = set_default(store_url(store), window=window, value=value, progress=progress)
+    if as_json:
+        print_json({"window": window, "value": value, **done._asdict()})
+    else:
+        print_line(
+            f"{done.defaults} past decisions without a reward were given {value:g}, and the state has learned "
+            f"{done.rewards} rewards; open the store with Rewards(window={window:g}, default={value:g}) from now on"
+        )
+
+
+def status_command(store: Store, as_json: AsJson = False) -> None:
+    """Print how far a store has learned, and what it cannot learn; it must not be open elsewhere."""
+    from croupier.replay import open_current
+
+    with open_current(store_url(store)) as engine:
+        found = engine.status()
+    if as_json:
+        print_json(asdict(found))
+    else:
+        for line in str(found).splitlines():
+            print_line(line)

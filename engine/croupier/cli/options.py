@@ -13,6 +13,16 @@ from croupier.errors import InputError
 Store = Annotated[str, typer.Argument(help="Path or URL of the store.")]
 Html = Annotated[Path | None, typer.Option(help="Also write the result to this file, as an HTML page.", metavar="FILE")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Encoding = Annotated[
+    str | None, typer.Option(help="Encoding of a file of delimited text, for example latin-1; found by default.")
+]
+Delimiter = Annotated[
+    str | None, typer.Option(help="Delimiter of a file of delimited text, for example ';' or tab; found by default.")
+]
+Header = Annotated[
+    str | None,
+    typer.Option(metavar="NAME,NAME,…", help="Names of the columns, in order, of a file of text without a header."),
+]
 
 
 class Needs(NamedTuple):

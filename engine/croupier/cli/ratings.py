@@ -8,22 +8,24 @@ from typing import Annotated
 import typer
 
 from croupier.cli.failures import reading_file
-from croupier.cli.options import Applicability, AsJson, Needs, refuse_inapplicable
+from croupier.cli.options import Applicability, AsJson, Delimiter, Encoding, Header, Needs, refuse_inapplicable
 from croupier.cli.progress import bar
-from croupier.cli.stores import existing_file, is_file, store_url
+from croupier.cli.stores import existing_file, is_file, named_columns, store_url, text_format
 from croupier.cli.terminal import print_json, print_line, print_renderable
-from croupier.errors import InputError
+from croupier.evaluation.datasets.delimited import TextFormat
+from croupier.evaluation.datasets.tables import TEXT_SUFFIXES
 from croupier.ratings.crossval import cross_validate, progressive_validate
 from croupier.ratings.dataset import ALIASES, Ratings, from_file, from_store
 from croupier.ratings.models import RATERS, missing_raters, select_raters
 from croupier.reports.ratings_text import validation_table
 
-FILES = (".csv", ".tsv", ".txt", ".inter")
+FILES = (*TEXT_SUFFIXES, ".inter")
 
 # Conditions under which options have an effect.
 ON_STORE, ON_FILE, WITH_KIND, WITH_RANKING = "to a store", "to a file of ratings", "with --kind", "with --ranking"
 CROSSVAL_OPTIONS: Applicability = {
     "column": (Needs(ON_FILE, "a store has fields of fixed names"),),
+    **dict.fromkeys(("encoding", "delimiter", "header"), (Needs(ON_FILE, "a store has a format of its own"),)),
     "reward_range": (Needs(ON_FILE, "for a store, the range is that of the ratings found"),),
     "kind": (Needs(ON_STORE, "a file holds ratings, and no other kinds of observation"),),
     "attribute": (
@@ -37,7 +39,7 @@ CROSSVAL_OPTIONS: Applicability = {
 def crossval_command(
     context: typer.Context,
     source: Annotated[
-        str, typer.Argument(help="Path of a file of ratings (.csv, .tsv, .txt, .inter), or path or URL of a store.")
+        str, typer.Argument(help="Path of a file of ratings (.csv, .tsv, .dat, .inter, …), or path or URL of a store.")
     ],
     model: Annotated[
         list[str] | None,
@@ -51,6 +53,9 @@ def crossval_command(
         tuple[float, float] | None,
         typer.Option(metavar="LOW HIGH", help="Least and greatest possible rating in a file; those found by default."),
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
     kind: Annotated[
         str | None, typer.Option(help="Kind of observation in a store to take as ratings, instead of rewards.")
     ] = None,
@@ -72,7 +77,8 @@ def crossval_command(
     present = {ON_FILE if file else ON_STORE, *([WITH_KIND] if kind is not None else []), *([WITH_RANKING] * ranking)}
     refuse_inapplicable(context, CROSSVAL_OPTIONS, present)
     kinds = select_raters(model or [])
-    ratings = _from_file(source, column or [], reward_range) if file else _from_store(source, kind, attribute)
+    given = text_format(encoding, delimiter, header)
+    ratings = _from_file(source, column or [], reward_range, given) if file else _from_store(source, kind, attribute)
     with bar("folds") as progress:
         folded = cross_validate(
             ratings, kinds, folds=folds, seed=seed, k=k, liked=liked, ranking=ranking, progress=progress
@@ -82,9 +88,12 @@ def crossval_command(
             ratings, kinds, warm=warm, periods=folds, seed=seed, liked=liked, progress=progress
         )
     if as_json:
-        print_json({"folds": folded.as_dict(), "progressive": timed.as_dict()})
+        skipped = dict(ratings.skipped)
+        print_json({"folds": folded.as_dict(), "progressive": timed.as_dict(), "skipped": skipped})
         return
     print_line(f"{len(ratings):,} ratings, {len(set(ratings.users)):,} users, {len(set(ratings.items)):,} items")
+    for note in ratings.skipped.notes():
+        print_line(note)
     for name in [] if model else missing_raters():
         print_line(f"{name} is omitted: the package {RATERS[name].package} is not installed")
     print_renderable(validation_table(folded, f"{folds} folds: mean ± standard error over folds"))
@@ -95,13 +104,10 @@ def crossval_command(
     )
 
 
-def _from_file(source: str, column: list[str], reward_range: tuple[float, float] | None) -> Ratings:
-    pairs = [pair.partition("=") for pair in column]
-    if wrong := ["".join(pair) for pair in pairs if not pair[1] or not pair[2]]:
-        raise InputError(f"--column {wrong[0]} is not ROLE=NAME; give for example --column value=stars")
-    path = existing_file(Path(source))
+def _from_file(source: str, column: list[str], reward_range: tuple[float, float] | None, given: TextFormat) -> Ratings:
+    roles, path = named_columns(column, "value=stars"), existing_file(Path(source))
     with reading_file(path):
-        return from_file(path, {role: name for role, _, name in pairs}, reward_range)
+        return from_file(path, roles, reward_range, given)
 
 
 def _from_store(source: str, kind: str | None, attribute: str) -> Ratings:

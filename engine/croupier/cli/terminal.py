@@ -10,6 +10,7 @@ import orjson
 from rich.console import Console, RenderableType
 
 from croupier import reports
+from croupier.files import private_file
 from croupier.reports.escaping import CONTROLS, visible
 
 PIPE_WIDTH = 130  # columns of a table where stdout is not a terminal
@@ -38,7 +39,8 @@ def print_json_text(text: str) -> None:
 def print_result(result: Any, html: Path | None, as_json: bool) -> None:
     """Print a result that `croupier.reports` can render, and write its page."""
     if html is not None:
-        html.write_text(reports.as_html(result), encoding="utf-8")
+        with private_file(html, text=True) as page:
+            page.write(reports.as_html(result))
     if as_json:
         print_json_text(reports.as_json(result))
     else:

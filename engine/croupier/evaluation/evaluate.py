@@ -155,6 +155,7 @@ def build_evaluation(
         if in_sample and learned_upto and counts.in_sample:
             notes = [*notes, f"it has learned from the rewards of {counts.in_sample:,} of these rows: biased upwards"]
         verdict = judge(tally.diagnostics, rules, tally.bounds.max_weight).with_refusal(_propensity_mismatch(counts))
+        verdict = verdict.with_refusal(_invalid_rows(counts, rules))
         estimates = {each.name: build_estimate(tally, each, level, verdict, rules) for each in tally.estimators}
         evaluated.append(TargetEvaluation(label, estimates, tally.diagnostics, verdict, tuple(notes), history))
     mean = accumulator.total / accumulator.rows if accumulator.rows else math.nan
@@ -179,6 +180,17 @@ def _propensity_mismatch(counts: Counts) -> Refusal | None:
         Cause.PROPENSITY_MISMATCH,
         f"{counts.propensity_mismatches:,} logged propensities differ from those of the logging policy",
         "verify the store: its log, its configuration or its policy has changed",
+    )
+
+
+def _invalid_rows(counts: Counts, rules: Rules) -> Refusal | None:
+    """A refusal where so many rows were left out that the others may not stand for the log; never for a single row."""
+    if counts.invalid < 2 or counts.invalid <= rules.invalid * counts.decisions:
+        return None
+    return Refusal(
+        Cause.INVALID_ROWS,
+        f"{counts.invalid:,} of {counts.decisions:,} rows are invalid and were left out",
+        "correct them: the notes name the first of each kind",
     )
 
 

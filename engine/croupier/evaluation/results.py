@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import nan
 from typing import NamedTuple
 
+from croupier.errors import InputError
 from croupier.evaluation.evidence.curve import EstimateCurve
 from croupier.evaluation.evidence.diagnostics import Diagnostics
 from croupier.evaluation.evidence.history import EvaluationHistory
@@ -74,8 +75,10 @@ class Evaluation:
         return replace(self, notes=tuple(notes))
 
     def __getitem__(self, label: str) -> TargetEvaluation:
-        """The target of this label. Raises KeyError."""
+        """The target of this label. Raises InputError where there is none."""
         found = {target.label: target for target in self.targets}
+        if label not in found:
+            raise InputError(f"there is no target {label!r}; there are {', '.join(map(repr, found))}")
         return found[label]
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 
 from croupier.errors import InputError
+from croupier.evaluation.datasets.delimited import TextFormat
 
 T = TypeVar("T")
 MISSING = ("reject", "leave", "constant", "guest")
@@ -108,8 +109,9 @@ class Mapping:
         robots: Rate limit above which all rows of a unit are rejected; None for no limit.
         each: For JSON lines: name of a list whose elements are rows, each with the other values of its line.
         absent: Values that count as missing.
-        delimiter: Delimiter of CSV files.
-        encoding: Encoding of CSV files.
+        delimiter: Delimiter of delimited text; by default found.
+        encoding: Encoding of delimited text; by default found: a byte-order mark, or else UTF-8.
+        header: Names of the columns of delimited text without a header line.
 
     Raises:
         InputError: An option is unknown, an attribute's name is reserved, or a pattern is not a regular expression.
@@ -129,8 +131,9 @@ class Mapping:
     robots: Robots | None = None
     each: str | None = None
     absent: tuple[str, ...] = ("",)
-    delimiter: str = ","
-    encoding: str = "utf-8-sig"
+    delimiter: str | None = None
+    encoding: str | None = None
+    header: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _one_of(self.duplicates, ("reject", "keep"), "duplicates")
@@ -139,6 +142,7 @@ class Mapping:
                 raise InputError(f'every observation needs a {name}: use missing="reject" or missing="constant"')
         if taken := sorted({"self", "unit", "kind", "item", "key", "at"} & set(self.attributes)):
             raise InputError(f"attributes cannot be named {taken}, which are fields of every observation; rename them")
+        TextFormat(self.encoding, self.delimiter, self.header)
         for column, pattern in self.exclude.items():
             try:
                 re.compile(pattern)
@@ -161,6 +165,8 @@ class Mapping:
         arguments["attributes"] = {name: Field.of(source, missing="leave") for name, source in attributes}
         if arguments.get("robots") is not None:
             arguments["robots"] = _build(Robots, arguments["robots"])
+        if arguments.get("header") is not None:
+            arguments["header"] = tuple(arguments["header"])
         arguments["absent"] = tuple(arguments.get("absent", ("",)))
         return _build(cls, arguments)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from croupier.errors import InputError
+from croupier.errors import InputError, UnreadableFile
+from croupier.evaluation.datasets.delimited import BytesRead, DelimitedText, TextFormat
+from croupier.evaluation.datasets.tables import arrow
 from croupier.ingestion.mapping import Mapping
 
 
@@ -27,14 +28,12 @@ class Row(NamedTuple):
     unreadable: str | None = None
 
 
-BytesRead = Callable[[int], None]  # called with the number of bytes read
-
-
 def rows(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
-    """The rows of a file, read according to its suffix: .csv, .jsonl (also .ndjson and .json), .parquet.
+    """The rows of a file, read according to its suffix: .csv, .tsv, .txt, .jsonl (also .ndjson and .json), .parquet.
 
     Raises:
-        InputError: The suffix is another one, the file cannot be opened, or a table lacks a column of the mapping.
+        InputError: The suffix is another one, or a table lacks a column of the mapping.
+        UnreadableFile: The file cannot be read, or its encoding or header must be given in the mapping.
     """
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
@@ -42,7 +41,7 @@ def rows(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
     try:
         yield from reader(file, mapping, read)
     except OSError as error:
-        raise InputError(f"{file} cannot be read: {error}") from error
+        raise UnreadableFile(f"cannot read {file}: {error.strerror or error}") from error
 
 
 def _lines(opened: BinaryIO, read: BytesRead) -> Iterator[bytes]:
@@ -51,35 +50,12 @@ def _lines(opened: BinaryIO, read: BytesRead) -> Iterator[bytes]:
         yield line
 
 
-def _csv(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
-    with file.open("rb") as opened:
-        text = (line.decode(mapping.encoding, "surrogateescape") for line in _lines(opened, read))
-        table = csv.reader(text, delimiter=mapping.delimiter, strict=True)
-        header = next(table, [])
-        _check_columns(file, header, mapping)
-        yield from (_csv_row(number, cells, header) for number, cells in enumerate(_cells(table), 1))
-
-
-def _cells(table: Any) -> Iterator[list[str] | str]:
-    """The cells of every row, or an error message for a row that cannot be parsed."""
-    while True:
-        try:
-            cells = next(table)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield str(error)
-        else:
-            if cells:
-                yield cells
-
-
-def _csv_row(number: int, cells: list[str] | str, header: list[str]) -> Row:
-    if isinstance(cells, str):
-        return Row(number, {}, cells)
-    if len(cells) != len(header):
-        return Row(number, {"cells": cells}, f"{len(cells)} cells, {len(header)} columns")
-    return Row(number, dict(zip(header, cells, strict=True)))
+def _delimited(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
+    text = DelimitedText(file, TextFormat(mapping.encoding, mapping.delimiter, mapping.header), mapping.columns)
+    _check_columns(file, text.header, mapping, f" ({text.describe()})")
+    for number, row in enumerate(text.rows(read), 1):
+        values = dict(zip(text.header, row.cells, strict=False)) if row.problem is None else {"cells": row.cells}
+        yield Row(number, values, None if row.problem is None else f"line {row.line}: {row.problem}")
 
 
 def _json(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
@@ -115,8 +91,6 @@ def _object(content: Any, shared: dict[str, Any]) -> Row:
 
 
 def _parquet(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
-    from croupier.evaluation.datasets.tables import arrow
-
     number, size, parquet = 0, file.stat().st_size, arrow("pyarrow.parquet")
     try:
         with parquet.ParquetFile(file) as table:
@@ -127,7 +101,7 @@ def _parquet(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
                     yield Row(number, {name: _json_value(value) for name, value in values.items()})
                 read(size * batch.num_rows // max(table.metadata.num_rows, 1))
     except arrow("pyarrow").ArrowException as error:
-        raise InputError(f"{file} cannot be read: {error}") from error
+        raise UnreadableFile(f"cannot read {file}: {error}") from error
 
 
 def _json_value(value: Any) -> Any:
@@ -137,15 +111,17 @@ def _json_value(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _check_columns(file: Path, header: list[str], mapping: Mapping) -> None:
+def _check_columns(file: Path, header: list[str], mapping: Mapping, found: str = "") -> None:
     if len(set(header)) < len(header):
         raise InputError(f"{file.name} has two columns of the same name: {header}")
     if missing := sorted(mapping.columns - set(header)):
-        raise InputError(f"{file.name} lacks the columns {missing} of the mapping; it has {header}")
+        raise InputError(f"{file.name} lacks the columns {missing} of the mapping; it has {header}{found}")
 
 
 _READERS: dict[str, Callable[[Path, Mapping, BytesRead], Iterator[Row]]] = {
-    ".csv": _csv,
+    ".csv": _delimited,
+    ".tsv": _delimited,
+    ".txt": _delimited,
     ".jsonl": _json,
     ".ndjson": _json,
     ".json": _json,

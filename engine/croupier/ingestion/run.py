@@ -14,8 +14,10 @@ import orjson
 
 from croupier.engine import Engine
 from croupier.errors import Conflict, InputError
+from croupier.evaluation.datasets.delimited import BytesRead
+from croupier.files import private_file
 from croupier.ingestion.mapping import Mapping, Robots
-from croupier.ingestion.reading import BytesRead, Row, rows
+from croupier.ingestion.reading import Row, rows
 from croupier.ingestion.rows import Converter, ObservationRow, RowRejected
 from croupier.log.reader import batches
 
@@ -170,7 +172,7 @@ def _rejected_rows(file: Path | None) -> Iterator[Callable[[str, Row, RowRejecte
         yield lambda name, row, rejection: None
         return
     partial = file.with_name(file.name + ".part")
-    with partial.open("wb") as opened:
+    with private_file(partial) as opened:
         yield lambda name, row, rejection: _write_rejected(opened, name, row, rejection)
     os.replace(partial, file)
 

@@ -128,7 +128,8 @@ class Configuration:
     def check(self, stored: Configuration) -> None:
         """Raises ConfigurationDiffers, naming every difference, unless the settings that can never change are equal."""
         ours, theirs = self.settings(), stored.settings()
-        changed = [name for name in ("seed", "reward_range", "rewards") if ours[name] != theirs[name]]
+        # values, not their JSON: a window of 60 is one of 60.0
+        changed = [name for name in ("seed", "reward_range", "rewards") if getattr(self, name) != getattr(stored, name)]
         if changed:
             listed = "; ".join(
                 f"{name}: {theirs[name].decode()} in the store, {ours[name].decode()} here" for name in changed

@@ -23,6 +23,7 @@ from croupier.log.limits import CATALOGUE, DEPTH, ENCODED, FEATURES, NAME, Limit
 from croupier_policies import Actions, Row, Vector
 from croupier_policies.base import RemainingActions
 
+_FIELD_TYPES = frozenset({float, str})
 _ARRAY = b"\x01"  # the first byte of an encoded array; a JSON object begins with {
 _MATRIX = b"\x02"  # the first byte of actions with array features: then the length of the ids as JSON, ids, floats
 
@@ -209,15 +210,30 @@ def encode_row(row: Row, argument: str) -> bytes:
 
 
 def decode_row(body: bytes) -> Row:
-    """Decode a row.
+    """Decode a row. Raises CorruptStore for one that `encode_row` cannot have written.
 
     >>> decode_row(encode_row(canonical({"hour": 14, "new": True}, "context"), "context"))
     {'hour': 14.0, 'new': 'true'}
     """
-    if body[:1] == _ARRAY:
-        return np.frombuffer(body, dtype=np.float64, offset=1)
-    row: dict[str, float | str] = orjson.loads(body)
-    return row
+    if len(body) > ENCODED.maximum:
+        raise CorruptStore(f"a context in the store has {len(body)} bytes, more than the limit of {ENCODED.maximum}")
+    try:
+        row = np.frombuffer(body, dtype=np.float64, offset=1) if body[:1] == _ARRAY else orjson.loads(body)
+    except ValueError as error:
+        raise CorruptStore(f"a context in the store cannot be read: {error}") from error
+    return _check_row(row)
+
+
+def _check_row(row: Any) -> Row:
+    """Refuse what `canonical` never returns. Raises CorruptStore."""
+    if isinstance(row, np.ndarray):
+        sound = row.ndim == 1 and row.dtype == np.float64 and bool(np.isfinite(row).all())
+    else:
+        sound = type(row) is dict and _FIELD_TYPES.issuperset(map(type, row.values()))
+    if not sound:
+        raise CorruptStore("features in the store are neither named numbers and strings nor a row of finite numbers")
+    checked: Row = row
+    return checked
 
 
 def encode_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None, limit: Limit = ENCODED) -> EncodedActions:
@@ -251,7 +267,7 @@ def _decode_matrix(body: bytes) -> Actions:
     split = 9 + int.from_bytes(body[1:9], "little")
     ids = orjson.loads(body[9:split])
     floats = np.frombuffer(body, dtype=np.float64, offset=split)
-    return Actions(tuple(ids), tuple(floats.reshape(len(ids), floats.shape[0] // len(ids))))
+    return Actions(tuple(ids), tuple(map(_check_row, floats.reshape(len(ids), floats.shape[0] // len(ids)))))
 
 
 def _check_actions(ids: Sequence[Any], rows: tuple[Row, ...] | None) -> tuple[str, ...]:
@@ -281,12 +297,18 @@ def decode_actions(body: bytes, digest: bytes) -> Actions:
     """
     if _digest(body) != digest:
         raise CorruptStore(f"the action set {digest.hex()} in the store was changed after it was written")
-    if body[:1] == _MATRIX:
-        return _decode_matrix(body)
-    items = orjson.loads(body)
+    try:
+        actions = _decode_matrix(body) if body[:1] == _MATRIX else _decode_items(orjson.loads(body))
+        _check_actions(actions.ids, actions.rows)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise CorruptStore(f"the action set {digest.hex()} in the store cannot be read: {error}") from error
+    return actions
+
+
+def _decode_items(items: Any) -> Actions:
     if isinstance(items[0], str):
         return Actions(tuple(items))
-    rows = tuple(np.array(row) if isinstance(row, list) else row for _, row in items)
+    rows = tuple(_check_row(np.array(row) if isinstance(row, list) else row) for _, row in items)
     return Actions(tuple(id for id, _ in items), rows)
 
 

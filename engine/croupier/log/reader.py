@@ -15,7 +15,7 @@ from croupier.log.catalogue import remainder
 from croupier.log.encoding import decode_actions, decode_row
 from croupier.log.rewards import Rewards, RewardState
 from croupier.log.role import Role, role_from_payload
-from croupier_policies import Actions, Row
+from croupier_policies import Actions, Row, State
 from croupier_storage import Fact, Kind, Storage, open_storage
 
 T = TypeVar("T")
@@ -52,11 +52,29 @@ class DecodedDecision(NamedTuple):
 
 
 class Log:
-    """Reads the facts of a store in decoded form, in batches of at most `batch`."""
+    """Reads the facts of a store in decoded form, in batches of at most `batch`.
+
+    Attributes:
+        runs: How many folds of this log are running, one within another.
+        states: States at positions to which the log goes back: without them, each rollback would fold all before again.
+    """
 
     def __init__(self, storage: Storage, batch: int = 256) -> None:
         self.storage, self.batch = storage, batch
         self._sets: FIFOCache[bytes, Actions] = FIFOCache(4096)
+        self.runs = 0
+        self.states: dict[int, State] = {}
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """While folds of this log run, one within another, they share states to which the log goes back."""
+        self.runs += 1
+        try:
+            yield
+        finally:
+            self.runs -= 1
+            if not self.runs:
+                self.states.clear()
 
     def forget(self) -> None:
         """Drop the action sets from memory; they are read again when they are needed."""
@@ -125,15 +143,20 @@ def _decode(fact: Fact, sets: dict[bytes, Actions]) -> DecodedDecision:
     actions = sets.get(fact.actions or b"")
     if fact.context is None or fact.action is None or fact.propensity is None or actions is None:
         raise CorruptStore(f"the decision at position {fact.position} has no context, action, propensity or candidates")
-    payload = {} if fact.body is None else orjson.loads(fact.body)
-    if "without" in payload:
-        actions = remainder(actions, payload["without"])
+    if not 0.0 <= fact.propensity <= 1.0 + 1e-9 or not -1 < (fact.as_of or 0) < fact.position:
+        raise CorruptStore(f"the decision at position {fact.position} has an impossible propensity or state")
+    try:
+        payload = {} if fact.body is None else orjson.loads(fact.body)
+        if "without" in payload:
+            actions = remainder(actions, payload["without"])
+        role = role_from_payload(payload)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CorruptStore(f"the body of the decision at position {fact.position} cannot be read: {error!r}") from error
     ids = actions.ids
     if fact.action not in ids:
         raise CorruptStore(
             f"the action {fact.action!r} of the decision at position {fact.position} is not one of its candidates"
         )
-    role = role_from_payload(payload)
     return DecodedDecision(decode_row(fact.context), actions, ids.index(fact.action), fact.propensity, role)
 
 

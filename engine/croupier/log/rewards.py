@@ -96,6 +96,8 @@ class RewardState:
         late: The rewards after it closed.
         first_reward: The position of the first reward, 0 if there is none.
         closed: Whether the window has closed.
+        default: The default reward that was logged when it closed, or None. It is the log's, not the rule's of today:
+            a default may have been declared, or changed, after many windows had closed.
         corrected: The corrected outcome, or None.
         retracted: Whether the outcome has been retracted.
     """
@@ -105,6 +107,7 @@ class RewardState:
         "closed",
         "corrected",
         "decided_at",
+        "default",
         "first_reward",
         "late",
         "retracted",
@@ -120,6 +123,7 @@ class RewardState:
         self.late: tuple[float, ...] = ()
         self.first_reward = 0
         self.closed = False
+        self.default: float | None = None
         self.corrected: float | None = None
         self.retracted = False
 
@@ -140,7 +144,7 @@ class RewardState:
             case Kind.REWARD:
                 return self._apply_reward(fact, rule)
             case Kind.DEFAULT:
-                self.closed = True
+                self.closed, self.default = True, fact.reward
                 return self._outcome(self.rewards, rule) if self.learnable and self._learns_on_close(rule) else None
             case Kind.ACTIVATION:
                 self.activated = True
@@ -186,4 +190,4 @@ class RewardState:
             return self.corrected
         if values:
             return rule.combine(values)
-        return rule.default if self.closed else None
+        return self.default

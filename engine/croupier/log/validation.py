@@ -19,7 +19,7 @@ from croupier.log.catalogue import Catalogue
 from croupier.log.encoding import EncodedActions
 from croupier.log.identifiers import action_id, action_ids, exclusions, is_storable, shown
 from croupier.log.limits import ACTIONS, CLOCK_SKEW, TIME
-from croupier_policies import Vector
+from croupier_policies import Row, Vector
 
 Context = Mapping[str, Any] | Sequence[float] | Vector
 Candidates = Sequence[str] | Set[str] | Iterable[str] | Mapping[str, Any] | Catalogue
@@ -28,15 +28,21 @@ Time = float | datetime | np.integer[Any]  # seconds since 1970, or a time with 
 
 
 class CandidateSets:
-    """Checks and encodes candidates; sets of ids without features are cached."""
+    """Checks and encodes candidates; sets of ids without features are cached.
 
-    def __init__(self) -> None:
+    Args:
+        hide: Replaces the private fields of an action's features; None where no field is private.
+    """
+
+    def __init__(self, hide: Callable[[Row], Row] | None = None) -> None:
         self._encoded_ids: FIFOCache[tuple[str, ...], EncodedActions] = FIFOCache(1024)
+        self._hidden: FIFOCache[str, Catalogue] = FIFOCache(16)
+        self._hide = hide
 
     def encode(self, actions: Candidates, exclude: Iterable[str]) -> EncodedActions:
         """Check and encode the candidates that are not excluded. Raises InputError."""
         if isinstance(actions, Catalogue):
-            return actions.encode(exclude)
+            return self._without_private(actions).encode(exclude)
         excluded = exclusions(exclude)
         if not isinstance(actions, Mapping):
             ids = action_ids(actions)
@@ -52,7 +58,19 @@ class CandidateSets:
         if all(features is None for _, features in pairs):
             return self._without_features(ids)
         rows = tuple(encoding.canonical({} if f is None else f, f"actions[{shown(a)}]") for a, f in pairs)
+        if self._hide is not None:
+            rows = tuple(map(self._hide, rows))
         return encoding.encode_actions(ids, rows)
+
+    def _without_private(self, catalogue: Catalogue) -> Catalogue:
+        rows = catalogue.actions.rows
+        if self._hide is None or rows is None or isinstance(rows[0], np.ndarray):
+            return catalogue
+        hidden = self._hidden.get(catalogue.version)
+        if hidden is None:
+            hidden = Catalogue(catalogue.ids, tuple(map(self._hide, rows)))
+            self._hidden.put(catalogue.version, hidden)
+        return hidden
 
     def _without_features(self, ids: tuple[str, ...]) -> EncodedActions:
         try:

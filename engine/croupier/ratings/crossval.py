@@ -51,7 +51,7 @@ class Validation:
 
 
 def fold_indices(count: int, folds: int, seed: int) -> list[NDArray[np.int64]]:
-    """The held-out rows of every fold: a random partition of all rows.
+    """The held-out pairs of every fold: a random partition of all.
 
     >>> sorted(np.concatenate(fold_indices(7, 3, 0)).tolist())
     [0, 1, 2, 3, 4, 5, 6]
@@ -59,6 +59,13 @@ def fold_indices(count: int, folds: int, seed: int) -> list[NDArray[np.int64]]:
     if not 2 <= folds <= count:
         raise InputError(f"{count} ratings cannot be split into {folds} folds; use 2 to {count} folds")
     return [np.sort(rows) for rows in np.array_split(np.random.default_rng(seed).permutation(count), folds)]
+
+
+def held_out_rows(ratings: Ratings, folds: int, seed: int) -> list[NDArray[np.int64]]:
+    """The held-out rows of every fold; all ratings of an item by the same user are in the same one."""
+    pairs: dict[tuple[str, str], int] = {}
+    number = np.array([pairs.setdefault(pair, len(pairs)) for pair in zip(ratings.users, ratings.items, strict=True)])
+    return [np.flatnonzero(np.isin(number, fold)) for fold in fold_indices(len(pairs), folds, seed)]
 
 
 def cross_validate(
@@ -73,6 +80,8 @@ def cross_validate(
     progress: Progress | None = None,
 ) -> Validation:
     """K-fold cross-validation: fit each model on all folds but one, and score it on that one.
+
+    Pairs of user and item are split, not rows: a rating that is given again never stands in training and test both.
 
     RMSE, MAE and AUC (liked against not liked) are over the held-out ratings. For NDCG@k and recall@k, each user's
     ranking is over all items that the user had not rated in the training set; held-out items that the user liked are
@@ -89,11 +98,11 @@ def cross_validate(
         progress: Called with (done, total).
 
     Raises:
-        InputError: There are fewer ratings than folds.
+        InputError: There are fewer pairs of user and item than folds.
     """
     threshold = _threshold(ratings, liked)
     scores: dict[str, dict[str, list[float]]] = {kind.name: {} for kind in models}
-    held_out = fold_indices(len(ratings), folds, seed)
+    held_out = held_out_rows(ratings, folds, seed)
     for fold, rows in enumerate(held_out):
         train, test = ratings.take(np.setdiff1d(np.arange(len(ratings)), rows)), ratings.take(rows)
         for number, kind in enumerate(models):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from croupier.errors import InputError, storing
+from croupier.evaluation.datasets.base import SkippedRows
+from croupier.evaluation.datasets.columns import parse_numbers, to_seconds
+from croupier.evaluation.datasets.delimited import DelimitedText, TextFormat, duplicates
 from croupier_policies import Vector
 from croupier_storage import Kind, open_storage
 
@@ -20,6 +22,8 @@ ALIASES = {
     "value": ("value", "rating", "reward", "stars", "score"),
     "at": ("at", "timestamp", "time", "date"),
 }
+
+MAX_OUTSIDE = 0.01  # of the ratings: above it the declared range is wrong, below it the ratings
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,7 @@ class Ratings:
         at: Time of the rating, in seconds.
         low: The smallest possible rating.
         high: The largest possible rating.
+        skipped: The rows that were left out, by reason.
     """
 
     users: NDArray[np.object_]
@@ -41,6 +46,7 @@ class Ratings:
     at: Vector
     low: float
     high: float
+    skipped: SkippedRows = field(default_factory=SkippedRows)
 
     def take(self, rows: NDArray[np.int64]) -> Ratings:
         """These rows, in this order."""
@@ -56,10 +62,10 @@ class Ratings:
 
 
 def build_ratings(
-    users: list[str],
-    items: list[str],
-    values: list[float],
-    at: list[float],
+    users: Sequence[str],
+    items: Sequence[str],
+    values: Sequence[float],
+    at: Sequence[float],
     rating_range: tuple[float, float] | None = None,
 ) -> Ratings:
     """Validated ratings in order of time; rows of equal time keep their order.
@@ -77,7 +83,16 @@ def build_ratings(
     >>> build_ratings(["u2", "u1"], ["x", "y"], [1.0, 5.0], [9.0, 3.0]).users.tolist()
     ['u1', 'u2']
     """
-    value_array, at_array = np.asarray(values, dtype=np.float64), np.asarray(at, dtype=np.float64)
+    try:
+        value_array, at_array = np.asarray(values, dtype=np.float64), np.asarray(at, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"values and times must be numbers: {error}") from error
+    if (
+        len({len(users), len(items), len(value_array), len(at_array)}) > 1
+        or value_array.ndim != 1
+        or at_array.ndim != 1
+    ):
+        raise InputError("users, items, values and times must be columns of one length")
     if not len(value_array) or not np.isfinite(value_array).all() or not np.isfinite(at_array).all():
         raise InputError("there are no ratings, or a value or time is not finite; leave those rows out")
     low, high = (float(value_array.min()), float(value_array.max())) if rating_range is None else rating_range
@@ -92,35 +107,76 @@ def build_ratings(
 
 
 def from_file(
-    path: Path, columns: Mapping[str, str] | None = None, rating_range: tuple[float, float] | None = None
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    rating_range: tuple[float, float] | None = None,
+    given: TextFormat | None = None,
 ) -> Ratings:
-    """The ratings in a file of comma- or tab-separated values with a header line.
+    """The ratings in a file of delimited text. Rows that are not ratings are left out and counted by reason.
 
     Args:
-        path: The file; it is tab-separated if its first line contains a tab.
+        path: The file; its encoding and delimiter are found.
         columns: Column of each role (user, item, value, at); by default found by common names, ignoring a `:type`
             suffix. Without a column of times, rows are taken to be in order of time.
         rating_range: See `build_ratings`.
+        given: What is known of the encoding, the delimiter and the names of the columns.
 
     Raises:
-        InputError: A column is missing, or a value is not a number.
+        InputError: A column is missing, or there are no ratings.
+        UnreadableFile: The file cannot be read, or its encoding or header must be given.
     """
-    with path.open(newline="") as file:
-        first = file.readline()
-        file.seek(0)
-        rows = csv.DictReader(file, delimiter="\t" if "\t" in first else ",")
-        names = _match_columns(list(rows.fieldnames or ()), columns or {})
-        found: dict[str, list[str]] = {role: [] for role in names}
-        for row in rows:
-            for role, name in names.items():
-                found[role].append(row[name])
-    numbers = {role: _numbers(found[role], role) for role in ("value", "at") if role in found}
-    at = numbers.get("at", [float(k) for k in range(len(found["user"]))])
-    return build_ratings(found["user"], found["item"], numbers["value"], at, rating_range)
+    columns = columns or {}
+    text = DelimitedText(path, given, {name for names in ALIASES.values() for name in names} | {*columns.values()})
+    names = _match_columns(text, columns)
+    skipped = SkippedRows("line")
+    found: dict[str, list[str]] = {role: [] for role in names}
+    index = {role: text.header.index(name) for role, name in names.items()}
+    lines: list[int] = []
+    for row in text.rows():
+        if row.problem is not None:
+            skipped.count(row.problem, row.line)
+            continue
+        lines.append(row.line)
+        for role, k in index.items():
+            found[role].append(row.cells[k])
+    table = {role: np.array(cells, dtype=object) for role, cells in found.items()}
+    values = parse_numbers(table["value"], names["value"], "," if text.delimiter == ";" else ".", booleans=False)[0]
+    at = to_seconds(table["at"]) if "at" in table else np.arange(len(lines), dtype=np.float64)
+    low, high = (-np.inf, np.inf) if rating_range is None else rating_range
+    outside = (values < low) | (values > high)
+    if outside.sum() > MAX_OUTSIDE * len(lines):
+        first = int(outside.argmax())
+        raise InputError(
+            f"{int(outside.sum()):,} ratings are outside {low:g} to {high:g} (line {lines[first]:,}: "
+            f"{values[first]:g}); give the range of possible ratings"
+        )
+    kept = np.ones(len(lines), dtype=bool)
+    for reason, wrong, column in (
+        ("the user is empty", table["user"] == "", table["user"]),
+        ("the item is empty", table["item"] == "", table["item"]),
+        ("the rating is not a number", ~np.isfinite(values), table["value"]),
+        (f"the rating is outside {low:g} to {high:g}", outside, table["value"]),
+        ("the time is neither a number nor an ISO date", ~np.isfinite(at), table.get("at", at)),
+    ):
+        for k in np.flatnonzero(np.asarray(wrong, dtype=bool) & kept).tolist():
+            skipped.count(reason, lines[k], column[k])
+            kept[k] = False
+    if not kept.any():
+        reasons = "; ".join(skipped.notes()) or "it has no rows"
+        raise InputError(f"{path} holds no ratings ({text.describe()}): {reasons}")
+    rated = build_ratings(
+        table["user"][kept].tolist(),
+        table["item"][kept].tolist(),
+        values[kept].tolist(),
+        at[kept].tolist(),
+        rating_range,
+    )
+    return replace(rated, skipped=skipped)
 
 
-def _match_columns(present: list[str], columns: Mapping[str, str]) -> dict[str, str]:
+def _match_columns(text: DelimitedText, columns: Mapping[str, str]) -> dict[str, str]:
     """The column of each role."""
+    present = text.header
     if unknown := set(columns) - set(ALIASES):
         raise InputError(f"unknown role {sorted(unknown)[0]!r}; use {', '.join(ALIASES)}")
     by_name = {name.partition(":")[0].lower(): name for name in present}
@@ -133,15 +189,13 @@ def _match_columns(present: list[str], columns: Mapping[str, str]) -> dict[str, 
             found[role] = name
         elif role in columns or role != "at":
             expected = columns.get(role) or " or ".join(aliases)
-            raise InputError(f"no column {expected} for the {role} in {', '.join(present)}; name it with {role}=NAME")
+            raise InputError(
+                f"no column {expected} for the {role} in {', '.join(present)} ({text.describe()}); name it with "
+                f"{role}=NAME"
+            )
+    if twice := duplicates(present) & {*found.values()}:
+        raise InputError(f"there are two columns {sorted(twice)[0]!r}, and only one of them can be meant; rename one")
     return found
-
-
-def _numbers(texts: list[str], role: str) -> list[float]:
-    try:
-        return [float(text) for text in texts]
-    except (TypeError, ValueError) as error:
-        raise InputError(f"a {role} in the file is not a number: {error}") from error
 
 
 def from_store(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from croupier.evaluation.evidence.verdict import Verdict
+from croupier.evaluation.evidence.verdict import Verdict, judge
 from croupier.evaluation.intervals import Interval
-from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluation, log_notes
+from croupier.evaluation.results import Comparison, Difference, Estimate, Evaluation, TargetEvaluation, log_notes
 
 
 def evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
@@ -22,10 +22,33 @@ def evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
                 "estimates": {name: _estimate_dict(each) for name, each in target.estimates.items()},
                 "diagnostics": target.diagnostics.as_dict(),
                 "notes": list(target.notes),
+                **({"segments": _segments(target)} if target.history.segments else {}),
             }
             for target in evaluation.targets
         ],
     }
+
+
+def _segments(target: TargetEvaluation) -> list[dict[str, Any]]:
+    """The estimate of the target in each segment, by one estimator."""
+    found = []
+    for label, tally in target.history.segments.items():
+        (estimator,) = tally.estimators
+        value, error = estimator.estimate(tally.moments[estimator.name])
+        interval = tally.intervals(estimator, target.history.level)["normal"]
+        verdict = judge(tally.diagnostics, max_weight=tally.bounds.max_weight)
+        found.append(
+            {
+                "segment": label,
+                "rows": tally.diagnostics.count,
+                "estimator": estimator.name,
+                "value": value,
+                "error": error,
+                "interval": _interval_dict(interval),
+                "verdict": _verdict_dict(verdict),
+            }
+        )
+    return found
 
 
 def comparison_dict(comparison: Comparison) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from croupier.evaluation.estimators.basic import DM
-from croupier.evaluation.evidence.verdict import Verdict
+from croupier.evaluation.evidence.verdict import Verdict, judge
 from croupier.evaluation.intervals import Interval
 from croupier.evaluation.results import Estimate, Evaluation, TargetEvaluation, log_notes
 from croupier.reports.escaping import escape, visible
@@ -22,7 +22,8 @@ LABELS = {"normal": "fixed-sample CI", "betting-sequence": "confidence sequence 
 
 def evaluation_table(evaluation: Evaluation) -> Group:
     """The estimates, the diagnostics, the guarantees of the intervals, then refusals and notes."""
-    return Group(_estimates(evaluation), _evidence(evaluation), *_intervals(evaluation), *notes(evaluation))
+    segments = [_segments(evaluation)] if evaluation.targets[0].history.segments else []
+    return Group(_estimates(evaluation), *segments, _evidence(evaluation), *_intervals(evaluation), *notes(evaluation))
 
 
 def _estimates(evaluation: Evaluation) -> Table:
@@ -35,6 +36,23 @@ def _estimates(evaluation: Evaluation) -> Table:
         for kind in dict.fromkeys(kind for each in shown for kind in each):
             cells = (between(each[kind]) if kind in each else "" for each in shown)
             table.add_row("", two_lines(interval_label(kind)), *cells, style="dim")
+        table.add_section()
+    return table
+
+
+def _segments(evaluation: Evaluation) -> Table:
+    """A row for each segment of each target."""
+    name = evaluation.targets[0].history.estimator.name
+    table = headed_table(["target", "segment"], ["rows", name, "fixed-sample CI"], f"By segment, {name}")
+    for target in evaluation.targets:
+        found = sorted(target.history.segments.items(), key=lambda item: -item[1].diagnostics.count)
+        for label, tally in found:
+            value, interval = "refused", ""
+            if judge(tally.diagnostics, max_weight=tally.bounds.max_weight).enough:
+                (estimator,) = tally.estimators
+                value = number(estimator.estimate(tally.moments[estimator.name])[0])
+                interval = between(tally.intervals(estimator, target.history.level)["normal"])
+            table.add_row(escape(target.label), escape(label), f"{tally.diagnostics.count:,}", value, interval)
         table.add_section()
     return table
 

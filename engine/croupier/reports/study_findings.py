@@ -75,8 +75,13 @@ def finding(contrast: Contrast) -> str:
 
 
 def data_shortage(trajectory: Trajectory, new: str, old: str) -> str:
-    """The effective sample sizes of treatment and control, and the least that is required."""
+    """Why there is no interval: the effective sample sizes of treatment and control, or rewards without variance."""
     control, treatment = trajectory.effective[-1] if len(trajectory.effective) else (0.0, 0.0)
+    if min(control, treatment) >= MIN_EFFECTIVE_UNITS:
+        return (
+            f"all {treatment:,.0f} units for {new} have the same reward and so have all {control:,.0f} for {old}: the "
+            "variance is zero, and an interval needs rewards that differ"
+        )
     return (
         f"the effective sample size is {treatment:,.0f} units for {new} and {control:,.0f} for {old}; at least "
         f"{MIN_EFFECTIVE_UNITS} each are required"

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import orjson
-
 from croupier.errors import CroupierError, EngineClosed, PolicyFailed, WrongProcess, as_ours, storing
 from croupier.log.cache import FIFOCache
 from croupier.log.configuration import Configuration, canonical_json
@@ -25,8 +23,10 @@ from croupier.log.role import Role
 from croupier.runtime.index import LogIndex
 from croupier.runtime.opening import Opened, policy_record
 from croupier.runtime.request import DecisionRequest, Draw, LoopOptions
+from croupier.runtime.status import EngineStatus, LearningWatch, learning_counters, learning_findings, warn
 from croupier.runtime.windows import OpenWindows
 from croupier.runtime.writer import PendingSnapshot, Writer
+from croupier.state import erasure
 from croupier.state.components import Components
 from croupier.state.decisions import DecisionRecord
 from croupier.state.features.state import FeatureState
@@ -51,14 +51,15 @@ class Loop:
     """
 
     def __init__(self, storage: Storage, opened: Opened, options: LoopOptions) -> None:
-        self.storage, self.options = storage, options
+        self.storage, self.options, self.private = storage, options, opened.private
         self.lock = threading.RLock()
         self.exchange_lock = threading.RLock()
-        self.yielding = self.closed = self._forgetting = self._in_doubt = False
-        self.unfinished: str | None = None  # a unit whose erasure was interrupted
+        self.yielding = self.closed = self.forgetting = self._in_doubt = False
+        self.unfinished = False  # whether an erasure was interrupted
         self.counters: Counter[str] = Counter()
         self._process = os.getpid()
         self.resume(opened)
+        self.watch = LearningWatch(storage, self.position)
         _LOOPS.add(self)
 
     def resume(self, opened: Opened) -> None:
@@ -92,7 +93,7 @@ class Loop:
         snapshot_at = fold.position
         fold.run()
         self.resume(Opened(self.configuration, fold, snapshot_at, False))
-        self.unfinished = orjson.loads(self.storage.settings().get("forgetting", b"null"))
+        self.unfinished = erasure.unfinished(self.storage) is not None
         self.counters["state rebuilt from the log"] += 1
 
     def check(self) -> None:
@@ -142,7 +143,11 @@ class Loop:
         try:
             return check_distribution(policy.probabilities(request.row, actions), len(actions))
         except (ValueError, ArithmeticError) as error:
-            raise PolicyFailed(f"decision {request.id} was not made: {error}") from error
+            raise PolicyFailed(
+                f"decision {request.id} was not made, because the policy could not take its context or actions: {error}"
+                ". Change what the message names, or open the store with another policy and replay=True, which lets it "
+                "learn the whole log first; `engine.status()` has what else the policy could not learn"
+            ) from error
 
     def decide(self, request: DecisionRequest) -> Draw:
         """Draw an action; enqueue and fold the decision."""
@@ -204,6 +209,8 @@ class Loop:
         self.index.put(request.id, fact.position)
         self.windows.add(fact)
         self._in_doubt = False
+        if not request.deferred:
+            self.watch.tally.decisions += 1
         return draw
 
     # -- what follows a decision
@@ -247,6 +254,8 @@ class Loop:
                 "input that it cannot learn"
             ) from error
         self._enqueue(fact)
+        if fact.decision is not None:
+            self.watch.tally.add(fact)
         if fact.key is not None:
             self.index.keep_key(fact)
         if fact.kind in _CHANGES_POLICIES:
@@ -295,12 +304,38 @@ class Loop:
         due = position - self._snapshot_at >= options.snapshot_every
         if not due and options.snapshot_seconds is not None:
             due = position > self._snapshot_at and options.clock() - self._snapshot_time >= options.snapshot_seconds
-        if due and self.fold.storable and not self._forgetting:
+        if due and self.fold.storable and not self.forgetting:
             with self.lock:
                 if not self._in_doubt:
                     self.snapshot()
         if options.durable:
             self.writer.wait(position)
+        if position >= self.watch.next_look:
+            with self.lock:
+                new = self.watch.look(self.fold, position)
+            warn(new)
+
+    def status(self) -> EngineStatus:
+        """How the loop is; also when it is closed or its store has failed."""
+        with self.lock:
+            fold, tally = self.fold, self.watch.tally
+            counters = {**self.counters, **learning_counters(learning_findings(fold))}
+            found = self.watch.findings(fold)
+            return EngineStatus(
+                self.position, fold.rewards, self._store(), tally.decisions, tally.rewarded, counters, found
+            )
+
+    def _store(self) -> str:
+        """The state of the store in words."""
+        if self.closed:
+            return "closed"
+        if self.writer.failure is not None:
+            return f"failed ({self.writer.failure})"
+        if self.writer.suspended is not None:
+            return f"unavailable, facts wait in memory ({self.writer.suspended})"
+        if self._in_doubt:
+            return "open; a call was interrupted, and the next one rebuilds the state from the log"
+        return "open"
 
     def flush(self) -> int:
         """Wait until every fact so far is committed; returns the last position."""
@@ -390,27 +425,35 @@ class Loop:
         self._in_doubt = False
         return fact.position
 
-    def forget(self, unit: str) -> int:
-        """Erase a unit from the log and from the state; returns how many facts became tombstones."""
+    def forget(self, unit: str | None = None) -> int:
+        """Erase a unit from the log and from the state; returns how many facts became tombstones.
+
+        Without a unit, an erasure that was interrupted is completed. `state.erasure` says what makes that possible.
+        """
         try:
-            with storing(), self.lock:
-                self.check()
-                self._forgetting = True  # until the rebase, the state still contains the unit: no snapshot of it
-                self.writer.drain()  # a snapshot that contains the unit must not be written after its erasure
-                self.storage.save_settings({"forgetting": canonical_json(unit)})
-                erased = self.storage.erase(unit, self.options.clock())
-                self.index.forget()
-                self.fold.forget()
-                self._stored_sets.clear()
-            self.rebase(Kind.REBASE, payload={"erased": [min(erased, default=0), len(erased)]})
-            with storing(), self.lock:
-                self.writer.drain()
-                self.storage.save_settings({"forgetting": b"null"})
-                self._forgetting, self.unfinished = False, None
+            with self.exchange_lock:
+                with storing(), self.lock:
+                    self.check()
+                    self.forgetting = True  # until the rebase, the state still contains the unit: no snapshot of it
+                    self.writer.drain()  # a snapshot that contains the unit must not be written after its erasure
+                    now = self.options.clock()
+                    erased = (
+                        erasure.resume(self.storage, now) if unit is None else erasure.erase(self.storage, unit, now)
+                    )
+                    self.index.forget()
+                    self.fold.forget()
+                    self._stored_sets.clear()
+                    self.windows.restore(self.storage, self.configuration.rewards)
+                if erased.number:
+                    self.rebase(Kind.REBASE, payload={"erased": list(erased)})
+                with storing(), self.lock:
+                    self.writer.drain()
+                    erasure.finish(self.storage)
+                    self.forgetting = self.unfinished = False
         except BaseException:
             self._in_doubt = True  # the next call rebuilds the state, and the erasure is completed
             raise
-        return len(erased)
+        return erased.number
 
     def close(self) -> None:
         """Write what is enqueued, keep a snapshot, and release the store. Again after an interruption."""
@@ -418,14 +461,19 @@ class Loop:
         with self.lock:
             self.closed = True
             healthy = self.writer.failure is None and self.writer.suspended is None
-            whole = not self._in_doubt and not self._forgetting and self.fold.storable
+            whole = not self._in_doubt and not self.forgetting and self.fold.storable
             if healthy and whole and self.position > self._snapshot_at:
                 self.snapshot()
         try:
             self.writer.close()
-        finally:
-            self.storage.close()
+        except CroupierError:
+            self._release()
+            raise
+        self._release()  # not after an interruption: the writer still needs the store, and `close` may be called again
+
+    def _release(self) -> None:
         _LOOPS.discard(self)
+        self.storage.close()
 
 
 #: Kinds of facts after which other policies may decide.

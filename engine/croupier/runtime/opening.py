@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
-from croupier.errors import ConfigurationDiffers
+from croupier.errors import ConfigurationDiffers, CorruptStore
 from croupier.log.configuration import Configuration, canonical_json, describe, digest
+from croupier.log.private import PrivateFields, agreed
 from croupier.log.reader import Log
 from croupier.log.rewards import Rewards
 from croupier.state.components import Components, ObjectPool
@@ -30,6 +31,7 @@ class Opened(NamedTuple):
     fold: Fold
     snapshot_at: int
     changed: bool
+    private: PrivateFields | None = None
 
 
 class Settings(NamedTuple):
@@ -43,11 +45,16 @@ class Settings(NamedTuple):
     progress: Progress
     feature_state: FeatureState = FeatureState()
     others: tuple[Policy, ...] = ()  # policies of experiments' variants, given as objects
+    private: Collection[str] = ()
+    private_key: bytes | str | None = None
 
 
 def restore(storage: Storage, settings: Settings) -> Opened:
     """Configuration and state of a store."""
+    private = agreed(storage.settings(), settings.private, settings.private_key)
     configuration = configure(storage, settings)
+    if private is not None and (asked_private := private.settings()).items() - storage.settings().items():
+        storage.save_settings(asked_private)
     fold = fold_from_snapshot(Log(storage), ObjectPool(*settings.components, settings.others), configuration)
     snapshot_at = fold.position
     fold.run(progress=settings.progress)
@@ -59,7 +66,7 @@ def restore(storage: Storage, settings: Settings) -> Opened:
             f"the store has another configuration ({listed}). Decisions made under this one could be reproduced by no "
             "replay. Open the store with its own, or with replay=True to let this one learn the whole log first"
         )
-    return Opened(configuration, fold, snapshot_at, bool(changed))
+    return Opened(configuration, fold, snapshot_at, bool(changed), private)
 
 
 def components_in_force(storage: Storage) -> dict[str, Any] | None:
@@ -68,6 +75,14 @@ def components_in_force(storage: Storage) -> dict[str, Any] | None:
     if "seed" not in settings:
         return None
     Configuration.from_settings(settings)  # raises where they are damaged
+    try:
+        found = _in_force(storage, settings)
+        return {**found, "policy": found["policy"], "learner": found["learner"]}  # both are always there
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CorruptStore(f"the log does not say which policy is in force ({error!r}); restore a backup") from error
+
+
+def _in_force(storage: Storage, settings: Mapping[str, bytes]) -> dict[str, Any]:
     initial = {name: orjson.loads(settings[name]) for name in ("policy", "learner")}
     initial |= orjson.loads(settings.get("behaviour", b"{}"))
     descriptions: list[tuple[int, dict[str, Any]]] = [(0, initial)]

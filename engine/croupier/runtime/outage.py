@@ -6,8 +6,6 @@ import logging
 import time
 from collections.abc import Sequence
 
-import orjson
-
 from croupier.errors import EngineClosed, StoreError, storing
 from croupier.log.cache import FIFOCache
 from croupier.log.configuration import canonical_json
@@ -15,6 +13,7 @@ from croupier.log.decision import Decision
 from croupier.runtime.loop import Loop
 from croupier.runtime.opening import Settings, restore
 from croupier.runtime.request import DecisionRequest, LoopOptions
+from croupier.state import erasure
 from croupier_storage import Fact, Kind, Storage, StorageError
 
 RETRY = 1.0  # seconds between two attempts to resume the log
@@ -33,9 +32,9 @@ def open_loop(storage: Storage, settings: Settings, options: LoopOptions) -> Loo
         raise
     try:
         with storing():
-            unfinished = orjson.loads(storage.settings().get("forgetting", b"null"))
+            unfinished = erasure.unfinished(storage)
         if unfinished is not None:
-            loop.forget(unfinished)
+            loop.forget()
         if opened.changed:
             loop.rebase(
                 Kind.CONFIGURATION,

@@ -72,8 +72,9 @@ def _build(description: Mapping[str, Any], prototype: P | None) -> P:
         return prototype.fresh()
     try:
         return cast(P, build(description["name"], description["config"]))
-    except (PolicyError, TypeError, KeyError) as error:
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, PolicyError, TypeError, ValueError) as error:
+        name = description.get("name") if isinstance(description, Mapping) else description
         raise EvidenceError(
-            f"{description.get('name')!r} in the log cannot be built from its configuration ({error}): its decisions "
+            f"{name!r} in the log cannot be built from its configuration ({error}): its decisions "
             "could not be reproduced; pass the object as policy, as learner, or, for a variant or shadow, in policies"
         ) from error

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from croupier.errors import CorruptStore, InputError
+from croupier.errors import CorruptStore, CroupierError, CroupierWarning, InputError, PolicyFailed
 from croupier.log.configuration import Configuration
 from croupier.log.reader import FEATURE_KINDS, DecodedDecision, Log, batches, incremental_reader
 from croupier.log.role import Role
@@ -21,15 +21,19 @@ from croupier.state.decisions import DecisionRecord, PendingDecisions
 from croupier.state.experiment.running import RunningExperiment, apply_experiment_fact, learners
 from croupier.state.features.state import FeatureState
 from croupier.state.snapshots import restore_at
-from croupier_policies import Actions, Policy, Row, State
-from croupier_storage import CorruptSnapshot, Fact, Kind, hash_state
+from croupier_policies import Actions, Policy, PolicyError, Row, State
+from croupier_storage import CorruptSnapshot, Fact, Kind, StorageError, hash_state
 
 Visit = Callable[[Fact, DecodedDecision], None]
 Progress = Callable[[int, int], None]
 OnLearn = Callable[[Fact, DecodedDecision, float], None]
 
 
-class ReplayWarning(UserWarning):
+_KNOWN = 8  # states kept while folding a log with rollbacks
+_NESTED = 2  # rebases within one another; honest ones, which go back to just before themselves, are not
+
+
+class ReplayWarning(CroupierWarning):
     """The state was rebuilt from the log, because no snapshot could restore it."""
 
 
@@ -71,6 +75,7 @@ class Fold:
         self.shape: int | None = None
         self.rewards = 0
         self._on_learn = on_learn
+        self._nested = 0  # rebases within which this fold is computed
         self._pending = PendingDecisions(log, configuration.rewards)
         self.in_memory = self._pending.in_memory  # the record of a decision, or None if it is not in memory
 
@@ -151,23 +156,41 @@ class Fold:
             progress: Called with (position, last) after every batch.
         """
         last = self.log.storage.head() if upto is None else upto
+        with self.log.running():
+            self._run(last, visit, progress)
+        self.position = max(self.position, last)
+
+    def _run(self, last: int, visit: Visit | None, progress: Progress | None) -> None:
         for batch in batches(self.log.events(self.position, last), self.log.batch):
             referenced = {fact.decision for fact, _ in batch if fact.decision is not None}
             self._pending.read({decision for decision in referenced if decision <= self.position}, self.position)
             for fact, decided in batch:
                 if decided is None:
-                    self.apply(fact)
+                    self._apply_stored(fact)
                 else:
                     if visit is not None:
                         visit(fact, decided)
                     self.decide(fact, decided)
             if progress is not None:
                 progress(self.position, last)
-        self.position = max(self.position, last)
+
+    def _apply_stored(self, fact: Fact) -> None:
+        """Fold in a fact of the log, which may hold anything, as may raise what a user's model makes of it."""
+        try:
+            self.apply(fact)
+        except (CroupierError, PolicyError, StorageError):
+            raise
+        except Exception as error:
+            message = f"the {fact.kind} at position {fact.position} of the log cannot be folded ({error!r}): "
+            if fact.decision is not None:
+                raise PolicyFailed(f"{message}the policy or learner cannot learn it, or the row is forged") from error
+            raise CorruptStore(f"{message}the row is damaged or forged; restore a backup") from error
 
     def _rebase(self, fact: Fact) -> None:
         """Continue with the state of a rebase, a rollback or a change of configuration; pending decisions remain."""
         body = orjson.loads(fact.body or b"{}")
+        if not 0 <= int(body["to" if "to" in body else "upto"]) < fact.position:
+            raise CorruptStore(f"the {fact.kind} at position {fact.position} does not go back")
         if "to" in body:
             self.take_over(self.at(int(body["to"])))
             return
@@ -228,7 +251,10 @@ class Fold:
             progress: Called with (position, effective) after every batch.
             features: The configuration of features and detectors; by default that of this fold.
         """
+        if self._nested == _NESTED:
+            raise CorruptStore(f"the log has rebases more than {_NESTED} deep, each of which goes back before the last")
         new = Fold(self.pool, self.configuration, log or self.log, components=components)
+        new._nested = self._nested + 1
         new.feature_state = (features or self.feature_state).fresh()
         new.replay_effective(effective, progress)
         new.run(upto)
@@ -273,7 +299,17 @@ class Fold:
     def at(self, position: int) -> Fold:
         """A fold at an earlier position, from the newest intact snapshot before it."""
         earlier = fold_from_snapshot(self.log, self.pool, self.configuration, position)
+        known = self.log.states
+        nearest = max((each for each in known if each <= position), default=0)
+        if nearest > earlier.position:
+            earlier = Fold(self.pool, self.configuration, self.log)
+            earlier.restore(known[nearest], nearest)
+        earlier._nested = self._nested
         earlier.run(position)
+        if self.log.runs and earlier.storable:
+            known[position] = earlier.state()
+            while len(known) > _KNOWN:
+                del known[min(known)]
         return earlier
 
     def adopt(self, rebased: Fold) -> None:
@@ -358,7 +394,7 @@ def fold_from_snapshot(log: Log, pool: ObjectPool, configuration: Configuration,
         warnings.warn(
             "a policy or learner cannot be restored from snapshots; the state is rebuilt from the whole log",
             ReplayWarning,
-            6,
+            5,
         )
         return fold
     for position in reversed(stored):
@@ -368,7 +404,7 @@ def fold_from_snapshot(log: Log, pool: ObjectPool, configuration: Configuration,
             warnings.warn(
                 f"the snapshot at position {position} cannot be used, so an earlier one is tried: {error}",
                 ReplayWarning,
-                6,
+                5,
             )
             fold = Fold(pool, configuration, log)
         else:

@@ -10,6 +10,7 @@ import orjson
 from croupier.errors import CroupierError, EvidenceError, as_ours, storing
 from croupier.log.configuration import Configuration
 from croupier.log.reader import DecodedDecision, Log, open_if_url
+from croupier.state import erasure
 from croupier.state.components import ObjectPool
 from croupier.state.features.verification import first_difference, has_features
 from croupier.state.fold import Fold
@@ -169,9 +170,8 @@ class _Verifier:
 
     def _erasures(self) -> list[range]:
         """The ranges of positions at which the state depended on facts that have been erased."""
-        self.result.erased = sum(1 for _ in self.storage.facts(kinds=[Kind.ERASURE]))
-        bodies = ((f.position, orjson.loads(f.body or b"{}")) for f in self.storage.facts(kinds=[Kind.REBASE]))
-        return [range(body["erased"][0], end) for end, body in bodies if "erased" in body]
+        self.result.erased = len(erasure.tombstones(self.storage))
+        return erasure.affected(self.storage)
 
     def _compare_decision(self, fact: Fact, decided: DecodedDecision) -> None:
         if any(fact.position in positions for positions in self.erasures):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import orjson
 
-from croupier.errors import InputError
+from croupier.errors import EvidenceError, InputError
 from croupier.log.configuration import Configuration
 from croupier.log.encoding import decode_row
 from croupier.log.reader import batches
@@ -22,6 +22,7 @@ from croupier_policies import Vector
 from croupier_storage import Fact, Kind, Storage
 
 BATCH_SIZE = 256
+NONE = "none"  # the segment of units whose context lacks the feature
 
 
 class ShadowDecisions(NamedTuple):
@@ -95,10 +96,15 @@ def read_experiment(storage: Storage, timeline: Timeline, segment: str | None = 
         storage: The log.
         timeline: The experiment.
         segment: A feature of the context; its value at a unit's first decision is the unit's segment.
+
+    Raises:
+        EvidenceError: No context has the feature.
+        InputError: Contexts are arrays, and `segment` was given.
     """
     rule, variants = Configuration.from_settings(storage.settings()).rewards, timeline.variants
     columns: dict[str, list[object]] = defaultdict(list)
     labels: dict[str, int] = {}
+    features: set[str] = set()
     shadows: dict[str, list[tuple[float, ...]]] = {name: [] for name in timeline.description["shadows"]}
     records, policies = {record.id: record.name for record in storage.policies()}, dict[str, str]()
     for fact, reward, rewarded_at in rewarded_decisions(storage, rule, timeline.start.position, timeline.last_position):
@@ -116,7 +122,12 @@ def read_experiment(storage: Storage, timeline: Timeline, segment: str | None = 
         for name, value in zip(Events._fields, row, strict=False):
             columns[name].append(value)
         if segment is not None:
-            columns["segment"].append(labels.setdefault(_feature(fact, segment), len(labels)))
+            context = _features(fact, segment)
+            features.update(context)
+            columns["segment"].append(labels.setdefault(str(context.get(segment, NONE)), len(labels)))
+    if segment is not None and labels and segment not in features:
+        known = ", ".join(map(repr, sorted(features)[:20])) or "none"
+        raise EvidenceError(f"no context of the experiment has the feature {segment!r}; there are: {known}")
     events = _events(columns, len(variants))
     decisions = {
         name: ShadowDecisions(*np.array(rows, dtype=float).reshape(len(rows), 5).T) for name, rows in shadows.items()
@@ -134,11 +145,11 @@ def _events(columns: dict[str, list[object]], variants: int) -> Events:
     return Events(units, variant, at, reward, rewarded_at, probability, None, segment)
 
 
-def _feature(fact: Fact, name: str) -> str:
+def _features(fact: Fact, name: str) -> Mapping[str, float | str]:
     row = decode_row(fact.context or b"")
     if isinstance(row, np.ndarray):
         raise InputError(f"contexts are arrays and have no feature {name!r} to segment by; pass contexts as mappings")
-    return str(row.get(name, "none"))
+    return row
 
 
 def _with_covariate(storage: Storage, timeline: Timeline, rule: Rewards, events: Events) -> Events:
@@ -154,6 +165,18 @@ def _with_covariate(storage: Storage, timeline: Timeline, rule: Rewards, events:
     mean = sum(total for total, _ in sums.values()) / sum(count for _, count in sums.values())
     by_unit = {unit: total / count for unit, (total, count) in sums.items()}
     return events._replace(covariate=np.array([by_unit.get(str(unit), mean) for unit in events.unit]))
+
+
+def check_metrics(storage: Storage, timeline: Timeline, metrics: Collection[str]) -> None:
+    """Raises EvidenceError where the log has no observation of a metric, which a misspelt name would otherwise hide."""
+    found: set[str] = set()
+    if metrics:
+        for fact in storage.facts(0, timeline.head, kinds=(Kind.OBSERVATION.value,)):
+            observation = decode(fact.body)
+            found |= {observation.kind, *(f"{observation.kind}:{name}" for name in observation.attributes)}
+    if absent := [metric for metric in metrics if metric not in found]:
+        known = ", ".join(map(repr, sorted(found)[:20])) or "none"
+        raise EvidenceError(f"the log has no observation of the metric {absent[0]!r}; it has: {known}")
 
 
 def read_metric(storage: Storage, timeline: Timeline, metric: str) -> MetricEvents:

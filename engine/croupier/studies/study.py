@@ -14,7 +14,7 @@ from croupier.evaluation.results import Evaluation
 from croupier.log.configuration import Configuration
 from croupier.log.reader import open_if_url
 from croupier.state.experiment.buckets import HOLDOUT
-from croupier.studies.events import ShadowDecisions, read_experiment, read_metric
+from croupier.studies.events import ShadowDecisions, check_metrics, read_experiment, read_metric
 from croupier.studies.results import Contrast, Study, summarize_variants
 from croupier.studies.statistics import sequences
 from croupier.studies.statistics.corrections import correct_p_values
@@ -58,7 +58,7 @@ def study(
         The study; render it with `croupier.reports`.
 
     Raises:
-        EvidenceError: There is no such experiment, or `fixed_horizon` is after the end of the log.
+        EvidenceError: There is no such experiment, metric or feature, or `fixed_horizon` is after the end of the log.
         InputError: A metric is not a number, or contexts have no features to segment by.
         StoreError: The store cannot be read.
 
@@ -82,6 +82,7 @@ def study(
         configuration = Configuration.from_settings(storage.settings())
         data = read_experiment(storage, timeline, segment)
         guardrails = timeline.description["guardrails"]
+        check_metrics(storage, timeline, [metric for metric in metrics if metric not in guardrails])
         metric_events = {metric: read_metric(storage, timeline, metric) for metric in {*metrics, *guardrails}}
     events, window = data.events, float(timeline.description["window"])
     end = _last_look(timeline, events, until)

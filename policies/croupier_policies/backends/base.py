@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -105,13 +106,11 @@ class DenseRidge:
         return self.noise.learn(reward, *seen)
 
     def learn_rows(self, X: Vector, slots: Slots, rewards: Vector) -> Vector:
-        """`learn` array contexts, (B, n), in order; slot -1 is not learned."""
+        """`learn` array contexts, (B, n), in order; slot -1 is not learned, and gives NaN."""
         known, seen = slots >= 0, np.zeros((3, len(rewards)))
         if known.any():
             seen[:, known] = self.backend.learn_rows(
                 X[known], self.scaler, self.columns, self.posterior, slots[known], rewards[known]
             )
         events = zip(known.tolist(), rewards.tolist(), seen.T.tolist(), strict=True)
-        return np.array(
-            [self.noise.learn(r, *step) if learned else self.noise.mean_reward for learned, r, step in events]
-        )
+        return np.array([self.noise.learn(r, *step) if learned else math.nan for learned, r, step in events])

@@ -15,6 +15,7 @@ from croupier_policies.encoding.scaler import SparseRow
 from croupier_policies.errors import PolicyError
 from croupier_policies.factors.svd import InitialFactors
 from croupier_policies.factors.tables import RowTable, hashed_factors
+from croupier_policies.findings import Finding
 from croupier_policies.kernels import catalogue as catalogue_kernels
 from croupier_policies.reference.catalogue import StepSizes
 from croupier_policies.registry import register
@@ -224,6 +225,11 @@ class CataloguePolicy(Policy):
         slot = self._users.find(unit)
         if slot >= 0:
             self._users.values[slot] *= retain
+
+    def findings(self) -> list[Finding]:
+        """Those of both encoders, and users and items for which there is no room."""
+        found = self._contexts.findings() + self._observed.findings("action.")
+        return found + self._users.findings("new users") + self._items.findings("new items")
 
     def state(self) -> State:
         """Statistics, shared weights and tables."""

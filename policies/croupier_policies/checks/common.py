@@ -143,7 +143,10 @@ def check_extremes_stay_finite(make: Factory) -> None:
 
 
 def check_memory_is_bounded(make: Factory) -> None:
-    """With small limits (max_columns, max_bytes or limit), memory stops growing with new features and actions."""
+    """With small limits (max_columns, max_bytes or limit), memory stops growing with new features and actions.
+
+    What then has no room is among the findings.
+    """
     config = _limited(make().config(), {"max_columns": 24, "max_bytes": 1 << 17, "limit": 64})
     sizes: list[int] = []
     refused: list[str] = []
@@ -156,6 +159,8 @@ def check_memory_is_bounded(make: Factory) -> None:
         sizes.append(count_elements(train(model, [event]).state()))
     assert sizes[-1] == sizes[300], "memory grows without bound"
     assert all("fewer" in reason for reason in refused), f"the message must say what to reduce: {refused[:1]}"
+    limited = config != make().config()
+    assert not limited or any(each.count > 0 for each in model.findings()), "what had no room is not told"
 
 
 def _limited(config: Any, limits: dict[str, int]) -> Any:
@@ -165,6 +170,27 @@ def _limited(config: Any, limits: dict[str, int]) -> Any:
     if not isinstance(config, dict):
         return config
     return {name: limits.get(name, _limited(value, limits)) for name, value in config.items()}
+
+
+def check_findings_change_nothing(make: Factory) -> None:
+    """Asking for findings changes neither state nor learning; each has a count and a sentence, untrained none."""
+    for log in (*events.logs(40), *events.extremes()):
+        asked, other = make(), make()
+        assert not list(asked.findings()), "an untrained object has findings"
+        for event in log:
+            try:
+                query(asked, event)
+            except PolicyError:
+                continue
+            train(asked, [event])
+            train(other, [event])
+            for finding in asked.findings():
+                assert finding.count > 0, f"a finding without a count: {finding}"
+                assert finding.text, f"a finding without a sentence: {finding}"
+                assert not finding.text.endswith("."), f"sentences are listed, and end without a full stop: {finding}"
+        if asked.storable:
+            assert bitwise_equal(asked.state(), other.state()), "asking for findings changed the state"
+        assert bitwise_equal(query(asked, log[0]), query(other, log[0])), "asking for findings changed a prediction"
 
 
 def check_config_rebuilds(make: Factory) -> None:
@@ -191,5 +217,6 @@ COMMON: tuple[Callable[[Factory], None], ...] = (
     check_inputs_are_not_modified,
     check_extremes_stay_finite,
     check_memory_is_bounded,
+    check_findings_change_nothing,
     check_config_rebuilds,
 )

@@ -11,7 +11,9 @@ import numpy as np
 from croupier_policies.base import Row, State, Vector
 from croupier_policies.encoding.fourier import FourierFeatures
 from croupier_policies.encoding.scaler import RunningMoments, Scaler, SparseRow
-from croupier_policies.errors import PolicyError
+from croupier_policies.encoding.watch import Moments, ScaleWatch
+from croupier_policies.errors import PolicyError, TooLarge
+from croupier_policies.findings import Finding, Reason, RefusedNames
 from croupier_policies.reference.constants import MAX_SQUARED_NORM
 
 ONE_HOT_VALUE = 1.5
@@ -45,6 +47,8 @@ class Encoder:
         self.ignored, self.size = 0, 1 + waves  # `size` counts columns, the intercept included
         self._numbers: dict[str, RunningMoments] = {}
         self._strings: dict[tuple[str, str], int] = {}  # (name, value) -> column
+        self._refused_width: int | None = None  # of an array for which there was no room
+        self._forget_findings()
         self._set_arrays(None, self.size, 0, np.zeros(0), np.zeros(0))
 
     def _set_arrays(self, width: int | None, start: int, rows: int, mean: Vector, m2: Vector) -> None:
@@ -87,6 +91,7 @@ class Encoder:
         """Allocate columns for an array if there are none yet; the scaler, or None if the array is ignored."""
         if array.shape[0] != self.width and not self.fits(array, self._limit(room)):
             self.ignored += 1
+            self._refused_width = int(array.shape[0])
             return None
         if self.width is None:
             width = array.shape[0]
@@ -115,7 +120,7 @@ class Encoder:
                 f"an array of {width} numbers came after arrays of {self.width}: all arrays must have one width"
             )
         needs = f"an array of {width} numbers needs {self.size + self._per_number * width} columns"
-        return PolicyError(f"{needs}, over max_columns={self.max_columns}: raise it, or give fewer numbers")
+        return TooLarge(f"{needs}, over max_columns={self.max_columns}: raise it, or give fewer numbers")
 
     def _encode_fields(self, row: Mapping[str, float | str]) -> SparseRow:
         pairs: list[tuple[int, float]] = []
@@ -141,19 +146,47 @@ class Encoder:
     def _observe_fields(self, row: Mapping[str, float | str], limit: int) -> None:
         for name, value in row.items():
             if isinstance(value, str):
-                if (name, value) not in self._strings and self._reserve(1, limit):
+                if (name, value) not in self._strings and self._reserve(name, 1, limit):
                     self._strings[name, value] = self.size - 1
                 continue
-            if name not in self._numbers and self._reserve(self._per_number, limit):
+            if name not in self._numbers and self._reserve(name, self._per_number, limit):
                 self._numbers[name] = RunningMoments(self.size - self._per_number)
             if name in self._numbers:
                 self._numbers[name].add(value)
 
-    def _reserve(self, columns: int, limit: int) -> bool:
-        room = self.size + columns <= limit
-        self.size += columns if room else 0
-        self.ignored += not room
-        return room
+    def _reserve(self, name: str, columns: int, limit: int) -> bool:
+        if self.size + columns <= limit:
+            self.size += columns
+            return True
+        self.ignored += 1
+        self._refused.add(name)
+        return False
+
+    def _refusal(self) -> str:
+        if self._refused_width is not None:
+            return f"{self.ignored} rows were not learned: {self._width_error(self._refused_width)}"
+        return (
+            f"there was no room for new features or values {self.ignored} times{self._refused.of()}: all columns "
+            f"({self.size}) are in use, and nothing is learned from what is new; open the store with a policy of "
+            "larger max_columns or max_bytes and replay=True, or leave out fields with many different values"
+        )
+
+    def _forget_findings(self) -> None:
+        self._refused = RefusedNames()
+        self._refused_width = None
+        self._watches = ScaleWatch(), ScaleWatch()  # of named numbers, of arrays
+
+    def findings(self, prefix: str = "") -> list[Finding]:
+        """What could not be encoded, and numbers whose values cannot be told apart; `prefix` precedes the names."""
+        numbers = list(self._numbers.values())
+        named = Moments(*np.array([(each.count, each.mean, each.m2) for each in numbers], float).reshape(-1, 3).T)
+        width = self._mean.shape[0]
+        array = Moments(np.full(width, float(self._rows[0])), self._mean, self._m2)
+        found = self._watches[0].look([prefix + name for name in self._numbers], named)
+        found += self._watches[1].look([f"{prefix}{i}" for i in range(width)], array)
+        if self.ignored:
+            found.append(Finding(Reason.FEATURES_WITHOUT_ROOM, self.ignored, self._refused.names, self._refusal()))
+        return found
 
     def state(self) -> State:
         """The columns and statistics, as plain data."""
@@ -172,6 +205,7 @@ class Encoder:
     def restore(self, state: State) -> None:
         """Replace the state by a `state()`."""
         self.ignored, self.size = state["ignored"], state["size"]
+        self._forget_findings()
         self._numbers = {name: RunningMoments(*moments) for name, *moments in state["numbers"]}
         self._strings = {(name, value): column for name, value, column in state["strings"]}
         self._set_arrays(state["width"], state["start"], state["rows"], state["mean"].copy(), state["m2"].copy())

@@ -12,6 +12,7 @@ from croupier_policies.base import Actions, Learner, Row, State, Vector
 from croupier_policies.errors import PolicyError
 from croupier_policies.factors.svd import InitialFactors
 from croupier_policies.factors.tables import RowTable, hashed_factors
+from croupier_policies.findings import Finding
 from croupier_policies.kernels import factors as factor_kernels
 from croupier_policies.reference.factors import LearningRates
 from croupier_policies.registry import register
@@ -186,6 +187,10 @@ class FactorLearner(Learner):
     def _fold_in(self, i: NDArray[np.int64], j: NDArray[np.int64], values: Vector, rates: LearningRates) -> None:
         users, items = self.users, self.items
         factor_kernels.learn(i, j, values, self.mean, users.values, items.values, users.seen, items.seen, *rates)
+
+    def findings(self) -> list[Finding]:
+        """Users and items for which there is no room."""
+        return self.users.findings("new users") + self.items.findings("new items")
 
     def state(self) -> State:
         """Tables, mean and the sum of squared errors."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from croupier_policies.base import State, Vector
+from croupier_policies.findings import Finding, Reason
 
 
 class RowTable:
@@ -57,6 +58,16 @@ class RowTable:
 
     def __len__(self) -> int:
         return len(self._slots)
+
+    def findings(self, nouns: str) -> list[Finding]:
+        """The finding that names were refused, if any were; `nouns` says what they name."""
+        if not self.ignored:
+            return []
+        text = (
+            f"{self.ignored} rewards came from {nouns} for which there is no row: all {self.limit} are in use, and "
+            "nothing is learned of new ones; open the store with a larger limit and replay=True"
+        )
+        return [Finding(Reason.NAMES_WITHOUT_ROOM, self.ignored, (nouns,), text)]
 
     def state(self) -> State:
         """Names and rows, as plain data."""

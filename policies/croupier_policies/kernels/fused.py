@@ -112,7 +112,6 @@ def learn(t, x, slot, reward):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def learn_rows(t, X, slots, rewards, out):  # type: ignore[no-untyped-def] # compiled
-    """`learn` the rows of X, (B, n), in order, and write what it returns into `out`; slot -1 is not learned."""
-    noise = _floats(t, NOISE, (4,))
+    """`learn` the rows of X, (B, n), in order, and write what it returns into `out`; slot -1 is not learned: NaN."""
     for i in range(X.shape[0]):
-        out[i] = noise[2] if slots[i] < 0 else learn(t, X[i], slots[i], rewards[i])
+        out[i] = np.nan if slots[i] < 0 else learn(t, X[i], slots[i], rewards[i])

@@ -13,6 +13,7 @@ from croupier_policies.backends.select import backend_for
 from croupier_policies.base import Actions, Configurable, Row, Vector
 from croupier_policies.errors import PolicyError
 from croupier_policies.exploration.base import Estimates, Law
+from croupier_policies.findings import Finding, Reason, RefusedNames
 
 DISCOUNTS_PER_HALF_LIFE = 16  # a discount costs d³ per action, so it is applied rarely and in larger steps
 
@@ -40,10 +41,13 @@ class Model(Configurable):
 
     @abstractmethod
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
-        """Learn the reward of `actions.ids[index]`; returns the prediction before learning."""
+        """Learn the reward of `actions.ids[index]`.
+
+        Returns the prediction before learning; NaN for an event that there is no room to learn, which is skipped.
+        """
 
     def learn_batch(self, contexts: Any, actions: Actions, indices: Any, rewards: Any) -> Vector:
-        """Learn the rewards of array contexts, (B, n), in order; returns the predictions before learning, (B,)."""
+        """Learn the rewards of array contexts, (B, n), in order; returns, (B,), what `learn` returns for each."""
         events = zip(arrays.to_host(contexts), np.asarray(indices).tolist(), arrays.to_host(rewards), strict=True)
         return np.array([self.learn(context, actions, k, float(reward)) for context, k, reward in events])
 
@@ -68,6 +72,11 @@ class Model(Configurable):
         return rows[0]._replace(mean=xp.stack([row.mean for row in rows]), sd=xp.stack([row.sd for row in rows]))
 
     @property
+    def learned(self) -> int:
+        """The number of rewards learned."""
+        return self._noise.count
+
+    @property
     def noise_variance(self) -> float:
         """σ², estimated from one-step-ahead residuals."""
         return self._noise.sigma**2
@@ -87,3 +96,15 @@ def check_at_least(least: float, **values: float) -> None:
     for name, value in values.items():
         if not value >= least:
             raise PolicyError(f"{name} must be at least {least:g}, not {value}")
+
+
+def rewards_without_room(count: int, actions: RefusedNames, max_bytes: int) -> list[Finding]:
+    """The finding that events were skipped for lack of memory, if any were."""
+    if not count:
+        return []
+    text = (
+        f"{count} rewards were not learned{actions.of()}: their actions have no room within max_bytes={max_bytes}, "
+        "which earlier actions fill; open the store with a policy of larger max_bytes and replay=True, or choose among "
+        "fewer actions"
+    )
+    return [Finding(Reason.REWARDS_WITHOUT_ROOM, count, actions.names, text)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +12,8 @@ from croupier_policies.base import Actions, Row, State
 from croupier_policies.encoding.candidates import INTERCEPT_ONLY, CandidateEncoder
 from croupier_policies.encoding.encoder import Encoder
 from croupier_policies.exploration.base import Estimates
-from croupier_policies.models.base import Model, check_at_least
+from croupier_policies.findings import Finding, RefusedNames
+from croupier_policies.models.base import Model, check_at_least, rewards_without_room
 from croupier_policies.models.crossed import SharedPosterior
 from croupier_policies.models.posteriors import ActionPosteriors
 from croupier_policies.registry import register
@@ -57,7 +59,7 @@ class HybridModel(Model):
         super().__init__(device, half_life)
         check_at_least(1e-9, own=own)
         self.own, self.squares, self.max_columns, self.max_bytes = float(own), squares, max_columns, max_bytes
-        self.waves, self.seed, self.ignored = waves, seed, 0
+        self.waves, self.seed, self.ignored, self._refused = waves, seed, 0, RefusedNames()
         self._contexts, self._features = Encoder(max_columns, squares, waves, seed), Encoder(max_columns, squares)
         self._posteriors = ActionPosteriors(self.backend, max_bytes // 2, own, self._contexts.size)
         self._crossed = SharedPosterior(self.backend.xp, max_bytes // 2)
@@ -84,11 +86,12 @@ class HybridModel(Model):
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """One innovation updates both parts; an event without room is skipped and counted in `ignored`."""
-        noise, posteriors, crossed, centre = self._noise, self._posteriors, self._crossed, self._noise.mean_reward
+        noise, posteriors, crossed = self._noise, self._posteriors, self._crossed
         features, action = None if actions.rows is None else actions.rows[index], actions.ids[index]
         if not self._observe(context, features, posteriors.columns_for(action)):
             self.ignored += 1
-            return centre
+            self._refused.add(action)
+            return math.nan
         crossed.grow(self._contexts.size, self._features.size)
         slot = posteriors.admit(action, self._contexts.size)
         x = self._contexts.encode(context)
@@ -133,6 +136,11 @@ class HybridModel(Model):
             dz = self._features.width_after(actions.rows[0])
         self._crossed.check(dx, dz)
 
+    def findings(self) -> list[Finding]:
+        """Those of both encoders, and the events for which there was no memory."""
+        found = self._contexts.findings() + self._features.findings("action.")
+        return found + rewards_without_room(self.ignored, self._refused, self.max_bytes)
+
     def state(self) -> State:
         """Encoders, both posteriors and the noise."""
         return {
@@ -150,4 +158,4 @@ class HybridModel(Model):
         self._features.restore(state["features"])
         self._posteriors.restore(state["posteriors"])
         self._crossed.restore(state["crossed"])
-        self._noise, self.ignored = Noise(**state["noise"]), state["ignored"]
+        self._noise, self.ignored, self._refused = Noise(**state["noise"]), state["ignored"], RefusedNames()

@@ -61,7 +61,7 @@ class LogisticModel(PerActionModel):
         posteriors, encoder, action = self._posteriors, self._encoder, actions.ids[index]
         row, room = join_row(context, actions, index), self._has_room(action)
         if room is None or not encoder.observe(row, room):
-            return self._noise.mean_reward
+            return math.nan
         slot = posteriors.admit(action, encoder.size)
         px, quadratic, logit, _ = self.backend.project(
             encoder.encode(row), posteriors.columns, posteriors.posterior, slot

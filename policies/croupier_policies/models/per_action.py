@@ -15,7 +15,8 @@ from croupier_policies.base import Actions, Row, State
 from croupier_policies.encoding.encoder import Encoder
 from croupier_policies.encoding.rows import join_rows
 from croupier_policies.exploration.base import Array
-from croupier_policies.models.base import Model
+from croupier_policies.findings import Finding, RefusedNames
+from croupier_policies.models.base import Model, rewards_without_room
 from croupier_policies.models.posteriors import ActionPosteriors
 
 
@@ -48,7 +49,7 @@ class PerActionModel(Model):
         super().__init__(device, half_life)
         self.squares, self.waves, self.seed = squares, waves, seed
         self.max_columns, self.max_bytes = max_columns, max_bytes
-        self.ignored = 0
+        self.ignored, self._refused = 0, RefusedNames()
         self._encoder = Encoder(max_columns, squares, waves, seed)
         self._posteriors = ActionPosteriors(self.backend, max_bytes, columns=self._encoder.size)
 
@@ -77,7 +78,11 @@ class PerActionModel(Model):
         self._encoder.restore(state["encoder"])
         self._posteriors.restore(state["posteriors"])
         self._noise = Noise(**state["noise"])
-        self.ignored = state["ignored"]
+        self.ignored, self._refused = state["ignored"], RefusedNames()
+
+    def findings(self) -> list[Finding]:
+        """Those of the encoder, and the rewards of actions for which there was no memory."""
+        return self._encoder.findings() + rewards_without_room(self.ignored, self._refused, self.max_bytes)
 
     def _scores(self, context: Row, actions: Actions, centre: float) -> tuple[Array, Array]:
         """c + (θ_a - c·θ1_a)ᵀx and √(xᵀA_a⁻¹x) of every candidate, (K,) each, around a centre c."""
@@ -102,6 +107,7 @@ class PerActionModel(Model):
         room = self._posteriors.columns_for(action)
         if room < self._encoder.size:
             self.ignored += 1
+            self._refused.add(action)
             return None
         return room
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -71,7 +72,7 @@ class RidgeModel(PerActionModel):
         else:
             expected = self._learn_fields(row, action, reward)
         if expected is None:
-            return self._noise.mean_reward
+            return math.nan
         self._apply_half_life()
         return expected
 
@@ -84,7 +85,7 @@ class RidgeModel(PerActionModel):
             [self._admit(x, actions.ids[k]) for x, k in zip(rows, np.asarray(indices).tolist(), strict=True)]
         )
         if self._dense is None:
-            return np.full(len(r), self._noise.mean_reward)  # there was room for none of them
+            return np.full(len(r), math.nan)  # there was room for none of them
         return self._dense.learn_rows(rows, slots, r)
 
     def restore(self, state: State) -> None:

@@ -11,6 +11,7 @@ from croupier_policies.base import Actions, Configurable, Learner, Policy, Row, 
 from croupier_policies.errors import ForgedState, PolicyError
 from croupier_policies.exploration.sampling import uniform
 from croupier_policies.exploration.scores import greedy
+from croupier_policies.findings import Finding, united
 from croupier_policies.policies import defaults as default_policies
 from croupier_policies.registry import build, register
 
@@ -99,6 +100,10 @@ class BagPolicy(Policy):
             for _ in range(_poisson(uniform(self.seed, "bag", f"{self._count}/{b}"))):
                 member.learn(context, actions, index, reward, propensity)
         self._count += 1
+
+    def findings(self) -> list[Finding]:
+        """Those of the members."""
+        return united([(f"member {b} of the bag", member.findings()) for b, member in enumerate(self._members, 1)])
 
     def state(self) -> State:
         """The members' states and the number of events. Raises NotStorable if a member does."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from croupier_policies.base import Actions, Policy, Row, State
 from croupier_policies.exploration.base import Estimates
+from croupier_policies.findings import Finding
 from croupier_policies.models.base import Model
 
 
@@ -45,6 +47,10 @@ class ModelPolicy(Policy):
     def discount(self, retain: float, action: str | None = None) -> None:
         """Discount the model's evidence; see `Policy.discount`."""
         self.model.discount(retain, action)
+
+    def findings(self) -> Sequence[Finding]:
+        """Those of the model."""
+        return self.model.findings()
 
     def state(self) -> State:
         """The state of the model; a law has none."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+import numpy as np
 from river import linear_model, optim, preprocessing
 
 from croupier_policies.base import Actions, Row
+from croupier_policies.encoding.watch import Moments, ScaleWatch
 from croupier_policies.errors import PolicyError
+from croupier_policies.findings import Finding, Reason
 from croupier_policies.river.features import named_features
 
 CLIP: Final = 3.0  # standard deviations: an outlier must not move every weight
@@ -72,6 +75,22 @@ class CrossedModel:
         features = self._cross(self._encode(row), actions, index)
         # the property `weights` would copy all of them
         self.glm.learn_one(_within_limit(features, self.glm._weights, self.limit), reward)
+
+    def findings(self, watch: ScaleWatch) -> list[Finding]:
+        """Numbers whose values cannot be told apart, and whether there is no room for further weights."""
+        counts, means, variances = self.scaler.counts, self.scaler.means, self.scaler.vars
+        names = [name for name, count in counts.items() if count]
+        # read with `get`: subscripting River's mappings would add an unknown feature
+        moments = [(float(counts[k]), float(means.get(k, 0.0)), float(variances.get(k, 0.0))) for k in names]
+        count, mean, variance = np.array(moments, float).reshape(-1, 3).T
+        found = watch.look([name.replace(OWN, "action.") for name in names], Moments(count, mean, variance * count))
+        if len(self.glm._weights) >= self.limit:
+            text = (
+                f"the learner has all of its {self.limit} weights: features and actions that came later are not "
+                "learned; open the store with RiverLearner(limit=…) and replay=True, or give fewer different values"
+            )
+            found.append(Finding(Reason.NAMES_WITHOUT_ROOM, 1, (), text))
+        return found
 
     def _predict_one(self, features: dict[str, float]) -> float:
         if self.link == "logistic":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
 from croupier_policies.base import Actions, Learner, Row, State, Vector
+from croupier_policies.encoding.watch import ScaleWatch
 from croupier_policies.errors import ForgedState, NotStorable
+from croupier_policies.findings import Finding, Reason
 from croupier_policies.registry import register
 from croupier_policies.river.restore import restore_model
 from croupier_policies.river.state import model_state
@@ -63,6 +66,7 @@ class RiverLearner(Learner):
             self._config = {"model": _description(self._adapter.model)}
         self.count = 0
         self._squares = 0.0
+        self._watch = ScaleWatch()
 
     @classmethod
     def for_range(cls, reward_range: tuple[float, float]) -> Self:
@@ -100,6 +104,17 @@ class RiverLearner(Learner):
         self.count += 1
         self._squares += error * error
 
+    def findings(self) -> list[Finding]:
+        """Those of the default model, and that a model of your own has diverged."""
+        found = [] if self._adapter else self._predictor.findings(self._watch)
+        if not math.isfinite(self._squares):
+            text = (
+                "the model has diverged: its estimates are no longer finite numbers; standardise its inputs, and open "
+                "the store with another learner and replay=True"
+            )
+            found.append(Finding(Reason.DIVERGED, 1, (), text))
+        return found
+
     def state(self) -> State:
         """The learned parameters, as plain data.
 
@@ -129,6 +144,7 @@ class RiverLearner(Learner):
         if _classes(state["model"]) != _classes(model_state(self._model)):
             raise ForgedState("the stored model has other classes than this learner's; nothing was restored")
         self._replace_model(model)
+        self._watch = ScaleWatch()
         self.count, self._squares = state["count"], state["squares"]
 
     @property

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from croupier_policies.base import Actions, Policy, Row, State, Vector
 from croupier_policies.errors import ForgedState, PolicyError
 from croupier_policies.exploration.scores import greedy, softmax
+from croupier_policies.findings import Finding
 from croupier_policies.registry import register
 from croupier_policies.river.learner import RiverLearner
 
@@ -92,6 +94,10 @@ class RiverPolicy(Policy):
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
         """Learn one reward."""
         self._learner.learn(context, actions, index, reward, propensity)
+
+    def findings(self) -> Sequence[Finding]:
+        """Those of the learner."""
+        return self._learner.findings()
 
     def state(self) -> State:
         """The state of the learner. Raises NotStorable; see `storable`."""

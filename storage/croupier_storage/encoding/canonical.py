@@ -42,9 +42,14 @@ def encode(state: State) -> bytes:
             another type. Tuples are refused for the same reason; convert them to lists.
         ValueError: The state is nested deeper than `DEPTH`, or a string contains a lone surrogate.
     """
+    return b"".join(encode_chunks(state))
+
+
+def encode_chunks(state: State) -> list[bytes]:
+    """The canonical bytes in pieces, at least one for every value; raises as `encode` does."""
     chunks: _Chunks = []
     _write(state, chunks, 0)
-    return b"".join(chunks)
+    return chunks
 
 
 def _write(value: Any, chunks: _Chunks, depth: int) -> None:

@@ -6,7 +6,8 @@ import struct
 import zlib
 from hashlib import blake2b
 
-from croupier_storage.encoding.canonical import State, encode
+from croupier_storage.encoding.canonical import State, encode, encode_chunks
+from croupier_storage.encoding.limits import Budget, fits, memory_limit, size_limit
 from croupier_storage.encoding.parsing import decode
 from croupier_storage.errors import CorruptSnapshot
 
@@ -16,6 +17,7 @@ _VERSION = 1
 _HEADER = struct.Struct("<8sHQ32s")  # magic, version, uncompressed size, checksum of everything else
 
 LIMIT = 1 << 30  # uncompressed bytes
+_PIECE = 1 << 20  # bytes decompressed at a time
 
 
 def encode_state(state: State) -> bytes:
@@ -33,21 +35,36 @@ def encode_state(state: State) -> bytes:
     >>> decode_state(encode_state({"counts": [1, 2], "rate": -0.0}))
     {'counts': [1, 2], 'rate': -0.0}
     """
-    encoded = encode(state)
-    packed = zlib.compress(encoded, level=1)
+    chunks = encode_chunks(state)
+    encoded = b"".join(chunks)
+    packed = _deflate(encoded, len(chunks))
     return _HEADER.pack(_MAGIC, _VERSION, len(encoded), _checksum(_VERSION, len(encoded), packed)) + packed
 
 
 def decode_state(data: bytes, *, limit: int = LIMIT) -> State:
     """The state in the body of a snapshot, exactly as it was encoded; nothing in it is executed.
 
+    The memory that it takes is bounded in proportion to the data; see `encoding.limits`.
+
     Args:
         data: A result of `encode_state`.
-        limit: The largest uncompressed size to accept, in bytes; the Python objects can take about ten times as much.
+        limit: The largest uncompressed size to accept, in bytes.
 
     Raises:
         CorruptSnapshot: The data is damaged, forged, of a newer version, or larger than the limit.
     """
+    content, packed = _content(data, limit)
+    return decode(content, Budget(memory_limit(packed)))
+
+
+def decode_hashed(data: bytes, *, limit: int = LIMIT) -> tuple[State, str]:
+    """The state as from `decode_state`, and its `hash_state`, without encoding it again."""
+    content, packed = _content(data, limit)
+    return decode(content, Budget(memory_limit(packed))), blake2b(content, digest_size=32).hexdigest()
+
+
+def _content(data: bytes, limit: int) -> tuple[bytearray, int]:
+    """The uncompressed bytes, and the number of compressed ones. Raises CorruptSnapshot."""
     if len(data) < _HEADER.size:
         raise CorruptSnapshot("the snapshot is shorter than its header: it was truncated. Delete it")
     magic, version, length, checksum = _HEADER.unpack_from(data)
@@ -60,7 +77,11 @@ def decode_state(data: bytes, *, limit: int = LIMIT) -> State:
         raise CorruptSnapshot("the snapshot does not match its checksum; it is damaged. Delete it")
     if length > limit:
         raise CorruptSnapshot(f"the snapshot claims {length} bytes, more than the limit of {limit}. Raise the limit")
-    return decode(_inflate(packed, length))
+    if length > size_limit(len(packed)):
+        raise CorruptSnapshot(
+            f"the snapshot claims that its {len(packed)} bytes are {length} uncompressed ones; it is forged. Delete it"
+        )
+    return _inflate(packed, length), len(packed)
 
 
 def hash_state(state: State) -> str:
@@ -80,11 +101,26 @@ def _checksum(version: int, length: int, packed: bytes | memoryview) -> bytes:
     return digest.digest()
 
 
-def _inflate(packed: memoryview, length: int) -> bytes:
-    """Decompress to exactly `length` bytes, without ever producing more than `length` + 1."""
-    inflater = zlib.decompressobj()
+def _deflate(encoded: bytes, values: int) -> bytes:
+    """Compress as well as the limits allow: first as usual, then by at most a factor of eight, then not at all."""
+    packed = zlib.compress(encoded, level=1)
+    if not fits(len(packed), len(encoded), values):
+        coder = zlib.compressobj(level=1, strategy=zlib.Z_HUFFMAN_ONLY)  # at least a bit for every byte
+        packed = coder.compress(encoded) + coder.flush()
+    return packed if fits(len(packed), len(encoded), values) else zlib.compress(encoded, level=0)
+
+
+def _inflate(packed: memoryview, length: int) -> bytearray:
+    """Decompress to exactly `length` bytes, without ever producing more than a piece beyond."""
+    inflater, content = zlib.decompressobj(), bytearray()
     try:
-        content = inflater.decompress(packed, length + 1)
+        for start in range(0, len(packed), _PIECE):
+            rest: bytes | memoryview = packed[start : start + _PIECE]
+            while rest and len(content) <= length:
+                content += inflater.decompress(rest, _PIECE)
+                rest = inflater.unconsumed_tail
+        while len(content) <= length and (more := inflater.decompress(b"", _PIECE)):
+            content += more
     except zlib.error as error:
         raise CorruptSnapshot(f"the snapshot does not decompress ({error}); it is forged. Delete it") from error
     if len(content) != length or not inflater.eof or inflater.unused_data:

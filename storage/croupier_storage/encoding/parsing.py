@@ -9,22 +9,24 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from croupier_storage.encoding import limits
 from croupier_storage.encoding.canonical import DEPTH, DTYPES, State, int_bytes
+from croupier_storage.encoding.limits import Budget
 from croupier_storage.errors import CorruptSnapshot
 
 _count = struct.Struct("<Q").unpack
 _float = struct.Struct("<d").unpack
 
 
-def decode(data: bytes) -> State:
-    """The state with this canonical encoding. Arrays are new, writable and in C order.
+def decode(data: bytes | bytearray, budget: Budget) -> State:
+    """The state with this canonical encoding, within a budget of memory. Arrays are new, writable and in C order.
 
     Nothing is allocated for a count before the bytes for it are known to be present.
 
     Raises:
         CorruptSnapshot: The bytes are not the canonical encoding of any state.
     """
-    reader = _Reader(data)
+    reader = _Reader(data, budget)
     state = reader.read_value(0)
     if reader.remaining():
         _refuse("there are bytes after the end of the state")
@@ -41,8 +43,8 @@ def _refuse(what: str) -> NoReturn:
 class _Reader:
     """A read position in the bytes."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = memoryview(data)
+    def __init__(self, data: bytes | bytearray, budget: Budget) -> None:
+        self._data, self._spend = memoryview(data), budget.spend
         self._offset = 0
 
     def remaining(self) -> int:
@@ -64,10 +66,11 @@ class _Reader:
             _refuse(f"unknown tag {tag!r}")
         if depth > DEPTH:
             _refuse(f"it is nested deeper than {DEPTH} levels")
+        self._spend(limits.VALUE)
         return read(self, depth)
 
     def read_int(self, depth: int) -> int:
-        content = bytes(self.take(self.count()))
+        content = self.read_blob(depth)
         value = int.from_bytes(content, "little", signed=True)
         if int_bytes(value) != content:
             _refuse("an int is not written in its shortest form")
@@ -77,24 +80,31 @@ class _Reader:
         return float(_float(self.take(8))[0])
 
     def read_text(self, depth: int) -> str:
+        content = self.take(self.count())
+        self._spend(limits.CHARACTER * len(content))
         try:
-            return str(self.take(self.count()), "utf-8")
+            return str(content, "utf-8")
         except UnicodeDecodeError:
             _refuse("a text is not UTF-8")
 
     def read_blob(self, depth: int) -> bytes:
-        return bytes(self.take(self.count()))
+        content = self.take(self.count())
+        self._spend(len(content))
+        return bytes(content)
 
     def read_list(self, depth: int) -> list[State]:
         count = self.count()
         if count > self.remaining():  # every item takes at least one byte
             _refuse("a list is longer than the remaining bytes")
+        self._spend(limits.CONTAINER + limits.ITEM * count)
         return [self.read_value(depth + 1) for _ in range(count)]
 
     def read_dict(self, depth: int) -> dict[str, State]:
         values: dict[str, State] = {}
         last: str | None = None
+        self._spend(limits.CONTAINER)
         for _ in range(self.count()):
+            self._spend(limits.ENTRY)
             key = self.read_text(depth)
             if last is not None and key <= last:
                 _refuse("the keys of a dict are not in order")
@@ -109,6 +119,7 @@ class _Reader:
         shape = [self.count() for _ in range(axes)]
         dtype = np.dtype(DTYPES[code])
         content = self.take(math.prod(shape) * dtype.itemsize)
+        self._spend(limits.ARRAY + len(content))
         if dtype == np.bool_ and np.frombuffer(content, np.uint8).max(initial=0) > 1:
             _refuse("a bool is neither 0 nor 1")
         try:

@@ -24,7 +24,7 @@ class SQLChecker(SQLReader):
     def damaged_positions(self, after: int = 0, upto: int | None = None) -> Iterator[int]:
         head = self.head()
         last = head if upto is None else min(upto, head)
-        written = self._rows(select(func.max(_facts.position)).where(_facts.position <= last))[0][0] or 0
+        written = self._rows(select(func.max(_facts.position)).where(_facts.position <= last), None)[0][0] or 0
         for start in range(after, min(last, written), BATCH):
             window = range(start + 1, min(start + BATCH, last, written) + 1)
             intact = self._intact_positions(window)
@@ -37,21 +37,21 @@ class SQLChecker(SQLReader):
         """The positions of a window whose row exists and matches its checksum."""
         query = select(*FIELDS, _facts.digest).where(_facts.position.between(window[0], window[-1]))
         try:
-            rows = self._rows(query)
+            rows = self._rows(query, None)
         except CorruptStore:
             if len(window) == 1:
                 return set()
             # One unreadable row makes the whole batch fail: bisect until only that row is left out.
             middle = len(window) // 2
             return self._intact_positions(window[:middle]) | self._intact_positions(window[middle:])
-        return {position for group in group_by_types(map(tuple, rows)).values() for position in _intact(group)}
+        return {position for group in group_by_types(rows).values() for position in _intact(group)}
 
     def _positions_past_head(self, after: int, upto: int | None) -> Iterator[int]:
         """Positions past the head, where there should be no rows."""
         query = select(_facts.position).order_by(_facts.position).limit(BATCH)
         if upto is not None:
             query = query.where(_facts.position <= upto)
-        while rows := self._rows(query.where(_facts.position > after)):
+        while rows := self._rows(query.where(_facts.position > after), None):
             yield from (row[0] for row in rows)
             after = rows[-1][0]
 

@@ -23,9 +23,13 @@ class PreparedStorage(SQLStorage):
     def _lock_schema(self, connection: Connection) -> None:
         """Prevent other processes from creating or changing tables until this transaction ends."""
 
+    def _check_schema(self, connection: Connection) -> None:
+        """Refuse a database whose tables could run something when they are read."""
+
     def prepare(self, options: StorageOptions) -> None:
         """Check the schema version; create the store in an empty database; migrate if `options` says so."""
         with self._reading() as connection:
+            self._check_schema(connection)
             version = schema.found_version(connection)
         if version is None and (self._read_only or not options.create):
             raise StoreUnavailable("there is no store in the database yet; check the URL, or let an engine create it")

@@ -31,5 +31,10 @@ def translate_errors(explain: Explain, driver: type[Exception] = DBAPIError) -> 
         raise StoreUnavailable(f"the store could not be reached, nothing of this call was stored: {error}") from error
     except OSError as error:
         raise StoreUnavailable(f"the system refused access to the store, nothing was stored: {error}") from error
+    except AssertionError as error:
+        interrupt = error.__context__  # SQLAlchemy asserts that a transaction ended, in place of what interrupted it
+        if interrupt is not None and not isinstance(interrupt, Exception):
+            raise interrupt from None
+        raise
     except (OverflowError, UnicodeError) as error:
         raise InvalidFact(f"the database cannot store a value, nothing was stored: {error}") from error

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import URL, create_engine, event
 
 from croupier_storage.options import StorageOptions
+from croupier_storage.sql.pool import AtomicPool
 from croupier_storage.sql.postgres import PostgresStorage
 
 # A server may be configured to wait for its standbys too; that setting is preserved.
@@ -21,9 +22,7 @@ def open_server(url: URL, options: StorageOptions) -> PostgresStorage:
     engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
-        pool_size=4,
-        max_overflow=12,
-        pool_timeout=max(options.timeout, 1.0),
+        poolclass=AtomicPool,
         pool_pre_ping=True,  # no call fails because the server was restarted
         connect_args={name: value for name, value in _client(options).items() if name not in url.query},
     )

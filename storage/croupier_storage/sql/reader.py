@@ -18,8 +18,13 @@ from croupier_storage.errors import CorruptSnapshot, CorruptStore, StorageError
 from croupier_storage.facts import Fact, Kind, PolicyRecord, Snapshot, SnapshotInfo
 from croupier_storage.sql import schema
 from croupier_storage.sql.errors import translate_errors
+from croupier_storage.sql.rows import FACT, Types, check, columns, size
 
+PAGE = 16 << 20  # bytes after which a read of facts ends early
+READ_FLOOR = 64 << 20  # bytes that any query may return
+CHUNK = 100  # rows between two looks at their bytes
 SHORT_WINDOW = 32_000  # positions
+CHECKSUMS = 16_384  # checksums per read
 BATCH = 1000  # facts per read: enough to amortise the statement, few enough for memory
 
 _facts = schema.facts.c
@@ -29,7 +34,18 @@ _Key = TypeVar("_Key", int, str, bytes)
 _fact = partial(tuple.__new__, Fact)  # as `Fact._make`, without a Python call per row
 
 # Built once: for a single row, building the statement takes longer than running it.
-_HEAD = select(schema.head.c.position)
+_HEAD = select(schema.head.c.position).limit(2)
+_SETTINGS = select(schema.settings.c.name, schema.settings.c.value).limit(10_000)
+_POLICIES = select(*schema.policies.c).order_by(schema.policies.c.id).limit(100_000)
+_snapshots = schema.snapshots.c
+_SNAPSHOTS = (
+    select(_snapshots.position, _snapshots.at, _snapshots.hash, func.length(_snapshots.body), _snapshots.pinned)
+    .order_by(_snapshots.position)
+    .limit(100_000)
+)
+_SNAPSHOT = select(_snapshots.position, _snapshots.at, _snapshots.hash, _snapshots.body, _snapshots.digest).where(
+    _snapshots.position == bindparam("of")
+)
 _DECISION = select(*FIELDS).where(_facts.id == bindparam("of"), _facts.kind == Kind.DECISION.value)
 _KEYED = select(*FIELDS).where(_facts.key == bindparam("of"))
 _KEYS = select(*FIELDS).where(_facts.key.in_(bindparam("some", expanding=True)))
@@ -66,21 +82,49 @@ class SQLReader(Storage):
         with translate_errors(self._explain), self._reading_lock, self._reader.connect() as connection:
             yield connection
 
-    def _rows(self, query: Select[Any], **values: object) -> list[Any]:
-        """All rows of a query; the connection is returned to the pool before the caller gets them."""
-        with self._reading() as connection:
-            return list(connection.execute(query, values))
+    def _ceiling(self) -> int:
+        """The most bytes that one query may return: forged rows could share their content."""
+        return 1 << 62
 
-    def _fetch_facts(self, query: Select[Any], **values: object) -> list[Fact]:
-        """The facts of a query, built from the driver's rows: SQLAlchemy's rows would cost more than the read."""
+    def _rows(
+        self, query: Select[Any], types: Types | None, page: int | None = None, **values: object
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query as the driver returns them: SQLAlchemy's would cost more than the read.
+
+        The connection is returned to the pool before the caller gets them.
+
+        Args:
+            query: The query.
+            types: The types of its columns; None for a caller who checks them.
+            page: Bytes after which no more rows are read; by default, more than `_ceiling` are an error.
+            values: The parameters of the query.
+
+        Raises:
+            CorruptStore: A value has another type, or there are more bytes than the database can hold.
+        """
         driver = self._engine.dialect.loaded_dbapi.Error
+        found: list[tuple[Any, ...]] = []
+        total = 0
         with translate_errors(self._explain, driver), self._reading() as connection:
             cursor: Any = connection.execute(query, values).cursor
-            return list(map(_fact, cursor.fetchall()))
+            while rows := cursor.fetchmany(CHUNK):
+                found += rows
+                total += check(rows, types) if types is not None else size(rows)
+                if page is not None and total > page:
+                    break
+                if total > READ_FLOOR and total > self._ceiling():
+                    raise CorruptStore("the store claims more content than it can hold; it is forged. Restore a backup")
+                if len(rows) < CHUNK:
+                    break
+            cursor.close()
+        return found
+
+    def _fetch_facts(self, query: Select[Any], page: int | None = None, **values: object) -> list[Fact]:
+        return list(map(_fact, self._rows(query, FACT, page, **values)))
 
     def head(self) -> int:
-        rows = self._rows(_HEAD)
-        if len(rows) != 1 or type(rows[0][0]) is not int:
+        rows = self._rows(_HEAD, None)
+        if len(rows) != 1 or type(rows[0][0]) is not int or rows[0][0] < 0:
             raise CorruptStore("the store's head is unreadable; nothing can be appended safely. Restore a backup")
         return rows[0][0]
 
@@ -90,11 +134,12 @@ class SQLReader(Storage):
         if kinds is not None:
             query = query.where(_facts.kind.in_([str(kind) for kind in kinds]))
         while after < last:
-            found = self._fetch_facts(query.where(_facts.position > after, _facts.position <= last))
+            found = self._fetch_facts(query.where(_facts.position > after, _facts.position <= last), PAGE)
+            full = len(found) == BATCH or (found and size(found) > PAGE)
             if kinds is None:
-                _check_gapless(found, after + 1, min(after + BATCH, last))
+                _check_gapless(found, after + 1, after + len(found) if full else last)
             yield from found
-            after = found[-1].position if len(found) == BATCH else last
+            after = found[-1].position if full else last
 
     def decisions_out_of_order(self, after: int = 0, upto: int | None = None) -> Iterator[Fact]:
         end = self.head() if upto is None else min(upto, self.head())
@@ -124,6 +169,13 @@ class SQLReader(Storage):
             window = query.where(_facts.position > start, _facts.position <= min(start + BATCH, last))
             yield from self._fetch_facts(window)
 
+    def checksums(self, upto: int) -> Iterator[bytes]:
+        query = select(_facts.position, _facts.digest).order_by(_facts.position).limit(CHECKSUMS)
+        after, last = 0, min(upto, self.head())
+        while rows := self._rows(query.where(_facts.position > after, _facts.position <= last), columns(int, bytes)):
+            yield from (digest for _, digest in rows)
+            after = rows[-1][0]
+
     def decision(self, id: str) -> Fact | None:
         return next(iter(self._fetch_facts(_DECISION, of=id)), None)
 
@@ -131,7 +183,7 @@ class SQLReader(Storage):
         return next(iter(self._fetch_facts(_KEYED, of=key)), None)
 
     def facts_with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
-        found = (Fact._make(row) for some in _batches(keys) for row in self._rows(_KEYS, some=some))
+        found = (fact for some in _batches(keys) for fact in self._fetch_facts(_KEYS, some=some))
         return {fact.key or "": fact for fact in found}
 
     def facts_at(self, positions: Sequence[int]) -> dict[int, Fact]:
@@ -144,29 +196,24 @@ class SQLReader(Storage):
     def action_sets(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
         sets = schema.action_sets.c
         query = select(sets.digest, sets.body)
-        rows = (self._rows(query.where(sets.digest.in_(some))) for some in _batches(digests))
-        return {row.digest: row.body for page in rows for row in page}
+        types = columns(bytes, bytes)
+        rows = (self._rows(query.where(sets.digest.in_(some)), types) for some in _batches(digests))
+        return {digest: body for page in rows for digest, body in page}
 
     def settings(self) -> dict[str, bytes]:
-        return {row.name: row.value for row in self._rows(select(schema.settings))}
+        return dict(self._rows(_SETTINGS, columns(str, bytes)))
 
     def policies(self) -> list[PolicyRecord]:
-        return [PolicyRecord._make(row) for row in self._rows(select(schema.policies).order_by(schema.policies.c.id))]
+        return [PolicyRecord._make(row) for row in self._rows(_POLICIES, columns(int, str, bytes, str, str))]
 
     def snapshots(self) -> list[SnapshotInfo]:
-        columns = schema.snapshots.c
-        query = select(columns.position, columns.at, columns.hash, func.length(columns.body), columns.pinned).order_by(
-            columns.position
-        )
-        return [SnapshotInfo._make(row) for row in self._rows(query)]
+        types = [*columns(int, float, str, int), frozenset({int, bool})]
+        rows = self._rows(_SNAPSHOTS, types)
+        return [SnapshotInfo(position, at, hash, size, bool(pinned)) for position, at, hash, size, pinned in rows]
 
     def snapshot(self, position: int) -> Snapshot | None:
-        columns = schema.snapshots.c
-        query = select(columns.position, columns.at, columns.hash, columns.body, columns.digest).where(
-            columns.position == position
-        )
         try:
-            rows = self._rows(query)
+            rows = self._rows(_SNAPSHOT, columns(int, float, str, bytes, bytes), of=position)
         except CorruptStore as error:
             raise CorruptSnapshot(_DAMAGED.format(position)) from error
         if not rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -17,7 +18,9 @@ from sqlalchemy import (
     false,
     inspect,
     select,
+    type_coerce,
 )
+from sqlalchemy.event import listen
 
 from croupier_storage.errors import SchemaMismatch
 
@@ -111,6 +114,19 @@ snapshots = Table(
 )
 
 
+def _without_statistics(table: Table, *columns: str) -> None:
+    """Keep a table's values out of PostgreSQL's statistics: from there, an erasure could not remove them."""
+    changes = ", ".join(f"ALTER COLUMN {name} SET STATISTICS 0" for name in columns)
+    statement = DDL(f"ALTER TABLE {table.name} {changes}")  # type: ignore[no-untyped-call] # it has no types
+    listen(table, "after_create", statement.execute_if(dialect="postgresql"))
+
+
+_without_statistics(facts, "id", "unit", "action", "context", "key", "body")
+_without_statistics(action_sets, "body")
+_without_statistics(settings, "value")
+_without_statistics(snapshots, "body")
+
+
 def found_version(connection: Connection) -> int | None:
     """The schema version of the database; None if it has no tables.
 
@@ -120,13 +136,14 @@ def found_version(connection: Connection) -> int | None:
     names = inspect(connection).get_table_names()
     if not names:
         return None
-    version = connection.scalar(select(schema_version.c.version)) if schema_version.name in names else None
-    if version is None:
+    query = select(type_coerce(schema_version.c.version, Integer)).limit(1)
+    version = connection.scalar(query) if schema_version.name in names else None
+    if type(version) is not int:
         raise SchemaMismatch(
             "the database has tables, but is not a Croupier store; writing would mix the log with "
             "other data. Give the store a database of its own"
         )
-    return int(version)
+    return version
 
 
 def check_version(version: int) -> None:

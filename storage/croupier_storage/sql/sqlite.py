@@ -7,21 +7,27 @@ import os
 import sqlite3
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, QueuePool, StaticPool, create_engine
+from sqlalchemy import Connection, Engine, StaticPool, create_engine
+from sqlalchemy.event import listen
 
 from croupier_storage.errors import CorruptStore, InvalidFact, StorageError, StoreInUse, StoreUnavailable
+from croupier_storage.facts import Fact
 from croupier_storage.options import StorageOptions
 from croupier_storage.sql.columns import FactColumns
 from croupier_storage.sql.create import PreparedStorage
 from croupier_storage.sql.errors import translate_errors
+from croupier_storage.sql.pool import AtomicPool
+from croupier_storage.sql.presence import FilePresence
+from croupier_storage.sql.reader import READ_FLOOR
+from croupier_storage.sql.sqlite_schema import check_tables
 
 # Rows per statement. The driver releases the GIL around every step, and beside a busy thread each release can cost 5
 # ms: so there is one step for many rows. There are few sizes, so that the driver's statement cache hits; unused places
@@ -42,9 +48,17 @@ _ADVICE: dict[int, tuple[type[StorageError], str]] = {
         CorruptStore,
         "the database file is damaged; restore a backup, or salvage with `damaged_positions`",
     ),
+    sqlite3.SQLITE_INTERRUPT: (
+        CorruptStore,
+        "reading took more steps than a file of this size can need; it is damaged or forged, restore a backup",
+    ),
     sqlite3.SQLITE_CONSTRAINT: (InvalidFact, "an id or key is already in the store; use a new one"),
     sqlite3.SQLITE_TOOBIG: (InvalidFact, "a value is larger than SQLite can store; use a smaller one"),
 }
+
+_STEPS = 2_000_000  # of SQLite's machine between two looks at the clock of steps
+_STEPS_FLOOR = 10  # times so many are always allowed
+_STEPS_PER_BYTE = 20  # reading a whole file, each fact with a look into an index, takes about one for a byte
 
 _NOT_SCRUBBED = (
     "the unit's rows are erased, but its bytes may still be in the database's files ({}); free some space or close "
@@ -63,9 +77,40 @@ class SQLiteStorage(PreparedStorage):
 
     def __init__(self, engine: Engine, path: str | None, *, read_only: bool = False) -> None:
         super().__init__(engine, alone=path is None, read_only=read_only)
+        self._path = path
         # The lock belongs to the store, not to the thread that opened it.
         self._lock = None if path is None else FileLock(f"{path}.lock", mode=0o600, thread_local=False)
         self._holder: int | None = None
+        self._presence = None if path is None else FilePresence(path)
+
+    def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
+        self._check_presence()
+        super().append(facts, action_sets)
+        self._check_presence()  # before anyone is told that the facts are kept
+
+    def _check_presence(self) -> None:
+        if self._presence is not None:
+            with translate_errors(self._explain):
+                self._presence.check()
+
+    def _check_schema(self, connection: Connection) -> None:
+        check_tables(cast(sqlite3.Connection, connection.connection.dbapi_connection))
+
+    def _ceiling(self) -> int:
+        return READ_FLOOR + self._size()
+
+    def _size(self) -> int:
+        """Bytes in the database and its write-ahead log; what is in memory is trusted."""
+        return 1 << 62 if self._path is None else _size_of(self._path)
+
+    def head(self) -> int:
+        head = super().head()
+        if head and head > (size := self._size()):  # no fact fits into a byte
+            raise CorruptStore(
+                f"the store claims {head} facts, and its file has {size} bytes; it is damaged or forged. Restore a "
+                "backup"
+            )
+        return head
 
     def _before_creating(self, timeout: float) -> None:
         # The write-ahead log allows reads during a write. SQLite does not wait if another process switches to it too.
@@ -124,14 +169,17 @@ class SQLiteStorage(PreparedStorage):
             some += [0] * (size * width - len(some))
             connection.exec_driver_sql(_insert_sql(facts.names, size), tuple(some))
 
-    def _scrub(self) -> None:
+    def scrub(self) -> None:
         # Zeroing deleted rows is not enough: pages that were split or freed before contain stale copies.
+        self._check_writable()
         if self._lock is None:
             return
         with translate_errors(self._explain_scrub), self._writing_lock, self._engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
             connection.exec_driver_sql("VACUUM")
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+            if self._presence is not None:
+                self._presence.reset()
         if busy:
             raise StoreUnavailable(_NOT_SCRUBBED.format("another program is reading the database"))
 
@@ -174,9 +222,8 @@ def open_file(path: str, options: StorageOptions) -> SQLiteStorage:
         _make_private(path)
     elif not os.path.exists(path):
         raise StoreUnavailable(f"there is no store at {path}; check the path")
-    engine = create_engine(
-        "sqlite://", creator=_connector(path, options), poolclass=QueuePool, pool_size=8, max_overflow=56
-    )
+    engine = create_engine("sqlite://", creator=_connector(path, options), poolclass=AtomicPool)
+    listen(engine, "checkout", _renew)
     storage = SQLiteStorage(engine, path, read_only=options.read_only)
     try:
         storage.prepare(options)
@@ -184,6 +231,39 @@ def open_file(path: str, options: StorageOptions) -> SQLiteStorage:
         storage.close()
         raise
     return storage
+
+
+def _size_of(path: str) -> int:
+    """Bytes in a database file and its write-ahead log."""
+    return sum(os.path.getsize(each) for each in (path, f"{path}-wal") if os.path.exists(each))
+
+
+class _Bounded(sqlite3.Connection):
+    """A connection whose use by one caller ends after as many steps as no honest file of its size needs.
+
+    A forged tree of pages can lead to the same page over and over.
+    """
+
+    path = ""
+    used = 0
+
+    def guard(self, path: str) -> None:
+        """Count the steps from now on."""
+        self.path = path
+        self.set_progress_handler(self._count, _STEPS)
+
+    def renew(self) -> None:
+        """Begin to count anew, for another caller."""
+        self.used = 0
+
+    def _count(self) -> bool:
+        """Whether to stop; called after every `_STEPS` steps."""
+        self.used += 1
+        return self.used > _STEPS_FLOOR and self.used * _STEPS > _STEPS_PER_BYTE * _size_of(self.path)
+
+
+def _renew(connection: _Bounded, *_: object) -> None:
+    connection.renew()
 
 
 def _make_private(path: str) -> None:
@@ -201,7 +281,10 @@ def _connector(path: str, options: StorageOptions) -> Callable[[], sqlite3.Conne
 
     def connect() -> sqlite3.Connection:
         # isolation_level=None: the driver would otherwise begin transactions itself, and too late.
-        connection = sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False, factory=_Bounded
+        )
+        connection.guard(path)
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA trusted_schema=OFF")  # a forged schema must not call functions
         return connection

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, bindparam, delete, insert, text, update
 
+from croupier_storage.base import Mark
 from croupier_storage.encoding.checksums import snapshot_digest
 from croupier_storage.encoding.rows import (
     exact_bytes,
@@ -57,10 +58,6 @@ class SQLStorage(SQLChecker):
         """Insert facts, in groups with the same fields, in the dialect's fastest way."""
 
     @abstractmethod
-    def _scrub(self) -> None:
-        """Remove the bytes of deleted rows from the database's files."""
-
-    @abstractmethod
     def _release(self) -> None:
         """Release the exclusive lease, if it is held."""
 
@@ -100,10 +97,13 @@ class SQLStorage(SQLChecker):
             )
 
     def save_settings(self, settings: Mapping[str, bytes]) -> None:
-        values = {indexed_text(name): exact_bytes(value) for name, value in settings.items()}
         with self._writing() as connection:
-            for name, value in values.items():
-                self._put(connection, schema.settings, schema.settings.c.name == name, {"name": name, "value": value})
+            self._put_settings(connection, settings)
+
+    def _put_settings(self, connection: Connection, settings: Mapping[str, bytes]) -> None:
+        values = {indexed_text(name): exact_bytes(value) for name, value in settings.items()}
+        for name, value in values.items():
+            self._put(connection, schema.settings, schema.settings.c.name == name, {"name": name, "value": value})
 
     def save_policy(self, record: PolicyRecord) -> None:
         values = exact_policy(record)._asdict()
@@ -131,11 +131,13 @@ class SQLStorage(SQLChecker):
             if connection.execute(which.values(pinned=bool(pinned))).rowcount == 0:
                 raise StorageError(f"there is no snapshot at position {position} to pin; `snapshots` lists them")
 
-    def erase(self, unit: str, at: float) -> list[int]:
+    def erase(self, unit: str, at: float, mark: Mark | None = None) -> list[int]:
         unit, at = exact_text(unit), exact_float(at)
         with self._writing() as connection:
             erased = erase_unit(connection, unit, at)
-        self._scrub()  # even if nothing was found: an earlier call may have been interrupted here
+            if mark is not None:
+                self._put_settings(connection, mark(erased))
+        self.scrub()  # even if nothing was found: an earlier call may have been interrupted here
         return erased
 
     def close(self) -> None:

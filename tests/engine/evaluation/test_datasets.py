@@ -1,6 +1,7 @@
 """Logs from files, frames and stores: read whole, counted, checked, evaluated, written."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -157,9 +158,9 @@ def test_columns_are_named_or_missed_in_plain_words(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"propensity": [0.5, 1.5]}, r"1 propensities are not above 0 and at most 1.*row 2: 1\.5"),
+        ({"propensity": [0.5, 1.5]}, r"1 rows are invalid: the propensity is not above 0 and at most 1.*row 2: 1\.5"),
         ({"propensity": [0.0, 0.5]}, "not above 0"),
-        ({"propensity": [0.5, np.nan]}, "not above 0"),
+        ({"propensity": [0.5, np.nan]}, "the propensity is not a number"),
         ({"reward": [0.0, np.inf]}, "not finite"),
         ({"reward": [0.0, 7.0]}, "outside 0 to 1"),
         ({"candidates": [2.0, 0.0]}, "fewer than one"),
@@ -170,7 +171,10 @@ def test_columns_are_named_or_missed_in_plain_words(tmp_path):
 def test_what_cannot_be_is_refused_in_plain_words(changes, said):
     columns = {"reward": [0.0, 1.0], "propensity": [0.5, 0.5], **changes}
     with pytest.raises(EvidenceError, match=said):
-        evaluate_dataset(from_frame(columns), ["logged"], floor=0.1)
+        evaluate_dataset(from_frame(columns), ["logged"], floor=0.1, strict=True)
+    found = evaluate_dataset(from_frame(columns), ["logged"], floor=0.1)
+    assert (found.counts.rows, found.counts.invalid, found.counts.decisions) == (1, 1, 2)
+    assert re.search(said.partition(":")[2] or said, found.notes[0])
 
 
 def test_time_running_backwards_and_propensities_of_no_draw_are_noted():
@@ -229,7 +233,7 @@ def test_decision_service_lines_are_read_and_the_others_counted(tmp_path):
     kinds = [reason.partition(":")[0] for reason in dataset.skipped]
     assert set(kinds) == {"malformed", "dangling", "several slots", "contradictory"}
     found = evaluate_dataset(dataset, ["uniform"])
-    assert ["were skipped" in note for note in found.notes][: len(kinds)] == [True] * len(kinds)
+    assert ["rows were left out" in note for note in found.notes][: len(kinds)] == [True] * len(kinds)
     assert found.counts.decisions == 15
     assert found.counts.statuses == {"observed": 3, "defaulted": 1, "not-shown": 1, "missing": 1}
 

@@ -1,4 +1,4 @@
-"""What docs/evidence.md shows works when pasted, in order, in one folder."""
+"""What docs/evidence.md and docs/datasets.md show works when pasted, in order, in one folder."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from croupier.cli.app import app
 from croupier.evaluation import ESTIMATORS, INTERVALS, Cause, DecisionStatus
 
-PAGE = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = "\n".join((DOCS / name).read_text(encoding="utf-8") for name in ("evidence.md", "datasets.md"))
 
 
 def test_its_code_and_commands_run(tmp_path, monkeypatch, capsys):

@@ -14,7 +14,7 @@ from croupier import InputError
 from croupier.evaluation import ESTIMATORS, EstimatorInputs, SampleMoments, WeightSummary, normal_fixed_sample
 from croupier.evaluation.estimators.adaptive import Stabiliser
 from croupier.evaluation.estimators.basic import find_estimators
-from croupier.evaluation.estimators.slope import slope
+from croupier.evaluation.estimators.slope import GRID, slope
 from croupier.evaluation.estimators.subsampled import Subsampled
 from croupier.evaluation.pairs import paired_difference
 
@@ -66,6 +66,35 @@ def test_values_and_errors_are_those_worked_out_by_hand(name, value, variance):
     found = estimate(name, by_hand())
     assert found.value == pytest.approx(value, abs=1e-15)
     assert found.error == pytest.approx(math.sqrt(variance), rel=1e-12)
+
+
+def test_two_rows_have_an_error():
+    found = ESTIMATORS["ips"].estimate(SampleMoments.of(np.array([[0.0], [1.0]])))
+    assert found == (0.5, 0.5)
+
+
+def test_estimators_say_what_they_need():
+    assert {name: each.width for name, each in ESTIMATORS.items()} == {
+        "ips": 1,
+        "snips": 2,
+        "dm": 1,
+        "dr": 1,
+        "sndr": 3,
+        "aw-dr": 2,
+    }
+    assert [name for name, each in ESTIMATORS.items() if each.model_only] == ["dm"]
+    assert [name for name, each in ESTIMATORS.items() if each.unnormalised] == ["ips"]
+    assert [name for name, each in ESTIMATORS.items() if each.stabilised] == ["aw-dr"]
+    assert all(each.terms(by_hand()).shape == (4, each.width) for each in ESTIMATORS.values())
+
+
+def test_adaptively_weighted_dr_by_hand():
+    """Γ = 1½ ¼ 0 ¾ with weights 1 2 4 1: Σ hΓ = 2¾, Σ h = 8; without weights it is DR."""
+    columns = by_hand()
+    plain = estimate("aw-dr", columns)
+    assert plain == pytest.approx(estimate("dr", columns))
+    weighed = EstimatorInputs(columns.w, columns.r, columns.q, columns.v, h=np.array([1.0, 2.0, 4.0, 1.0]))
+    assert estimate("aw-dr", weighed).value == pytest.approx(2.75 / 8)
 
 
 def test_dr_terms_by_hand():
@@ -178,6 +207,15 @@ def test_slope_takes_the_most_shrunk_that_agrees_with_all_less_shrunk():
     assert slope(np.array([0.5, 0.48, 0.47]), np.array([0.3, 0.05, 0.04])) == 2
     assert slope(np.array([0.5, 0.48, 0.1]), np.array([0.3, 0.05, 0.04])) == 1
     assert slope(np.array([0.1, 0.5]), np.array([0.01, 0.02])) == 1  # ordered by width, not by place
+    assert slope(np.array([0.5, 0.5]), np.zeros(2)) == 0  # equal to the limit agrees: the last of descending widths
+    wide = np.array([1.0, 0.5])  # a limit of ½ + (√6 − 1)·1 = 1.9495
+    assert [slope(np.array([0.0, apart]), wide) for apart in (1.949, 1.95)] == [1, 0]
+    narrow = np.array([0.1, 0.05])  # 0.05 + (√6 − 1)/10 = 0.19495
+    assert [slope(np.array([0.0, apart]), narrow) for apart in (0.1949, 0.195)] == [1, 0]
+
+
+def test_the_grid_of_slope_is_that_of_the_open_bandit_pipeline():
+    assert list(GRID) == [10, 50, 100, 500, 1000, 5000, 10000, math.inf]
 
 
 def test_adaptive_weights_know_only_earlier_rows():

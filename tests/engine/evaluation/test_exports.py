@@ -219,7 +219,7 @@ def test_a_status_counts_just_where_there_is_an_outcome(deferred, kinds, rule):
 
 def test_a_status_that_there_is_not_is_refused():
     log = from_frame({"reward": [1.0], "propensity": [0.5], "reward_status": ["pending"]})
-    with pytest.raises(EvidenceError, match=r"no decision can be 'pending'.*observed, late"):
+    with pytest.raises(EvidenceError, match=r"not one of observed, late.*'pending'"):
         evaluate_dataset(log, ["logged"])
 
 

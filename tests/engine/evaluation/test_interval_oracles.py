@@ -18,8 +18,17 @@ from scipy.optimize import brentq
 
 from croupier.evaluation import INTERVALS, EstimatorInputs, LogBounds, SampleMoments
 from croupier.evaluation.estimators.basic import find_estimators
-from croupier.evaluation.intervals import WeightSums, clopper_pearson_fixed_sample, cressie_read_value
+from croupier.evaluation.intervals import (
+    Interval,
+    WeightSums,
+    clopper_pearson_fixed_sample,
+    cressie_read_value,
+    likelihood_fixed_sample,
+    likelihood_value,
+)
+from croupier.evaluation.intervals.bernstein_sequence import stitched_boundary
 from croupier.evaluation.intervals.bootstrap import Bootstrap
+from croupier.evaluation.intervals.likelihood import _log_star
 
 LOW, HIGH = -10.0, 30.0
 W = [0.0, 0.0, 0.5, 0.5, 1.0, 1.0, 2.0, 2.0]
@@ -183,6 +192,71 @@ def test_likelihood_is_the_binomial_likelihood_where_weights_are_two_or_nothing(
     assert found == pytest.approx(likelihood_ends(loss, rate, CHI[level, comparisons]), abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("ones", "zeros", "unweighted", "weight"),
+    [(1, 60, 61, 2.0), (1, 400, 800, 3.0), (2, 5, 500, 40.0), (12, 28, 50, 40.0), (28, 12, 50, 40.0)],
+)
+@pytest.mark.parametrize(("level", "quantile"), [(0.95, 3.841458820694124), (0.999, 10.827566170662733)])
+def test_likelihood_ends_are_exact_where_successes_are_few_and_weights_large(
+    ones: int, zeros: int, unweighted: int, weight: float, level: float, quantile: float
+) -> None:
+    """As above, whatever the weight: the mass 1/weight of the weighted rows is divided into V and 1 − V."""
+    rate = ones / (ones + zeros)
+
+    def loss(value: float) -> float:
+        return 2 * (ones * math.log(rate / value) + zeros * math.log((1 - rate) / (1 - value)))
+
+    low, high = ends("likelihood", few(ones, zeros, unweighted, weight), level=level)
+    expected = likelihood_ends(loss, rate, quantile)
+    assert low == pytest.approx(expected[0], rel=1e-5)
+    assert 1 - high == pytest.approx(1 - expected[1], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("w", "r", "value"),
+    [
+        ([0.0, 2.0, 2.0], [0.5, 1.0, 0.5], 0.75),  # β = 1: p = ½, ¼, ¼
+        ([0.9, 0.9, 0.9, 2.0], [1.0, 0.0, 0.5, 0.25], 0.9 * 1.5 / 3.3 + 2 * 0.25 / 11),  # β = 7
+        ([0.0, 0.5, 1.0, 1.5], [1.0, 0.0, 1.0, 0.5], 0.4375 + 0.25 * 0.625),  # weight is lacking, so p = ¼
+    ],
+)
+def test_the_value_of_likelihood_is_that_of_its_probabilities(w: list[float], r: list[float], value: float) -> None:
+    assert likelihood_value(np.array(w), np.array(r)) == pytest.approx(value, rel=1e-12)
+
+
+def test_the_extended_logarithm_has_its_derivatives_and_is_smooth() -> None:
+    """log above 1/n, a parabola of curvature −n² below."""
+    z, step = np.array([-0.3, 0.05, 0.2, 0.5, 2.0]), 1e-5
+    value, slope, curve = _log_star(z)
+    assert value[3:] == pytest.approx(np.log(z[3:]))
+    assert curve[:2] == pytest.approx(-25.0)
+    (above, up, _), (below, down, _) = (_log_star(z + sign * step) for sign in (1, -1))
+    inside = [0, 1, 3, 4]  # the curvature is continuous too, but its own slope is not
+    assert slope == pytest.approx((above - below) / (2 * step), rel=1e-6)
+    assert curve[inside] == pytest.approx(((up - down) / (2 * step))[inside], rel=1e-6)
+    assert [each.tolist() for each in _log_star(z[3:])] == [np.log(z[3:]).tolist(), [2.0, 0.5], [-4.0, -0.25]]
+
+
+def test_likelihood_is_computed_once_for_both_its_estimators(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[float] = []
+
+    def counted(w: Any, x: Any, level: float, *more: Any) -> Interval:
+        computed.append(level)
+        return likelihood_fixed_sample(w, x, level, *more)
+
+    monkeypatch.setattr("croupier.evaluation.intervals.likelihood.likelihood_fixed_sample", counted)
+    estimators, columns = find_estimators(["ips", "snips"]), few(12, 28, 50)
+    gathering = INTERVALS["likelihood"](estimators, LogBounds())
+    terms = {each.name: each.terms(columns) for each in estimators}
+    gathering.add(columns, terms)
+    for level in (0.9, 0.95):
+        both = [gathering.interval(each, SampleMoments.of(terms[each.name]), level) for each in estimators]
+        assert both[0] == both[1]
+    assert len(computed) == 2
+    gathering.add(columns, terms)
+    assert gathering.interval(estimators[0], SampleMoments.of(terms["ips"]), 0.95) != both[0]
+
+
 def test_likelihood_of_rows_that_stand_for_several() -> None:
     """Ones stand for 3 rows, zeros for 1: at V the ones have the mass P with 3P(1 − V) = (1 − P)V."""
     ones, zeros = 15, 45
@@ -257,6 +331,42 @@ def test_cressie_read_is_the_extreme_of_a_ball(which: str) -> None:
     moved = EstimatorInputs(columns.w, LOW + (HIGH - LOW) * columns.r, columns.q, columns.v)
     units = ends("cressie-read", moved, setting=LogBounds(LOW, HIGH))
     assert units == pytest.approx((LOW + (HIGH - LOW) * found[0], LOW + (HIGH - LOW) * found[1]), abs=1e-7)
+
+
+@pytest.mark.parametrize("count", [3, 10, 1000])
+@pytest.mark.parametrize("weight", [0.9, 0.7, 1.0, 1.1, 3.0])
+@pytest.mark.parametrize("reward", [0.0, 1 / 3, 0.7, 1.0])
+def test_cressie_read_of_equal_rows_has_the_ends_that_the_missing_weight_allows(
+    count: int, weight: float, reward: float
+) -> None:
+    columns = EstimatorInputs(np.full(count, weight), np.full(count, reward), np.zeros(count), np.zeros(count))
+    missing = max(0.0, 1.0 - weight)
+    low = reward * (1.0 - missing)
+    assert ends("cressie-read", columns, "snips") == pytest.approx((low, low + missing), abs=1e-7)
+
+
+def test_sums_with_one_more_row_are_those_of_the_rows() -> None:
+    w, r = np.array([0.5, 2.0]), np.array([1.0, 3.0])
+    both = WeightSums.of(EstimatorInputs(w, r, r, r))
+    first = WeightSums.of(EstimatorInputs(w[:1], r[:1], r[:1], r[:1]))
+    assert first.with_row(2.0, 3.0) == both
+
+
+@pytest.mark.parametrize("w", [[2.5, 0.0], [1 / 3, 0.5], [1.0] * 20])
+def test_rewards_that_are_all_at_a_bound_leave_the_cressie_read_interval_there(w: list[float]) -> None:
+    """Rounding may leave no probabilities within the ball; the end is then the bound itself."""
+    low, high = -1.0, 1.19
+    for reward in (low, high):
+        columns = EstimatorInputs(np.array(w), np.full(len(w), reward), np.zeros(len(w)), np.zeros(len(w)))
+        found = ends("cressie-read", columns, setting=LogBounds(low, high))
+        assert low <= found[0] <= found[1] <= high
+        assert found[reward == high] == pytest.approx(reward)
+
+
+def test_a_single_row_of_cressie_read_is_certain_where_its_probabilities_are() -> None:
+    """Weight 2 and one unseen row of weight 0 must have ½ each: V = ½·2·1."""
+    one = EstimatorInputs(np.array([2.0]), np.array([1.0]), np.zeros(1), np.zeros(1))
+    assert ends("cressie-read", one) == (1.0, 1.0)
 
 
 def test_the_value_of_cressie_read_is_that_of_the_nearest_probabilities() -> None:
@@ -370,6 +480,16 @@ def test_stitched_sequence_ends_are_the_boundary_of_howard(level: float, compari
     assert 0.3 < low < high < 0.9
     found = ends("stitched-sequence", rows(times, LOW, HIGH), "ips", level, comparisons, LogBounds(LOW, HIGH))
     assert found == pytest.approx((LOW + (HIGH - LOW) * low, LOW + (HIGH - LOW) * high), rel=1e-9)
+
+
+def test_the_stitched_boundary_by_hand() -> None:
+    """η = s = 1.1 again; below a spread of 1 it is that of 1."""
+    zeta, k2 = 10.584448464950810, (math.sqrt(1.1) + 1) / 2
+    first = (math.sqrt(1.1) + 2 + 1 / math.sqrt(1.1)) / 2
+    for v, spread in ((0.3, 1.0), (1.0, 1.0), (1.5, 1.5), (400.0, 400.0)):
+        epoch = 1.1 * math.log(1 + math.log(1.1 * spread) / math.log(1.1)) + math.log(zeta / 0.025)
+        by_hand = math.sqrt(first * spread * epoch + (k2 * epoch) ** 2) + k2 * epoch
+        assert stitched_boundary(v, 0.025) == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_every_kind_has_an_oracle_here() -> None:

@@ -295,6 +295,10 @@ def test_a_sequence_that_guesses_cannot_be_added():
     first, second = (gathered("bernstein-sequence", logged(10, seed))[0] for seed in (1, 2))
     with pytest.raises(InputError, match="betting"):
         first + second
+    empty, found = gathered("bernstein-sequence", logged(0, 1))
+    alone = first.interval(*found["ips"], 0.95)
+    assert (first + empty).interval(*found["ips"], 0.95) == alone
+    assert (empty + first).interval(*found["ips"], 0.95) == alone
 
 
 def test_a_prediction_uses_only_earlier_rows():
@@ -343,6 +347,8 @@ def test_guarantees_say_whether_they_are_anytime_valid():
 def test_unknown_kinds_and_levels_are_refused():
     with pytest.raises(InputError, match="there are normal, bootstrap"):
         interval_factories(["exact"])
+    with pytest.raises(InputError, match=r"called \['exact'\];"):
+        interval_factories(["normal", "exact"])
     with pytest.raises(InputError):
         interval_factories([])
     with pytest.raises(InputError):

@@ -173,10 +173,10 @@ def test_what_a_policy_cannot_be_shown_is_said():
     frame = {"reward": [1.0], "propensity": [0.5], "action": ["z"], "x": [0.0]}
     with pytest.raises(EvidenceError, match="no policy can be evaluated"):
         evaluate_dataset(from_frame(frame), ["policy:softmax"])
-    with pytest.raises(EvidenceError, match="1 rows have an action that is not among the 2 candidates"):
-        from_frame(frame, features=["x"], actions=["a", "b"])
+    with pytest.raises(EvidenceError, match="the action is not among the candidates \\(row 1: 'z'"):
+        evaluate_dataset(from_frame(frame, features=["x"], actions=["a", "b"]), ["policy:softmax"])
     other = from_frame({**frame, "context_json": ["{}"], "actions_json": ['["a","b"]']})
-    with pytest.raises(EvidenceError, match="not among its 2 candidates"):
+    with pytest.raises(EvidenceError, match="not among the candidates of its row"):
         evaluate_dataset(other, ["policy:softmax"])
     with pytest.raises(EvidenceError, match="no column 'y'"):
         from_frame(frame, features=["y"], actions=["z"])
@@ -184,7 +184,7 @@ def test_what_a_policy_cannot_be_shown_is_said():
         evaluate_dataset(from_frame(frame), ["snapshot:latest"])
     with pytest.raises(EvidenceError, match="is not JSON"):
         evaluate_dataset(from_frame({**frame, "context_json": ["{"], "actions_json": ['["z"]']}), ["policy:softmax"])
-    with pytest.raises(EvidenceError, match="invalid candidates"):
+    with pytest.raises(EvidenceError, match="candidates that no policy can be given"):
         evaluate_dataset(from_frame({**frame, "context_json": ["{}"], "actions_json": ["7"]}), ["policy:softmax"])
     with pytest.raises(InputError, match="in a column"):
         evaluate_dataset(from_frame(frame), ["column:x:x", "policy:softmax"], estimators=["dr"])

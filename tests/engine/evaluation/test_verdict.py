@@ -103,3 +103,10 @@ def test_luck_does_not_pass_for_evidence():
     assert "expected effective sample size is 22" in str(judge(known))
     halves = [Diagnostics.of(w[k], s[k], outside[k], np.full(2000, 90.0)) for k in (slice(2000), slice(2000, None))]
     assert (halves[0] + halves[1]).expected_ess_reward == pytest.approx(known.expected_ess_reward)
+
+
+@pytest.mark.parametrize("weight", [1e160, 1e200, 1e-170])
+def test_weights_beyond_what_can_be_squared_are_refused(weight):
+    w, s, outside = even(1000)
+    verdict = judge(Diagnostics.of(w * weight, s, outside))
+    assert Cause.LOW_ESS in [refusal.cause for refusal in verdict.refusals]

@@ -65,7 +65,7 @@ def test_models_are_fitted_to_the_other_folds_and_factors_rate_best() -> None:
 
     table = generated()
     found = cross_validate(table, [*select_raters(["factors", "biases", "mean"]), Spy], folds=3)
-    assert [count for count, _ in seen] == [2000] * 3
+    assert sum(count for count, _ in seen) == 6000
     assert len(set.union(*(rows for _, rows in seen))) == 3000
     assert found.mean("factors", "RMSE") < found.mean("biases", "RMSE") < found.mean("mean", "RMSE")
     assert found.mean("factors", "RMSE") < 0.75 * found.mean("biases", "RMSE")
@@ -128,7 +128,7 @@ def test_files_are_read_by_common_or_given_column_names(tmp_path: Path, mark: st
     for columns in ({"item": "none"}, {"colour": "rating:float"}, {"value": "item_id:token"}):
         with pytest.raises(InputError):
             from_file(file, columns)
-    with pytest.raises(InputError, match="not all be equal"):
+    with pytest.raises(InputError, match=r"1 ratings are outside 3 to 5 \(line 3: 2"):
         from_file(file, None, (3, 5))
 
 

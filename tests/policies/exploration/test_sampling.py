@@ -81,6 +81,7 @@ def test_an_invalid_distribution_over_two_is_refused(p: list[float]) -> None:
         check_distribution(np.array(p), 2)
 
 
-def test_a_valid_distribution_is_returned() -> None:
-    p = np.array([0.25, 0.75 + 1e-10])
+@pytest.mark.parametrize("values", [[0.25, 0.75 + 1e-10], [0.0, 1.0], [1.0, 0.0]])
+def test_a_valid_distribution_is_returned(values: list[float]) -> None:
+    p = np.array(values)
     assert check_distribution(p, 2) is p

@@ -143,6 +143,17 @@ def test_a_hostile_container_is_refused(data: bytes, message: str) -> None:
         decode_state(data)
 
 
+def test_the_checksum_covers_the_content_and_its_size() -> None:
+    one, other = (encode_state(text * 50) for text in ("a", "b"))
+    head = struct.calcsize("<8sHQ32s")
+    assert decode_state(container(encode("b" * 50), packed=other[head:])) == "b" * 50
+    with pytest.raises(CorruptSnapshot, match="checksum"):
+        decode_state(one[:head] + other[head:])
+    longer = container(b"n", length=2)[:18] + container(b"n")[18:]
+    with pytest.raises(CorruptSnapshot, match="checksum"):
+        decode_state(longer)
+
+
 def test_a_decompression_bomb_is_not_inflated() -> None:
     bomb = zlib.compress(bytes(50_000_000), 9)
     assert len(bomb) < 100_000
@@ -193,6 +204,18 @@ def test_a_state_too_deep_or_circular_is_refused() -> None:
     for _ in range(DEPTH):
         state = [state]
     assert decode_state(encode_state(state)) == state
+    with pytest.raises(ValueError, match="deeper"):
+        encode_state([state])
+    nested: Any = None
+    for _ in range(DEPTH):
+        nested = {"x": nested}
+    assert decode_state(encode_state(nested)) == nested
+    with pytest.raises(ValueError, match="deeper"):
+        encode_state({"x": nested})
+    for plain in (b"l" + size(1), b"m" + size(1) + size(1) + b"x"):
+        assert decode_state(container(plain * DEPTH + b"n")) in (state, nested)
+        with pytest.raises(CorruptSnapshot, match="deeper"):
+            decode_state(container(plain * (DEPTH + 1) + b"n"))
 
 
 def test_arrays_are_decoded_new_writable_and_in_c_order() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from croupier_storage import Fact, InvalidFact, Kind, open_storage
-from croupier_storage.encoding.checksums import fact_digest
+from croupier_storage.encoding.checksums import fact_digest, intact
 from croupier_storage.encoding.rows import row
 
 FULL = Fact(1, Kind.DECISION, 1.5, "id", 2, "unit", 'a\tb\x7f\u2028Ω😀"\\', 0.25, 0.5, 3, 4, b"c", b"", "key", b"{}")
@@ -25,6 +25,13 @@ def test_every_field_affects_the_checksum() -> None:
     swapped = [FULL._replace(id=FULL.unit, unit=FULL.id), FULL._replace(context=b"", actions=b"c")]
     digests = [fact_digest(fact) for fact in (FULL, *changed, *absent, *swapped)]
     assert len(set(digests)) == len(digests)
+
+
+def test_a_row_of_wrong_types_is_never_intact() -> None:
+    assert intact(lambda: fact_digest(row(FULL)[:-1]), fact_digest(row(FULL)[:-1]))
+    for wrong in ({"at": "text"}, {"context": 3}, {"unit": object()}):
+        values = [*FULL._replace(**wrong)]  # type: ignore[arg-type] # that is the point
+        assert not intact(lambda values=values: fact_digest(values), b"")  # type: ignore[misc] # as above
 
 
 class Colour(StrEnum):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from croupier.errors import EvidenceError, InputError
-from croupier.evaluation.datasets.base import Batch
+from croupier.evaluation.datasets.base import Batch, Mask
+from croupier.evaluation.datasets.columns import parse_numbers
 from croupier.evaluation.passes.resolve import TargetSpec, resolve
 from croupier.evaluation.passes.targets import Target
 from croupier_policies import Vector
@@ -21,11 +23,13 @@ SPECS = (
 
 
 class ColumnTarget(NamedTuple):
-    """A target on columns: its label, π(a|x) of the logged action, and v̂(x) given q̂(x, a)."""
+    """A target on columns: its label, π(a|x) of the logged action, v̂(x) given q̂(x, a), and its own columns."""
 
     label: str
     probability: Callable[[Batch], Vector]
     value: Callable[[Batch, Vector], Vector]
+    probabilities: tuple[str, ...] = ()
+    estimates: tuple[str, ...] = ()
 
 
 def resolve_column_target(spec: TargetSpec, modelled: bool) -> ColumnTarget | Target:
@@ -60,7 +64,35 @@ def resolve_column_target(spec: TargetSpec, modelled: bool) -> ColumnTarget | Ta
 def _columns(rest: str) -> ColumnTarget:
     probability, _, value = rest.partition(":")
     own: Callable[[Batch, Vector], Vector] = (lambda batch, q: numeric_column(batch, value)) if value else _no_model
-    return ColumnTarget(f"column:{probability}", lambda batch: numeric_column(batch, probability), own)
+    names = (value,) if value else ()
+    return ColumnTarget(
+        f"column:{probability}", lambda batch: numeric_column(batch, probability), own, (probability,), names
+    )
+
+
+def parse_columns(
+    batch: Batch, probabilities: Collection[str], estimates: Collection[str]
+) -> tuple[Batch, dict[str, tuple[Mask, NDArray[np.generic]]]]:
+    """The batch with the columns of targets as numbers, and the rows where one is not what its target needs, by reason.
+
+    Args:
+        batch: Rows with columns of any type.
+        probabilities: The names of columns of probabilities.
+        estimates: Those of columns of estimated rewards.
+
+    Raises:
+        EvidenceError: There is no such column.
+        InputError: A column holds dates, or others that no number can be.
+    """
+    others, wrong = dict(batch.others), dict[str, tuple[Mask, NDArray[np.generic]]]()
+    for name in dict.fromkeys([*probabilities, *estimates]):
+        column = find_column(batch, name)
+        others[name] = values = parse_numbers(column, name)[0]
+        if name in probabilities:
+            wrong[f"the column {name!r} is not a probability, 0 to 1"] = ~((values >= 0) & (values <= 1 + 1e-9)), column
+        else:
+            wrong[f"the column {name!r} is not a finite number"] = ~np.isfinite(values), column
+    return (replace(batch, others=others), wrong) if wrong else (batch, wrong)
 
 
 def numeric_column(batch: Batch, name: str) -> Vector:

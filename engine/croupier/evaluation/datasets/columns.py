@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from croupier.errors import EvidenceError, InputError
-from croupier.evaluation.datasets.base import Batch
-from croupier.evaluation.datasets.rounds import Rounds, from_features, from_json
+from croupier.evaluation.datasets.base import Batch, Mask, Rounds
+from croupier.evaluation.datasets.delimited import duplicates
+from croupier.evaluation.datasets.rounds import from_features, from_json
 from croupier_policies import Vector
 
 #: The names under which a column is recognised by default, in order of preference.
@@ -21,6 +24,7 @@ ALIASES = {
     "action": ("action", "item_id", "arm", "a"),
     "candidates": ("candidates", "n_actions", "k"),
     "at": ("at", "timestamp", "time"),
+    "event": ("event_id", "eventid", "decision_id"),
     "p_drop": ("p_drop", "pdrop"),
     "status": ("reward_status",),
     "context": ("context_json",),
@@ -28,7 +32,7 @@ ALIASES = {
 }
 
 
-def assign_roles(present: Collection[str], given: Mapping[str, str]) -> dict[str, str]:
+def assign_roles(present: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
     """The column of each role: the reward, the propensity, and the other columns of a `Batch`.
 
     Args:
@@ -37,7 +41,7 @@ def assign_roles(present: Collection[str], given: Mapping[str, str]) -> dict[str
 
     Raises:
         EvidenceError: A named column, the reward or the propensity is absent.
-        InputError: A role is unknown.
+        InputError: A role is unknown, or two columns have its name.
 
     >>> assign_roles(["click", "propensity_score", "x"], {})
     {'reward': 'click', 'propensity': 'propensity_score'}
@@ -58,6 +62,10 @@ def assign_roles(present: Collection[str], given: Mapping[str, str]) -> dict[str
                 f"no column is called {' or '.join(ALIASES[role])}: name the column of the {role}, column={role}=NAME; "
                 f"there are {', '.join(present)}"
             )
+    if found["event"] is None and {"id", "reward_status"} <= set(present):
+        found["event"] = "id"  # an export of a store; in other tables, an `id` may be that of anything
+    if twice := duplicates(present) & {name for name in found.values() if name is not None}:
+        raise InputError(f"there are two columns {sorted(twice)[0]!r}, and only one of them can be meant; rename one")
     return {role: name for role, name in found.items() if name is not None}
 
 
@@ -70,6 +78,9 @@ class Layout:
         candidates: K, where no column has it.
         features: The columns that form the context, for policies to be replayed.
         actions: The candidates, the same in every row, for policies to be replayed.
+
+    Raises:
+        InputError: `candidates` is not a positive whole number, or features or actions are a single string.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -77,45 +88,74 @@ class Layout:
     features: Sequence[str] = ()
     actions: Sequence[str] = ()
 
-    def roles(self, present: Collection[str]) -> dict[str, str]:
+    def __post_init__(self) -> None:
+        k = self.candidates
+        if k is not None and (isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k < 1 << 53):
+            raise InputError(f"candidates is {k!r}; give the number of candidate actions of every row")
+        for name in ("features", "actions"):
+            if isinstance(getattr(self, name), str):
+                raise InputError(f"{name} is a single string; give a list, [{getattr(self, name)!r}]")
+
+    def roles(self, present: Sequence[str]) -> dict[str, str]:
         """The column of each role, among those present. Raises EvidenceError, InputError."""
         absent = [name for name in self.features if name not in present]
         if absent:
             raise EvidenceError(f"there is no column {absent[0]!r}; there are {', '.join(present)}")
+        if twice := duplicates(present) & set(self.features):
+            raise InputError(f"there are two columns {sorted(twice)[0]!r}; rename one")
         return assign_roles(present, self.columns)
 
-    def batch(self, table: Mapping[str, NDArray[np.generic]], roles: Mapping[str, str]) -> Batch:
-        """The columns of a table as a batch; those without a role under their own names."""
+    def batch(
+        self,
+        table: Mapping[str, NDArray[Any]],
+        roles: Mapping[str, str],
+        number: NDArray[np.int64] | None = None,
+        decimal: str = ".",
+    ) -> Batch:
+        """The columns of a table as a batch; those without a role under their own names, and not parsed.
+
+        Args:
+            table: The columns by name.
+            roles: By role the name of its column.
+            number: The number of each row in its source.
+            decimal: The mark before the decimals in numbers that are text.
+        """
         columns = {role: table[name] for role, name in roles.items()}
-        drop, status = columns.get("p_drop"), columns.get("status")
-        action = columns["action"].astype(np.str_) if "action" in columns else None
+        invalid: dict[str, tuple[Mask, NDArray[Any]]] = {}
+
+        def numbers(role: str, required: bool = True) -> Vector:
+            values, missing, wrong = parse_numbers(columns[role], roles[role], decimal, booleans=role == "reward")
+            invalid[f"the {role} is not a number"] = wrong | missing if required else wrong, columns[role]
+            return values
+
+        action = to_labels(columns["action"], roles["action"]) if "action" in columns else None
         if action is not None and self.actions:
-            _check_candidates(action, self.actions)
-        p = to_floats(columns["propensity"], roles["propensity"])
+            outside = ~np.isin(action, np.array(self.actions, dtype=np.str_))
+            invalid["the action is not among the candidates"] = outside, action
+        p, reward = numbers("propensity"), numbers("reward", required=False)
+        candidates, drop = (numbers(role) if role in columns else None for role in ("candidates", "p_drop"))
+        if candidates is None and (known := self.candidates or len(self.actions)):
+            candidates = np.full(len(p), float(known))
+        status = columns.get("status")
         return Batch(
-            reward=to_floats(columns["reward"], roles["reward"]),
+            reward=reward,
             propensity=p,
             action=action,
-            candidates=self._candidates(columns, roles, len(p)),
+            candidates=candidates,
             at=to_seconds(columns["at"]) if "at" in columns else None,
-            subsampling=None if drop is None else _subsampling(to_floats(drop, roles["p_drop"])),
-            status=None if status is None else status.astype(np.str_),
+            subsampling=None if drop is None else _subsampling(drop),
+            status=None if status is None else to_labels(status, roles["status"]),
             rounds=None if action is None else self._rounds(table, columns, action, p),
-            others={name: column for name, column in table.items() if name not in roles.values()},
+            others={name: column for name, column in table.items() if name not in roles.values() or name == "id"},
+            event=to_labels(columns["event"], roles["event"]) if "event" in columns else None,
+            number=number,
+            invalid={reason: each for reason, each in invalid.items() if each[0].any()},
         )
-
-    def _candidates(
-        self, columns: Mapping[str, NDArray[np.generic]], roles: Mapping[str, str], n: int
-    ) -> Vector | None:
-        if "candidates" in columns:
-            return to_floats(columns["candidates"], roles["candidates"])
-        known = self.candidates or len(self.actions)
-        return np.full(n, float(known)) if known else None
 
     def _rounds(
         self,
-        table: Mapping[str, NDArray[np.generic]],
-        columns: Mapping[str, NDArray[np.generic]],
+        table: Mapping[str, NDArray[Any]],
+        columns: Mapping[str, NDArray[Any]],
         action: NDArray[np.str_],
         propensity: Vector,
     ) -> Rounds | None:
@@ -126,43 +166,115 @@ class Layout:
         return None
 
 
-def _check_candidates(action: NDArray[np.str_], candidates: Sequence[str]) -> None:
-    """Raises EvidenceError where a logged action is not a candidate."""
-    outside = ~np.isin(action, np.array(candidates, dtype=np.str_))
-    if outside.any():
-        some = ", ".join(map(repr, candidates[:5])) + (" …" if len(candidates) > 5 else "")
-        raise EvidenceError(
-            f"{int(outside.sum()):,} rows have an action that is not among the {len(candidates)} candidates ({some}), "
-            f"{str(action[outside][0])!r} first, so no target could have chosen it; correct the candidates"
-        )
-
-
 def _subsampling(drop: Vector) -> Vector | None:
-    """1/(1 − p_drop); None where none was dropped. Raises EvidenceError where p_drop is not in [0, 1)."""
-    wrong = ~((drop >= 0.0) & (drop < 1.0))
-    if wrong.any():
-        raise EvidenceError(f"{int(wrong.sum()):,} rows have a p_drop outside [0, 1): {drop[wrong][0]:g}")
-    return 1.0 / (1.0 - drop) if drop.any() else None
+    """1/(1 − p_drop); NaN where p_drop is not in [0, 1), None where none was dropped."""
+    within = (drop >= 0.0) & (drop < 1.0)
+    return None if not drop.any() else 1.0 / (1.0 - np.where(within, drop, np.nan))
 
 
-def to_floats(column: NDArray[np.generic], name: str) -> Vector:
-    """A column as float64, an empty text as NaN. Raises EvidenceError where a value is not a number."""
+_MISSING = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>", "nat"})
+_DECIMAL_COMMA = re.compile(r"\s*([+-]?\d*),(\d+([eE][+-]?\d+)?)\s*")
+_NOT_NUMBERS = {"M": "dates", "m": "durations", "c": "complex numbers", "V": "records"}
+
+
+def parse_numbers(
+    column: NDArray[Any], name: str, decimal: str = ".", booleans: bool = True
+) -> tuple[Vector, Mask, Mask]:
+    """A column as float64, NaN where it has no number; where a value is missing; and where one is not a number.
+
+    Args:
+        column: Numbers, or text.
+        name: Its name, for messages.
+        decimal: The mark before the decimals of numbers that are text.
+        booleans: Whether true is 1 and false is 0, also as text.
+
+    Raises:
+        InputError: The column has dates, durations or booleans, of which none can be a number.
+
+    >>> values, missing, wrong = parse_numbers(np.array(["1", "", "True", "soon"]), "reward")
+    >>> values.tolist(), missing.tolist(), wrong.tolist()
+    ([1.0, nan, 1.0, nan], [False, True, False, False], [False, False, False, True])
+    """
+    kind = column.dtype.kind
+    if kind in _NOT_NUMBERS or (kind == "b" and not booleans):
+        raise InputError(f"the column {name!r} holds {_NOT_NUMBERS.get(kind, 'booleans')}, not numbers")
+    if kind in "biuf" or (kind == "U" and decimal == "."):
+        try:
+            values = column.astype(np.float64)
+        except ValueError:
+            pass  # text that is not a number somewhere
+        else:
+            return values, np.isnan(values), np.zeros(len(values), dtype=bool)
+    found = [_number(value, decimal, booleans) for value in column.tolist()]
+    values = np.array([np.nan if value is None else value for value in found], dtype=np.float64)
+    wrong = np.array([value is None for value in found], dtype=bool)
+    return values, np.isnan(values) & ~wrong, wrong
+
+
+def _number(value: object, decimal: str, booleans: bool) -> float | None:
+    """The number, NaN where the value is missing, None where it is not a number."""
+    if isinstance(value, str | bytes):
+        text = (value.decode("utf-8", "replace") if isinstance(value, bytes) else value).strip()
+        low = text.lower()
+        if low in _MISSING:
+            return float("nan")
+        if booleans and low in ("true", "false"):
+            return float(low == "true")
+        if decimal == "," and (match := _DECIMAL_COMMA.fullmatch(text)):
+            text = f"{match[1]}.{match[2]}"
+        value = text.replace("_", "x")  # Python reads 1_000
+    elif value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return float("nan")
+    elif isinstance(value, bool):
+        return float(value) if booleans else None
     try:
-        if column.dtype.kind in "UO":
-            texts = ["nan" if value is None or value == "" else value for value in column.tolist()]
-            return np.array(texts, dtype=np.float64)
-        return column.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise EvidenceError(f"the column {name!r} holds a value that is not a number: {error}") from error
+        return float(value)  # type: ignore[arg-type] # whatever has no float is not a number
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
-def to_seconds(column: NDArray[np.generic]) -> Vector:
-    """Times as seconds since 1970, from numbers, numpy dates or ISO text; NaN for any other value."""
-    if np.issubdtype(column.dtype, np.datetime64):
-        return column.astype("datetime64[us]").astype(np.int64) / 1e6
-    if np.issubdtype(column.dtype, np.number):
+def to_labels(column: NDArray[Any], name: str = "action") -> NDArray[np.str_]:
+    """A column as text: whole numbers without decimals, missing values as empty text.
+
+    Raises:
+        InputError: The column has records.
+
+    >>> to_labels(np.array([1.0, 2.0, np.nan])).tolist(), to_labels(np.array(["a", None], dtype=object)).tolist()
+    (['1', '2', ''], ['a', ''])
+    """
+    kind = column.dtype.kind
+    if kind == "V":
+        raise InputError(f"the column {name!r} holds records, not names")
+    if kind in "Uiu":
+        return column.astype(np.str_)
+    return np.array([_label(value) for value in column.tolist()], dtype=np.str_)
+
+
+def _label(value: object) -> str:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return ""
+    if isinstance(value, float):
+        return "" if value != value else str(int(value)) if value.is_integer() and abs(value) < 1e16 else str(value)
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def to_seconds(column: NDArray[Any]) -> Vector:
+    """Times as seconds since 1970, from numbers, numpy dates or ISO text; NaN for any other value.
+
+    >>> to_seconds(np.array(["60.5", "1970-01-01 00:02", "soon"])).tolist()
+    [60.5, 120.0, nan]
+    """
+    kind = column.dtype.kind
+    if kind == "M":
+        return np.where(np.isnat(column), np.nan, column.astype("datetime64[us]").astype(np.int64) / 1e6)
+    if kind in "iuf":
         return column.astype(np.float64)
-    return np.array([parse_time(text) for text in column])
+    if kind not in "UOS":
+        return np.full(len(column), np.nan)
+    values, _, wrong = parse_numbers(column, "at", booleans=False)
+    for row in np.flatnonzero(wrong).tolist():
+        values[row] = parse_time(column[row])
+    return values
 
 
 def parse_time(text: object) -> float:
@@ -172,7 +284,7 @@ def parse_time(text: object) -> float:
     (60.5, nan)
     """
     try:
-        read = datetime.fromisoformat(str(text))
-    except ValueError:
+        read = datetime.fromisoformat(str(text).strip())
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return float("nan")
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,18 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from croupier.errors import EvidenceError, InputError
-from croupier.evaluation.datasets.base import BATCH, Batch, Dataset, Round
+from croupier.errors import InputError, UnreadableFile
+from croupier.evaluation.datasets.base import BATCH, STATUS_NAMES, Batch, Dataset, Round, UnreadableRound
 from croupier.evaluation.datasets.columns import parse_time
 from croupier.evaluation.datasets.namespaces import flatten
-from croupier.evaluation.datasets.rounds import to_decision
-from croupier.evaluation.datasets.usable import STATUS_NAMES
+from croupier.evaluation.datasets.rounds import CANDIDATES, to_round, usable_features
 from croupier.evaluation.passes.status import USABLE, DecisionStatus
 from croupier.log.validation import CandidateSets
 
 
 class DsJsonLine(NamedTuple):
-    """One decision: reward, propensity, action, number of candidates, time, p_drop and status of the reward."""
+    """One decision: reward, propensity, action, number of candidates, time, p_drop, status of the reward, event id."""
 
     reward: float
     propensity: float
@@ -30,6 +30,7 @@ class DsJsonLine(NamedTuple):
     at: float
     p_drop: float
     status: str
+    event: str
 
 
 class SkippedLine(Exception):
@@ -40,8 +41,8 @@ class DsJson(Dataset):
     """A `.dsjson` file. Its costs become rewards, r = −cost; an action's id is its `_tag`, or else its number.
 
     A decision without an outcome is `missing`, one marked `_skipLearn` `not-shown`, one whose list of outcomes is empty
-    `defaulted`. Skipped lines are counted by reason: malformed and contradictory lines, outcomes of decisions
-    that are not in the file, and decisions with several slots (conditional bandits and slates).
+    `defaulted`. Skipped lines are counted by reason: malformed and contradictory lines, repeated events, outcomes of
+    decisions that are not in the file, and decisions with several slots (conditional bandits and slates).
 
     Args:
         path: The path of the file.
@@ -50,35 +51,41 @@ class DsJson(Dataset):
     subsampled = True
 
     def __init__(self, path: str | Path) -> None:
-        super().__init__(str(path))
+        super().__init__(str(path), "line")
         self.path = Path(path)
 
     def read(self) -> Iterator[Batch]:
-        """The rows, in the order of the file."""
+        """The rows, in the order of the file. Raises UnreadableFile."""
         rows: list[DsJsonLine] = []
         kept: list[bytes] = []
-        with self.path.open("rb") as lines:
-            for line in lines:
-                if not line.strip():
-                    continue
-                try:
-                    rows.append(parse_line(line))
-                    kept.append(line)
-                except SkippedLine as reason:
-                    self.skipped[str(reason)] += 1
-                if len(rows) == BATCH:
-                    yield _batch(rows, kept)
-                    rows, kept = [], []
+        numbers: list[int] = []
+        try:
+            with self.path.open("rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    if not (text := line.removeprefix(b"\xef\xbb\xbf").strip()):
+                        continue
+                    try:
+                        rows.append(parse_line(text))
+                    except SkippedLine as reason:
+                        self.skipped.count(str(reason), number)
+                        continue
+                    kept.append(text)
+                    numbers.append(number)
+                    if len(rows) == BATCH:
+                        yield _batch(rows, kept, numbers)
+                        rows, kept, numbers = [], [], []
+        except OSError as error:
+            raise UnreadableFile(f"cannot read {self.path}: {error.strerror or error}") from error
         if rows:
-            yield _batch(rows, kept)
+            yield _batch(rows, kept, numbers)
 
 
 def parse_line(line: bytes) -> DsJsonLine:
-    """One line. Raises LeftOut.
+    """One line. Raises SkippedLine.
 
     >>> label = b'"_label_cost":-1,"_label_probability":0.5,"_label_Action":2'
-    >>> parse_line(b'{' + label + b',"a":[2,1],"c":{"_multi":[{},{}]},"p":[0.5,0.5]}')
-    DsJsonLine(reward=1.0, propensity=0.5, action='2', candidates=2, at=nan, p_drop=0.0, status='observed')
+    >>> parse_line(b'{' + label + b',"a":[2,1],"c":{"_multi":[{},{}]},"p":[0.5,0.5]}')[:5]
+    (1.0, 0.5, '2', 2, nan)
     """
     try:
         event = orjson.loads(line)
@@ -87,34 +94,66 @@ def parse_line(line: bytes) -> DsJsonLine:
     if not isinstance(event, dict):
         raise SkippedLine("malformed: not an object")
     _usable(event)
-    try:
-        return _line(event)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise SkippedLine(f"malformed: {type(error).__name__} in a required field") from error
+    return _line(event)
 
 
 def _usable(event: dict[str, Any]) -> None:
-    if "_outcomes" in event or "_slots" in event.get("c", {}):
+    context = event.get("c")
+    if "_outcomes" in event or (isinstance(context, dict) and "_slots" in context):
         raise SkippedLine("several slots: not a contextual-bandit decision")
     if "RewardValue" in event or ("c" not in event and "_label_cost" not in event):
         raise SkippedLine("dangling: an outcome whose decision is not in the file")
 
 
 def _line(event: dict[str, Any]) -> DsJsonLine:
-    ids, probabilities = event["a"], event["p"]
+    ids = [_whole(value, "a") for value in _list(event.get("a"), "a")]
+    probabilities = [_number(value, "p") for value in _list(event.get("p"), "p")]
+    context = event.get("c")
+    multi = _list(context.get("_multi") if isinstance(context, dict) else None, "c._multi")
+    if not all(isinstance(each, dict) for each in multi):
+        raise SkippedLine("malformed: `c._multi` is not a list of objects")
     zero = 0 in ids  # some writers count `a` from 0
-    action = int(event["_label_Action"]) if "_label_Action" in event else int(ids[0]) + zero
-    if action - zero not in ids or len(probabilities) != len(ids):
+    numbers = range(1 - zero, len(multi) + 1 - zero)
+    if len(probabilities) != len(ids) or len(set(ids)) != len(ids) or not all(number in numbers for number in ids):
+        raise SkippedLine("malformed: `a` and `p` do not give each candidate one probability")
+    action = _whole(event["_label_Action"], "_label_Action") if "_label_Action" in event else ids[0] + zero
+    if action - zero not in ids:
         raise SkippedLine("malformed: the action is not a candidate")
-    own = float(probabilities[ids.index(action - zero)])
-    propensity = float(event.get("_label_probability", own))
+    own = probabilities[ids.index(action - zero)]
+    propensity = _number(event.get("_label_probability", own), "_label_probability")
     _check_propensity(propensity, own, probabilities)
-    multi, status = event["c"]["_multi"], _status(event)
-    reward = 0.0 - float(event["_label_cost"]) if status in USABLE else np.nan
-    at, drop = parse_time(event.get("Timestamp", "")), float(event.get("pdrop", 0.0))
+    status, drop = _status(event), _number(event.get("pdrop", 0.0), "pdrop")
+    reward = 0.0 - _number(event.get("_label_cost"), "_label_cost") if status in USABLE else math.nan
     if not 0.0 <= drop < 1.0:
         raise SkippedLine("contradictory: a pdrop outside [0, 1)")
-    return DsJsonLine(reward, propensity, candidate_ids(multi)[action - 1], len(multi), at, drop, status.value)
+    return DsJsonLine(
+        reward,
+        min(propensity, 1.0),  # in single precision it may be above 1
+        candidate_ids(multi)[action - 1],
+        len(multi),
+        parse_time(event.get("Timestamp", "")),
+        drop,
+        status.value,
+        "" if event.get("EventId") is None else str(event["EventId"]),
+    )
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise SkippedLine(f"malformed: `{name}` is not a list of candidates")
+    return value
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise SkippedLine(f"malformed: `{name}` is not a number")
+    return float(value)
+
+
+def _whole(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SkippedLine(f"malformed: `{name}` is not a whole number")
+    return value
 
 
 def candidate_ids(multi: Sequence[dict[str, Any]]) -> list[str]:
@@ -129,7 +168,7 @@ def candidate_ids(multi: Sequence[dict[str, Any]]) -> list[str]:
 
 def _status(event: dict[str, Any]) -> DecisionStatus:
     if "_status" in event:
-        if event["_status"] not in STATUS_NAMES:
+        if not isinstance(event["_status"], str) or event["_status"] not in STATUS_NAMES:
             raise SkippedLine("malformed: an unknown status")
         return DecisionStatus(event["_status"])
     if event.get("_skipLearn"):
@@ -141,14 +180,16 @@ def _status(event: dict[str, Any]) -> DecisionStatus:
 
 def _check_propensity(propensity: float, own: float, probabilities: list[float]) -> None:
     """Check that the propensities agree up to single precision. Raises SkippedLine."""
+    if min(probabilities) < 0.0:
+        raise SkippedLine("contradictory: a negative probability in `p`")
     if abs(sum(probabilities) - 1.0) > 1e-3:
         raise SkippedLine("contradictory: its probabilities do not sum to 1")
     if abs(propensity - own) > 1e-3:
         raise SkippedLine("contradictory: the propensity is not the action's probability in `p`")
 
 
-def _batch(rows: list[DsJsonLine], lines: list[bytes]) -> Batch:
-    reward, propensity, action, candidates, at, drop, status = zip(*rows, strict=True)
+def _batch(rows: list[DsJsonLine], lines: list[bytes], numbers: list[int]) -> Batch:
+    reward, propensity, action, candidates, at, drop, status, event = zip(*rows, strict=True)
     dropped = np.array(drop)
     return Batch(
         reward=np.array(reward),
@@ -159,23 +200,24 @@ def _batch(rows: list[DsJsonLine], lines: list[bytes]) -> Batch:
         subsampling=1.0 / (1.0 - dropped) if dropped.any() else None,
         status=np.array(status, dtype=np.str_),
         rounds=partial(_rounds, lines, rows),
+        event=np.array(event, dtype=np.str_),
+        number=np.array(numbers),
     )
 
 
-def _rounds(lines: list[bytes], rows: list[DsJsonLine]) -> Iterator[Round]:
+def _rounds(lines: list[bytes], rows: list[DsJsonLine]) -> Iterator[Round | UnreadableRound]:
     sets = CandidateSets()
     for text, line in zip(lines, rows, strict=True):
         event = orjson.loads(text)
         multi = event["c"].pop("_multi")
-        features = [flatten(each) for each in multi]
+        features = [usable_features(flatten(each)) for each in multi]
         ids = candidate_ids(multi)
         candidates = dict(zip(ids, features, strict=True)) if any(features) else ids
         try:
-            decision = to_decision(
-                flatten(event["c"]), sets.encode(candidates, ()).actions, line.action, line.propensity
-            )
+            actions = sets.encode(candidates, ()).actions
         except InputError as error:
-            raise EvidenceError(f"a line has a context or candidates that no policy can be given: {error}") from error
+            yield UnreadableRound(CANDIDATES, str(error))
+            continue
         logged, zero = np.zeros(len(multi)), 0 in event["a"]
         logged[np.array(event["a"]) - (not zero)] = event["p"]
-        yield Round(decision, logged / logged.sum())
+        yield to_round(flatten(event["c"]), actions, line.action, line.propensity, logged / logged.sum())

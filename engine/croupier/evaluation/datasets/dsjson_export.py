@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 
 from croupier.errors import EvidenceError
-from croupier.evaluation.datasets.base import Batch, Dataset, Round
+from croupier.evaluation.datasets.base import Batch, Dataset, Round, UnreadableRound
 from croupier.evaluation.datasets.namespaces import to_namespaces
 from croupier.evaluation.passes.status import USABLE, DecisionStatus
+from croupier.files import private_file
 
 
 def to_dsjson(dataset: Dataset, path: str | Path) -> int:
@@ -22,7 +23,7 @@ def to_dsjson(dataset: Dataset, path: str | Path) -> int:
             `StoreRows(url, distributions=True)` has them.
     """
     rows = 0
-    with Path(path).open("wb") as file:
+    with private_file(path) as file:
         for batch in dataset.batches():
             if batch.rounds is None:
                 raise EvidenceError(
@@ -34,7 +35,9 @@ def to_dsjson(dataset: Dataset, path: str | Path) -> int:
     return rows
 
 
-def _event(batch: Batch, k: int, round: Round) -> dict[str, Any]:
+def _event(batch: Batch, k: int, round: Round | UnreadableRound) -> dict[str, Any]:
+    if isinstance(round, UnreadableRound):
+        raise EvidenceError(f"a row cannot be written: {round.reason} ({round.detail})")
     if round.logged is None:
         raise EvidenceError(
             "dsjson requires the probability of every candidate, and the log has only that of the drawn one; for a "
@@ -52,7 +55,9 @@ def _event(batch: Batch, k: int, round: Round) -> dict[str, Any]:
         event["_skipLearn"] = True
     if batch.at is not None:
         event["Timestamp"] = datetime.fromtimestamp(float(batch.at[k]), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    if "id" in batch.others:
+    if batch.event is not None and batch.event[k]:
+        event["EventId"] = str(batch.event[k])
+    elif "id" in batch.others:
         event["EventId"] = str(batch.others["id"][k])
     if batch.subsampling is not None:
         event["pdrop"] = 1.0 - 1.0 / float(batch.subsampling[k])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from croupier.evaluation.compare import all_pairs, build_comparison, comparison_estimator, comparison_sink
 from croupier.evaluation.datasets.base import Dataset
 from croupier.evaluation.datasets.dataset_pass import DatasetPass, subsampled_estimators
-from croupier.evaluation.datasets.partitions import evaluate_partition, merge_partitions
+from croupier.evaluation.datasets.partitions import check_actions, evaluate_partition, merge_partitions
 from croupier.evaluation.evaluate import Accumulator, build_evaluation
 from croupier.evaluation.evidence.tally import Tally
 from croupier.evaluation.evidence.verdict import RULES, Rules
@@ -31,6 +31,7 @@ def evaluate_dataset(
     segment: str | None = None,
     learner: Learner | None = None,
     progress: Progress | None = None,
+    strict: bool = False,
 ) -> Evaluation:
     """Estimate the value of target policies from logged columns.
 
@@ -49,6 +50,8 @@ def evaluate_dataset(
         segment: A column, or a feature of the context, by whose values the estimates are also segmented.
         learner: The reward model for q̂; by default a `RiverLearner`.
         progress: Called with (rows read, number of rows or 0) after each batch.
+        strict: Refuse a log with any invalid row. By default these are left out and counted by reason in the notes, and
+            more than `rules.invalid` of them refuse every estimate.
 
     Raises:
         EvidenceError: The log is invalid, lacks a column, or has no usable row.
@@ -71,6 +74,7 @@ def evaluate_dataset(
         segment=segment,
         learner=learner,
         progress=progress,
+        strict=strict,
     )
     return merge_partitions([part], rules=rules)
 
@@ -86,6 +90,7 @@ def compare_dataset(
     floor: float | None = None,
     learner: Learner | None = None,
     progress: Progress | None = None,
+    strict: bool = False,
 ) -> Comparison:
     """Estimate differences between target policies from logged columns, as `compare` does from a store.
 
@@ -99,6 +104,8 @@ def compare_dataset(
         floor: The least propensity of any candidate; None where none was declared.
         learner: The reward model for q̂; by default a `RiverLearner`.
         progress: Called with (rows read, number of rows or 0) after each batch.
+        strict: Refuse a log with any invalid row. By default these are left out and counted by reason in the notes, and
+            more than `rules.invalid` of them refuse every estimate.
 
     Raises:
         EvidenceError, InputError, PolicyFailed: As for `evaluate_dataset`; InputError also for a single target, or an
@@ -114,13 +121,14 @@ def compare_dataset(
     (estimators_used,) = subsampled_estimators(dataset, [requested])
     pairs = all_pairs(estimators_used, len(targets), bounds, level)
     both = [(pair.first, pair.second) for pair in pairs]
-    log_pass = DatasetPass(dataset, targets, [requested], bounds, floor, learner=learner, pairs=both)
+    log_pass = DatasetPass(dataset, targets, [requested], bounds, floor, learner=learner, pairs=both, strict=strict)
     accumulator = Accumulator(
         [Tally([estimators_used], interval_factories(["normal"]), bounds) for _ in log_pass.labels], level
     )
     counts = log_pass.run(comparison_sink(accumulator, pairs), progress)
     target_notes = [(label, log_pass.target_notes(k), 0) for k, label in enumerate(log_pass.labels)]
     evaluation = build_evaluation(accumulator, target_notes, counts, level, rules)
+    check_actions(evaluation, log_pass.actions)
     evaluation = evaluation.with_notes(
         [*log_pass.notes(), *unavailable_with_subsampling(["betting-sequence"], accumulator.subsampled)]
     )

@@ -14,6 +14,7 @@ from croupier.errors import EvidenceError
 from croupier.evaluation.datasets.base import Batch, Dataset
 from croupier.evaluation.datasets.tables import arrow
 from croupier.evaluation.passes.status import DecisionStatus
+from croupier.files import private_file
 
 
 def export_columns(batch: Batch, subsampled: bool = False) -> dict[str, NDArray[np.generic]]:
@@ -34,6 +35,7 @@ def export_columns(batch: Batch, subsampled: bool = False) -> dict[str, NDArray[
         "p_drop": None if subsampling is None else 1.0 - 1.0 / subsampling,
         "reward_status": np.full(len(batch), DecisionStatus.OBSERVED.value) if status is None else status,
         **batch.others,
+        "event_id": None if "id" in batch.others else batch.event,
     }
     return {name: column for name, column in named.items() if column is not None}
 
@@ -57,7 +59,7 @@ def to_columns(dataset: Dataset) -> dict[str, NDArray[np.generic]]:
 def to_csv(dataset: Dataset, path: str | Path) -> int:
     """Write the rows to a CSV file, batch by batch, and return their number; a missing reward is an empty field."""
     rows = 0
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
+    with private_file(path, text=True) as file:
         writer = csv.writer(file)
         for batch in dataset.batches():
             named = export_columns(batch, dataset.subsampled)
@@ -78,15 +80,16 @@ def to_arrow(dataset: Dataset) -> Any:
 def to_parquet(dataset: Dataset, path: str | Path) -> int:
     """Write the rows to a Parquet file, batch by batch, and return their number. It needs `croupier[arrow]`."""
     pq, rows, writer = arrow("pyarrow.parquet"), 0, None
-    try:
-        for batch in dataset.batches():
-            record = _record(batch, dataset.subsampled)
-            writer = writer or pq.ParquetWriter(path, record.schema)
-            writer.write_batch(record)
-            rows += len(batch)
-    finally:
-        if writer is not None:
-            writer.close()
+    with private_file(path) as file:
+        try:
+            for batch in dataset.batches():
+                record = _record(batch, dataset.subsampled)
+                writer = writer or pq.ParquetWriter(file, record.schema)
+                writer.write_batch(record)
+                rows += len(batch)
+        finally:
+            if writer is not None:
+                writer.close()
     return rows
 
 

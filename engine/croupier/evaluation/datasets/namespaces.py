@@ -10,24 +10,32 @@ import numpy as np
 from croupier.errors import EvidenceError
 from croupier_policies import Row
 
+MAX_DEPTH = 20
 
-def flatten(features: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested features by their paths; names with a leading underscore are not features, as in Vowpal Wabbit.
+
+def flatten(features: Mapping[str, Any], hidden: bool = True) -> dict[str, Any]:
+    """Nested features by their paths; what is nested more than 20 deep is left out.
+
+    Args:
+        features: Nested features.
+        hidden: Whether names with a leading underscore are not features, as in Vowpal Wabbit.
 
     >>> flatten({"User": {"age": 7, "_id": 3}, "tags": [{"hot": 1}, {"new": True}], "hour": 14, "x": [0.5, 2]})
     {'User.age': 7, 'tags.hot': 1, 'tags.new': True, 'hour': 14, 'x.0': 0.5, 'x.1': 2}
     """
-    return dict(_leaves(features, ""))
+    return dict(_leaves(features, "", hidden, MAX_DEPTH))
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _leaves(value: Any, path: str, hidden: bool, depth: int) -> Iterator[tuple[str, Any]]:
+    if not depth:
+        return
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            if not name.startswith("_"):
-                yield from _leaves(inner, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
+            if not (hidden and str(name).startswith("_")):
+                yield from _leaves(inner, f"{path}.{name}" if path else str(name), hidden, depth - 1)
+    elif isinstance(value, list | tuple):
         for k, inner in enumerate(value):
-            yield from _leaves(inner, path if isinstance(inner, Mapping) else f"{path}.{k}")
+            yield from _leaves(inner, path if isinstance(inner, Mapping) else f"{path}.{k}", hidden, depth - 1)
     else:
         yield path, value
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
-from croupier.errors import InputError
+from croupier.errors import EvidenceError, InputError
 from croupier.evaluation.datasets.base import Dataset
 from croupier.evaluation.datasets.dataset_pass import DatasetPass, subsampled_estimators
 from croupier.evaluation.estimators.basic import find_estimators
@@ -40,6 +40,7 @@ class PartitionResult:
         intervals: The requested kinds of interval.
         level: The level of the intervals.
         learned: The targets that learned along the partition, whose results cannot be merged.
+        actions: Some of the actions of the partition.
     """
 
     accumulator: Accumulator
@@ -49,6 +50,7 @@ class PartitionResult:
     intervals: tuple[str, ...]
     level: float
     learned: tuple[str, ...]
+    actions: frozenset[str] = frozenset()
 
 
 def evaluate_partition(
@@ -64,6 +66,7 @@ def evaluate_partition(
     learner: Learner | None = None,
     progress: Progress | None = None,
     partition: int = 0,
+    strict: bool = False,
 ) -> PartitionResult:
     """Read one partition of a log, as `evaluate_dataset` reads a whole one.
 
@@ -79,6 +82,7 @@ def evaluate_partition(
         learner: The reward model for q̂; by default a `RiverLearner`. It starts untrained in every partition.
         progress: Called with (rows read, number of rows or 0) after each batch.
         partition: The number of this partition, which seeds the bootstrap.
+        strict: Whether an invalid row is refused, instead of being left out and counted.
 
     Raises:
         EvidenceError, InputError, PolicyFailed: As for `evaluate_dataset`.
@@ -92,13 +96,20 @@ def evaluate_partition(
     """
     checked_level(level)
     requested, bounds = find_estimators(estimators), LogBounds(*reward_range, partition=partition)
-    log_pass = DatasetPass(dataset, targets, requested, bounds, floor, segment, learner)
+    log_pass = DatasetPass(dataset, targets, requested, bounds, floor, segment, learner, strict=strict)
     estimators_used, kinds = subsampled_estimators(dataset, requested), interval_factories(intervals)
     accumulator = Accumulator([Tally(estimators_used, kinds, bounds) for _ in log_pass.labels], level)
     counts = log_pass.run(accumulator.add, progress)
     target_notes = tuple((label, log_pass.target_notes(k), 0) for k, label in enumerate(log_pass.labels))
     return PartitionResult(
-        accumulator, counts, target_notes, tuple(log_pass.notes()), tuple(intervals), level, log_pass.learned
+        accumulator,
+        counts,
+        target_notes,
+        tuple(log_pass.notes()),
+        tuple(intervals),
+        level,
+        log_pass.learned,
+        frozenset(log_pass.actions),
     )
 
 
@@ -129,8 +140,23 @@ def merge_partitions(results: Sequence[PartitionResult], *, rules: Rules = RULES
     )
     targets = [(label, _merged_notes(results, k), 0) for k, (label, *_) in enumerate(first.targets)]
     evaluation = build_evaluation(accumulator, targets, counts, first.level, rules)
+    check_actions(evaluation, frozenset().union(*(each.actions for each in results)))
     notes = dict.fromkeys(note for each in results for note in each.notes)
     return evaluation.with_notes([*notes, *unavailable_with_subsampling(first.intervals, accumulator.subsampled)])
+
+
+def check_actions(evaluation: Evaluation, actions: Collection[str]) -> None:
+    """Raises EvidenceError where the action of a `constant:ACTION` target is in no row.
+
+    Args:
+        evaluation: Of the whole log.
+        actions: Some of the actions of the log; empty where no target of columns names an action.
+    """
+    for target in evaluation.targets if actions else ():
+        kind, _, action = target.label.partition(":")
+        if kind == "constant" and not target.diagnostics.weights.total:
+            some = ", ".join(map(repr, sorted(actions)[:20]))
+            raise EvidenceError(f"no row has the action {action!r}, so the log has no evidence on it; there are {some}")
 
 
 def _arguments(result: PartitionResult) -> tuple[object, ...]:
@@ -145,4 +171,4 @@ def _merged_notes(results: Sequence[PartitionResult], k: int) -> list[str]:
 def _add_counts(first: Counts, later: Counts) -> Counts:
     statuses = Counter(first.statuses) + Counter(later.statuses)
     sums = [one + other for one, other in zip(first[:5], later[:5], strict=True)]
-    return Counts(sums[0], sums[1], sums[2], sums[3], sums[4], dict(statuses))
+    return Counts(sums[0], sums[1], sums[2], sums[3], sums[4], dict(statuses), first.invalid + later.invalid)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from croupier.errors import EvidenceError, PolicyFailed
-from croupier.evaluation.datasets.base import Batch
+from croupier.evaluation.datasets.base import Batch, Mask, UnreadableRound
 from croupier.evaluation.estimators.moments import Matrix
 from croupier.evaluation.evidence.measures import DecisionMeasures, measure
 from croupier.evaluation.intervals import LogBounds
@@ -26,12 +28,15 @@ class ReplayedBatch(NamedTuple):
         targets: By target and row w, v̂, the probability outside the support and Σ π²/p, shape (targets, n, 4).
         pairs: By pair and row the expectations of |w₁ − w₂| and of its square, shape (pairs, n, 2).
         max_probability: By target its largest probability so far, shape (targets,).
+        unreadable: By reason, the rows whose context or candidates cannot be read, which have no measures, and what is
+            wrong in each.
     """
 
     q: Vector
     targets: Matrix
     pairs: Matrix
     max_probability: Vector
+    unreadable: Mapping[str, tuple[Mask, NDArray[Any]]] = MappingProxyType({})
 
 
 class Replay:
@@ -77,7 +82,13 @@ class Replay:
                 "name features and candidates (features=…, actions=…), or use ips or snips with column:P targets"
             )
         rewards, found, q = self._scaled(batch.reward), list[DecisionMeasures](), list[float]()
-        for round, reward in zip(batch.rounds(), rewards.tolist(), strict=True):
+        unreadable: dict[str, tuple[Mask, NDArray[Any]]] = {}
+        for row, (round, reward) in enumerate(zip(batch.rounds(), rewards.tolist(), strict=True)):
+            if isinstance(round, UnreadableRound):
+                new = np.zeros(len(batch), dtype=bool), np.empty(len(batch), dtype=object)
+                mask, details = unreadable.setdefault(round.reason, new)
+                mask[row], details[row] = True, round.detail
+                continue
             estimates = self._estimates(round.decision)
             found.append(self._visit(round.decision, round.logged, estimates))
             q.append(float(estimates[round.decision.drawn]))
@@ -88,6 +99,7 @@ class Replay:
             np.array([each.targets for each in found]).reshape(n, len(self.targets), 4).transpose(1, 0, 2),
             np.array([each.pairs for each in found]).reshape(n, len(self.pairs), 2).transpose(1, 0, 2),
             self._max_probability.copy(),
+            unreadable,
         )
 
     def _visit(self, decision: DecodedDecision, logged: Vector | None, estimates: Vector) -> DecisionMeasures:

@@ -2,36 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, time
 from typing import Any
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from croupier.errors import EvidenceError, InputError
-from croupier.evaluation.datasets.base import Round
+from croupier.errors import InputError
+from croupier.evaluation.datasets.base import Round, Rounds, UnreadableRound
+from croupier.evaluation.datasets.namespaces import flatten
 from croupier.log.encoding import canonical
 from croupier.log.reader import DecodedDecision
 from croupier.log.validation import CandidateSets
 from croupier_policies import Actions, Row, Vector
 
-Rounds = Callable[[], Iterator[Round]]
+CONTEXT, CANDIDATES, OUTSIDE = (
+    "malformed: a context that no policy can be given",
+    "malformed: candidates that no policy can be given",
+    "the action is not among the candidates of its row",
+)
 
 
-def to_decision(context: Any, actions: Actions, drawn: str, propensity: float) -> DecodedDecision:
-    """One decision in the form that policies use. Raises EvidenceError where the action is not a candidate."""
+def to_round(
+    context: Any, actions: Actions, drawn: str, propensity: float, logged: Vector | None = None
+) -> Round | UnreadableRound:
+    """One row in the form that policies use."""
     if drawn not in actions.ids:
         some = ", ".join(map(repr, actions.ids[:5])) + (" …" if len(actions) > 5 else "")
-        raise EvidenceError(
-            f"a row has the action {drawn!r}, which is not among its {len(actions)} candidates ({some}); correct either"
-        )
-    return DecodedDecision(canonical(context, "a context of the log"), actions, actions.ids.index(drawn), propensity)
+        return UnreadableRound(OUTSIDE, f"{drawn!r} of {some}")
+    try:
+        row = canonical(usable_features(context), "a context of the log")
+    except InputError as error:
+        return UnreadableRound(CONTEXT, str(error))
+    return Round(DecodedDecision(row, actions, actions.ids.index(drawn), propensity), logged)
+
+
+def usable_features(context: Any) -> Any:
+    """A context of a file with values that policies can be given.
+
+    Nested objects are flattened to paths; identifiers beyond 53 bits and dates become text; what is not finite and what
+    has no value is left out. A list of numbers is returned as it is.
+
+    >>> usable_features({"id": 2**60, "user": {"age": 7, "tags": ["a", "b"]}, "x": float("nan")})
+    {'id': '1152921504606846976', 'user.age': 7, 'user.tags.0': 'a', 'user.tags.1': 'b'}
+    """
+    if not isinstance(context, Mapping):
+        return context
+    nested = any(isinstance(value, Mapping | list | tuple) for value in context.values())
+    leaves = flatten(context, hidden=False) if nested else context
+    return {str(name): found for name, value in leaves.items() if (found := _usable(value)) is not None}
+
+
+def _usable(value: Any) -> float | int | str | None:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= 1 << 53 else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    return value.isoformat() if isinstance(value, date | time) else str(value)
 
 
 def from_json(
-    contexts: NDArray[np.generic],
-    candidates: NDArray[np.generic],
+    contexts: NDArray[Any],
+    candidates: NDArray[Any],
     action: NDArray[np.str_],
     propensity: Vector,
 ) -> Rounds:
@@ -41,17 +82,22 @@ def from_json(
     and its features. Shape (n,) each.
     """
 
-    def rounds() -> Iterator[Round]:
+    def rounds() -> Iterator[Round | UnreadableRound]:
         parsed = _Candidates()
         for text, candidate_text, drawn, p in zip(contexts, candidates, action, propensity, strict=True):
-            context = parse_json(str(text), "a context")
-            yield Round(to_decision(context, parsed.of(str(candidate_text)), str(drawn), float(p)))
+            actions = parsed.of(candidate_text)
+            try:
+                context = parse_json(text)
+            except orjson.JSONDecodeError as error:
+                yield UnreadableRound(CONTEXT, f"it is not JSON ({error}): {str(text)[:80]}")
+                continue
+            yield actions if isinstance(actions, UnreadableRound) else to_round(context, actions, str(drawn), float(p))
 
     return rounds
 
 
 def from_features(
-    columns: Mapping[str, NDArray[np.generic]],
+    columns: Mapping[str, NDArray[Any]],
     actions: Sequence[str],
     action: NDArray[np.str_],
     propensity: Vector,
@@ -59,29 +105,22 @@ def from_features(
     """Rounds from columns of features, the candidates the same in every row."""
     known = CandidateSets().encode(list(actions), ()).actions
 
-    def rounds() -> Iterator[Round]:
+    def rounds() -> Iterator[Round | UnreadableRound]:
         rows = zip(*(column.tolist() for column in columns.values()), strict=True)
         for values, drawn, p in zip(rows, action, propensity, strict=True):
-            context = {name: value for name, value in zip(columns, values, strict=True) if not _absent(value)}
-            yield Round(to_decision(context, known, str(drawn), float(p)))
+            yield to_round(dict(zip(columns, values, strict=True)), known, str(drawn), float(p))
 
     return rounds
 
 
-def from_matrix(
-    contexts: NDArray[np.float64], actions: Actions, drawn: NDArray[np.int64], propensity: Vector
-) -> Rounds:
-    """Rounds from contexts of shape (n, d), and the index of the drawn action among the candidates."""
+def from_matrix(contexts: NDArray[np.float64], actions: Actions, drawn: NDArray[np.str_], propensity: Vector) -> Rounds:
+    """Rounds from contexts of shape (n, d), and the drawn action of each."""
 
-    def rounds() -> Iterator[Round]:
-        for context, index, p in zip(contexts, drawn, propensity, strict=True):
-            yield Round(DecodedDecision(canonical(context, "a context of the log"), actions, int(index), float(p)))
+    def rounds() -> Iterator[Round | UnreadableRound]:
+        for context, id, p in zip(contexts, drawn, propensity, strict=True):
+            yield to_round(context, actions, str(id), float(p))
 
     return rounds
-
-
-def _absent(value: object) -> bool:
-    return value is None or value != value
 
 
 class _Candidates:
@@ -90,26 +129,31 @@ class _Candidates:
     def __init__(self) -> None:
         self._sets, self._cache = CandidateSets(), dict[str, Actions]()
 
-    def of(self, text: str) -> Actions:
-        """The candidates of one row. Raises EvidenceError."""
-        if text not in self._cache:
+    def of(self, value: Any) -> Actions | UnreadableRound:
+        """The candidates of one row."""
+        text = value if isinstance(value, str) else ""
+        if text and text in self._cache:
+            return self._cache[text]
+        try:
+            actions = self._encode(parse_json(value))
+        except (InputError, TypeError, ValueError) as error:
+            return UnreadableRound(CANDIDATES, f"{error}: {str(value)[:80]}")
+        if text:
             if len(self._cache) > 4096:
                 self._cache.clear()
-            found = parse_json(text, "a set of candidates")
-            pairs = isinstance(found, list) and all(isinstance(each, list) and len(each) == 2 for each in found)
-            try:
-                self._cache[text] = self._sets.encode(dict(found) if pairs else found, ()).actions
-            except (InputError, TypeError) as error:
-                raise EvidenceError(f"a row has invalid candidates ({error}): {text[:80]}") from error
-        return self._cache[text]
+            self._cache[text] = actions
+        return actions
+
+    def _encode(self, found: Any) -> Actions:
+        pairs = isinstance(found, list) and bool(found) and all(isinstance(e, list) and len(e) == 2 for e in found)
+        if not pairs:
+            return self._sets.encode(found, ()).actions
+        return self._sets.encode({id: usable_features(row) for id, row in found}, ()).actions
 
 
-def parse_json(text: str, what: str) -> Any:
-    """Parse JSON. Raises EvidenceError."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise EvidenceError(f"{what} of the log is not JSON ({error}): {text[:80]}") from error
+def parse_json(value: Any) -> Any:
+    """Parse JSON; what is an object or a list already is returned as it is. Raises orjson.JSONDecodeError."""
+    return value if isinstance(value, Mapping | list) else orjson.loads(str(value))
 
 
 def as_json(context: Row) -> str:

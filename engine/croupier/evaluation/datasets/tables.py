@@ -1,8 +1,7 @@
-"""Logs in tables: CSV and Parquet files, data frames, the Open Bandit Dataset."""
+"""Logs in tables: delimited text, JSON lines and Parquet files, data frames, the Open Bandit Dataset."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -10,60 +9,157 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
-from croupier.errors import EvidenceError, InputError
+from croupier.errors import EvidenceError, InputError, UnreadableFile
 from croupier.evaluation.datasets.base import BATCH, Batch, Dataset, InMemoryDataset
-from croupier.evaluation.datasets.columns import Layout, to_floats
+from croupier.evaluation.datasets.columns import ALIASES, Layout, parse_numbers
+from croupier.evaluation.datasets.delimited import DelimitedText, TextFormat, duplicates
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data")
+JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
+DSJSON_SUFFIXES = (".dsjson", ".json")
+NUMERIC_SHARE = 0.99  # of the values of a feature, from which one that is not a number is taken for missing
+NOT_JSON, NOT_OBJECT = "malformed: not JSON", "malformed: not an object"
 
 
 class Csv(Dataset):
-    """A CSV file with a header; the files of the Open Bandit Dataset can be read directly.
+    """A file of delimited text with a header; the files of the Open Bandit Dataset can be read directly.
 
     Args:
         path: The path of the file.
         layout: The roles of the columns; by default those with a usual name.
+        given: What is known of the encoding, the delimiter and the header; the rest is found.
+
+    Raises:
+        EvidenceError: A named column, the reward or the propensity is absent.
+        UnreadableFile: The file cannot be read, or its encoding or header must be given.
     """
 
-    def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
-        super().__init__(str(path))
+    def __init__(self, path: str | Path, layout: Layout | None = None, given: TextFormat | None = None) -> None:
+        super().__init__(str(path), "line")
         self.path, self.layout = Path(path), layout or Layout()
-        with self.path.open(newline="", encoding="utf-8") as file:
-            self.header = next(csv.reader(file), [])
-        self.roles = self.layout.roles(self.header)
+        known = {name for names in ALIASES.values() for name in names} | {*self.layout.columns.values()}
+        self.text = DelimitedText(path, given, known)
+        self.header = self.text.header
+        try:
+            self.roles = self.layout.roles(self.header)
+        except EvidenceError as error:
+            raise EvidenceError(f"{error} ({self.text.describe()})") from error
         self.subsampled = "p_drop" in self.roles
 
     def read(self) -> Iterator[Batch]:
-        """The rows, in the order of the file. Lines with a different number of fields than the header are skipped."""
+        """The rows, in the order of the file; malformed lines are counted."""
         layout = replace(self.layout, candidates=self.layout.candidates or _affinities(self.header))
         numeric: list[str] | None = None  # features that hold numbers in the first batch
-        with self.path.open(newline="", encoding="utf-8") as file:
-            lines = islice(csv.reader(file), 1, None)
-            while chunk := list(islice(lines, BATCH)):
-                whole = [line for line in chunk if len(line) == len(self.header)]
-                if len(whole) < len(chunk):
-                    self.skipped["malformed: a different number of fields than the header"] += len(chunk) - len(whole)
-                columns = zip(self.header, zip(*whole, strict=True), strict=True) if whole else ()
-                table = {name: np.array(column) for name, column in columns}
-                if whole:
-                    numeric = (
-                        [name for name in layout.features if _numeric(table[name])] if numeric is None else numeric
-                    )
-                    yield layout.batch(table | {name: to_floats(table[name], name) for name in numeric}, self.roles)
+        decimal = "," if self.text.delimiter == ";" else "."
+        names, rows = _readable(self.header, self.notes), self.text.rows()
+        while chunk := list(islice(rows, BATCH)):
+            for row in chunk:
+                if row.problem is not None:
+                    self.skipped.count(row.problem, row.line)
+            whole = [row for row in chunk if row.problem is None]
+            if not whole:
+                continue
+            columns = dict(zip(self.header, zip(*(row.cells for row in whole), strict=True), strict=True))
+            table = {name: np.array(columns[name], dtype=object) for name in names}
+            if numeric is None:
+                numeric = [name for name in layout.features if _numeric(table[name], decimal)]
+            for name in numeric:
+                table[name] = parse_numbers(table[name], name, decimal)[0]
+            texts = {name: table[name].astype(np.str_) for role, name in self.roles.items() if role not in _JSON_ROLES}
+            yield layout.batch(table | texts, self.roles, np.array([row.line for row in whole]), decimal)
 
 
-def _numeric(column: NDArray[np.generic]) -> bool:
+_JSON_ROLES = ("context", "actions")
+
+
+def _readable(header: Sequence[str], notes: list[str]) -> list[str]:
+    """The columns whose names occur once."""
+    twice = duplicates(header)
+    notes.extend(f"the columns named {name!r} are not read, because there are several" for name in sorted(twice))
+    return [name for name in header if name not in twice]
+
+
+def _numeric(column: NDArray[Any], decimal: str) -> bool:
     """Whether a column of text holds numbers; empty fields are ignored."""
-    try:
-        to_floats(column, "")
-    except EvidenceError:
-        return False
-    return True
+    _, missing, wrong = parse_numbers(column, "", decimal)
+    present = len(column) - int(missing.sum())
+    return bool(int(wrong.sum()) <= (1 - NUMERIC_SHARE) * present)
 
 
 def _affinities(header: Sequence[str]) -> int | None:
     """K of an Open Bandit Dataset file, which has a column of affinity for each item."""
     return sum(name.startswith("user-item_affinity_") for name in header) or None
+
+
+class JsonLines(Dataset):
+    """A file with a JSON object on each line, whose keys are the columns.
+
+    Contexts and candidates may be JSON within JSON, as in the export of a store, or objects and lists.
+
+    Args:
+        path: The path of the file.
+        layout: As for `Csv`; besides the usual names, `context` and `actions` are recognised.
+
+    Raises:
+        EvidenceError: A named column, the reward or the propensity is absent.
+        UnreadableFile: The file cannot be read.
+    """
+
+    def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
+        super().__init__(str(path), "line")
+        self.path, self.layout = Path(path), layout or Layout()
+        objects = [found for _, found in islice(self._lines(), BATCH) if isinstance(found, dict)]
+        present = list(dict.fromkeys(name for found in objects for name in found))
+        nested = {name: name for name in _JSON_ROLES if name in present and name not in self.layout.columns}
+        self.layout = replace(self.layout, columns={**nested, **self.layout.columns})
+        self.roles = self.layout.roles(present)
+        self.subsampled = "p_drop" in self.roles
+        self._present = present
+
+    def _lines(self) -> Iterator[tuple[int, dict[str, Any] | str]]:
+        """The object of every line, or what is wrong."""
+        try:
+            with self.path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    if text := line.removeprefix(b"\xef\xbb\xbf").strip():
+                        yield number, _parse_object(text)
+        except OSError as error:
+            raise UnreadableFile(f"cannot read {self.path}: {error.strerror or error}") from error
+
+    def read(self) -> Iterator[Batch]:
+        """The rows, in the order of the file; malformed lines are counted."""
+        lines = self._lines()
+        while chunk := list(islice(lines, BATCH)):
+            objects: list[dict[str, Any]] = []
+            numbers: list[int] = []
+            for number, found in chunk:
+                if isinstance(found, str):
+                    self.skipped.count(found, number)
+                else:
+                    objects.append(found)
+                    numbers.append(number)
+            if objects:
+                table = {name: object_column([each.get(name) for each in objects]) for name in self._present}
+                yield self.layout.batch(table, self.roles, np.array(numbers))
+
+
+def _parse_object(text: bytes) -> dict[str, Any] | str:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return NOT_JSON
+    return found if isinstance(found, dict) else NOT_OBJECT
+
+
+def object_column(values: Sequence[Any]) -> NDArray[Any]:
+    """Values as a column of shape (n,), whatever they are; lists are not taken for a second axis."""
+    column = np.empty(len(values), dtype=object)
+    for row, value in enumerate(values):
+        column[row] = value
+    return column
 
 
 class Parquet(Dataset):
@@ -74,20 +170,51 @@ class Parquet(Dataset):
         layout: As for `Csv`.
 
     Raises:
+        EvidenceError: A named column, the reward or the propensity is absent.
         InputError: pyarrow is not installed.
+        UnreadableFile: The file cannot be read.
     """
 
     def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
         super().__init__(str(path))
-        self.file, self.layout = arrow("pyarrow.parquet").ParquetFile(path, pre_buffer=False), layout or Layout()
+        self._errors = (OSError, arrow("pyarrow").ArrowException)
+        try:
+            self.file = arrow("pyarrow.parquet").ParquetFile(path, pre_buffer=False)
+        except self._errors as error:
+            raise UnreadableFile(f"cannot read {path}: {error}") from error
+        self.layout = layout or Layout()
         self.roles = self.layout.roles(self.file.schema_arrow.names)
         self.subsampled = "p_drop" in self.roles
 
     def read(self) -> Iterator[Batch]:
         """The rows, in the order of the file."""
-        for chunk in self.file.iter_batches(BATCH):
-            table = {name: chunk.column(name).to_numpy(zero_copy_only=False) for name in chunk.schema.names}
-            yield self.layout.batch(table, self.roles)
+        start, header = 1, self.file.schema_arrow.names
+        names, chunks = _readable(header, self.notes), self.file.iter_batches(BATCH)
+        while (chunk := self._next(chunks)) is not None:
+            table = {name: column for name in names if (column := self._column(chunk, name)) is not None}
+            yield self.layout.batch(table, self.roles, np.arange(start, start + chunk.num_rows))
+            start += chunk.num_rows
+
+    def _next(self, chunks: Iterator[Any]) -> Any:
+        try:
+            return next(chunks, None)
+        except self._errors as error:
+            raise UnreadableFile(f"cannot read {self.name}: {error}") from error
+
+    def _column(self, chunk: Any, name: str) -> NDArray[Any] | None:
+        """A column; None, with a note, where numpy has no such type and the column has no role."""
+        column = chunk.column(name)
+        try:
+            if column.null_count:  # integers with nulls would become floats, which do not hold every id
+                return object_column(column.to_pylist())
+            found: NDArray[Any] = column.to_numpy(zero_copy_only=False)
+        except (*self._errors, NotImplementedError, ValueError, TypeError) as error:
+            if name in {*self.roles.values(), *self.layout.features}:
+                raise InputError(f"the column {name!r} cannot be read: {error}") from error
+            note = f"the column {name!r} of type {column.type} is not read"
+            self.notes.extend([] if note in self.notes else [note])
+            return None
+        return found
 
     @property
     def size(self) -> int:
@@ -117,20 +244,58 @@ def from_frame(
 
     Args:
         frame: pandas, polars, a pyarrow table, or a dict of arrays.
-        columns: By role (`reward`, `propensity`, `action`, `candidates`, `at`, `p_drop`, `status`, `context`,
+        columns: By role (`reward`, `propensity`, `action`, `candidates`, `at`, `event`, `p_drop`, `status`, `context`,
             `actions`) the column; by default the one with a usual name.
         candidates: K, where no column has it.
         features: The columns that form the context, for policies to be replayed.
         actions: The candidates, the same in every row, for policies to be replayed.
 
+    Raises:
+        EvidenceError: A named column, the reward or the propensity is absent.
+        InputError: It is not a data frame, or a column has another shape, length or type; the message names it.
+
     >>> log = from_frame({"reward": [0.0, 1.0], "propensity": [0.5, 0.5], "action": ["a", "b"]}, candidates=2)
     >>> log.columns.candidates.tolist()
     [2.0, 2.0]
     """
-    names = list(getattr(frame, "column_names", None) or frame.keys())
     layout = Layout(columns or {}, candidates, features, actions)
-    table = {name: np.asarray(frame[name]) for name in names}
-    return InMemoryDataset(layout.batch(table, layout.roles(names)), "frame")
+    names = _names(frame)
+    roles = layout.roles([str(name) for name in names])
+    twice = duplicates([str(name) for name in names])
+    asked = {*roles.values(), *features}
+    table: dict[str, NDArray[Any]] = {}
+    for name in names:
+        if str(name) not in twice:
+            try:
+                table[str(name)] = _as_column(frame[name])
+            except (TypeError, ValueError, NotImplementedError) as error:
+                if str(name) in asked:
+                    raise InputError(f"the column {name!r} cannot be read: {error}") from error
+    lengths = {name: column.shape for name, column in table.items() if column.ndim != 1}
+    if lengths:
+        name, shape = next(iter(lengths.items()))
+        raise InputError(f"the column {name!r} has the shape {shape}; give one value for each row, shape (n,)")
+    n = len(table[roles["reward"]])
+    if uneven := [name for name, column in table.items() if len(column) != n]:
+        raise InputError(f"the column {uneven[0]!r} has {len(table[uneven[0]]):,} values and the reward has {n:,}")
+    return InMemoryDataset(layout.batch(table, roles), "frame", roles)
+
+
+def _names(frame: Any) -> list[Any]:
+    """The names of the columns of a data frame, a table or a mapping."""
+    if isinstance(frame, Mapping):
+        return list(frame)
+    for attribute in ("column_names", "columns"):  # pyarrow; pandas and polars
+        if (names := getattr(frame, attribute, None)) is not None and not callable(names):
+            return [str(name) if attribute == "column_names" else name for name in names]
+    raise InputError(f"a {type(frame).__name__} is no data frame; give one, or a mapping of names to columns")
+
+
+def _as_column(value: Any) -> NDArray[Any]:
+    """A column as an array; masked values as None."""
+    if isinstance(value, np.ma.MaskedArray):
+        return object_column(value.tolist())
+    return np.asarray(value)
 
 
 def from_path(
@@ -140,20 +305,41 @@ def from_path(
     *,
     features: Sequence[str] = (),
     actions: Sequence[str] = (),
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: Sequence[str] | None = None,
 ) -> Dataset:
-    """The log in a `.csv`, `.parquet`, `.dsjson` or `.json` file; the other arguments are those of `from_frame`.
+    """The log in a file: delimited text, JSON lines, Parquet or dsjson, according to its suffix.
+
+    Args:
+        path: A `.csv`, `.tsv`, `.txt`, `.dat`, `.jsonl`, `.ndjson`, `.parquet`, `.dsjson` or `.json` file.
+        columns: As for `from_frame`, as are the next three.
+        candidates: K, where no column has it.
+        features: The columns that form the context.
+        actions: The candidates, the same in every row.
+        encoding: The encoding of delimited text; by default found: a byte-order mark, or else UTF-8.
+        delimiter: The delimiter of delimited text; by default found from the first lines.
+        header: The names of the columns of delimited text without a header line.
 
     Raises:
         EvidenceError: A named column, the reward or the propensity is absent.
         InputError: The file has another suffix, or a role is unknown.
+        UnreadableFile: The file cannot be read, or its encoding or header must be given.
     """
     from croupier.evaluation.datasets.dsjson import DsJson
 
-    kind = Path(path).suffix.lower()
-    if kind in (".dsjson", ".json"):
+    suffix, layout = Path(path).suffix.lower(), Layout(columns or {}, candidates, features, actions)
+    given = TextFormat(encoding, delimiter, header)
+    if suffix in TEXT_SUFFIXES:
+        return Csv(path, layout, given)
+    if given != TextFormat():
+        raise InputError(f"encoding, delimiter and header apply only to delimited text, and {path} is not; omit them")
+    if suffix in DSJSON_SUFFIXES:
         return DsJson(path)
-    if kind in (".csv", ".parquet"):
-        return (Csv if kind == ".csv" else Parquet)(path, Layout(columns or {}, candidates, features, actions))
+    if suffix in JSON_LINES_SUFFIXES:
+        return JsonLines(path, layout)
+    if suffix == ".parquet":
+        return Parquet(path, layout)
     raise InputError(
-        f"{path} is not a .csv, .parquet or .dsjson file, so its format is not known; rename or convert it"
+        f"{path} is not a .csv, .jsonl, .parquet or .dsjson file, so its format is not known; rename or convert it"
     )

@@ -6,18 +6,12 @@ from collections import Counter
 
 import numpy as np
 
-from croupier.errors import EvidenceError
 from croupier.evaluation.datasets.base import Batch
 from croupier.evaluation.passes.status import USABLE, DecisionStatus
-
-STATUS_NAMES = tuple(each.value for each in DecisionStatus)
 
 
 def usable_rows(batch: Batch, statuses: Counter[str]) -> Batch:
     """The rows with a usable reward; the number of rows of every status is added to `statuses`.
-
-    Raises:
-        EvidenceError: A status is unknown.
 
     >>> batch = Batch(np.array([1.0, np.nan]), np.ones(2), status=np.array(["observed", "retracted"]))
     >>> statuses = Counter()
@@ -28,11 +22,6 @@ def usable_rows(batch: Batch, statuses: Counter[str]) -> Batch:
         statuses[DecisionStatus.OBSERVED.value] += len(batch)
         return batch
     names, counts = np.unique(batch.status, return_counts=True)
-    unknown = [name for name in names.tolist() if name not in STATUS_NAMES]
-    if unknown:
-        raise EvidenceError(
-            f"no decision can be {unknown[0]!r}: the column of statuses holds {', '.join(STATUS_NAMES)}"
-        )
     statuses.update(dict(zip(names.tolist(), counts.tolist(), strict=True)))
     kept = np.isin(batch.status, [each.value for each in USABLE])
     return batch if kept.all() else batch.select(kept)

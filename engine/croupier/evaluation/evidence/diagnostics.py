@@ -44,7 +44,7 @@ class WeightSummary:
         >>> WeightSummary.of(np.array([1.0, 1.0, 1.0, 0.0])).ess
         3.0
         """
-        return self.total**2 / self.squares if self.squares else 0.0
+        return self.total * self.total / self.squares if self.squares else 0.0  # x**2 raises OverflowError
 
     @property
     def share(self) -> float:
@@ -170,7 +170,7 @@ class Diagnostics:
         if n < 2:
             return math.nan
         w, c = self.mean_weight, self.subsampling
-        spread = self.weights.squares - 2 * w * self.cross_sum + w**2 * c.squares
+        spread = self.weights.squares - 2 * w * self.cross_sum + w * w * c.squares
         return math.sqrt(max(spread, 0.0) * n / (n - 1)) / c.total
 
     def as_dict(self) -> dict[str, float]:

@@ -20,6 +20,7 @@ class Cause(StrEnum):
     PROPENSITY_MISMATCH = "propensity-mismatch"
     NOT_FINITE = "not-finite"
     HEAVY_TAIL = "heavy-tail"
+    INVALID_ROWS = "invalid-rows"
 
 
 class Refusal(NamedTuple):
@@ -63,12 +64,14 @@ class Rules:
         tail: The largest tail index k of the weights where no floor bounds them; above .7 the error of a mean cannot be
             estimated from the rows (Vehtari et al., JMLR 2024). Under a floor k does not have this meaning for
             normalised estimators: weights that are mostly 1 and rarely K/ε have a large k and a known maximum.
+        invalid: The largest share of rows that may be invalid and left out; a single one always may.
     """
 
     ess: float = 100.0
     outside: float = 1e-3
     errors: float = 4.0
     tail: float = 0.7
+    invalid: float = 0.01
 
 
 RULES = Rules()
@@ -155,14 +158,21 @@ def low_ess(diagnostics: Diagnostics, rules: Rules = RULES) -> Refusal | None:
     ess = diagnostics.ess_reward
     if ess >= rules.ess:
         return None
+    if not math.isfinite(ess):
+        return Refusal(
+            Cause.LOW_ESS,
+            f"the effective sample size cannot be computed: the largest weight, {diagnostics.weights.largest:.3g}, "
+            "overflows",
+            "correct the logged propensities, or choose a target nearer to the logging policy",
+        )
     kind = "successes" if diagnostics.gains.total <= diagnostics.losses.total else "failures"
     which = "effective" if ess < diagnostics.expected_ess_reward else "expected effective"
-    more = math.ceil(diagnostics.count * (rules.ess / ess - 1)) if ess else None
+    more = diagnostics.count * (rules.ess / ess - 1) if ess else math.inf
     remedy = "a reward range that fits the rewards, and rewards of more than one value: log zeros as well"
-    if more is not None:
+    if math.isfinite(more):
         remedy = (
-            f"about {more:,} more rewarded decisions like these, a larger floor, or a target nearer to the logging "
-            "policy"
+            f"about {math.ceil(more):,} more rewarded decisions like these, a larger floor, or a target nearer to the "
+            "logging policy"
         )
     return Refusal(
         Cause.LOW_ESS, f"{which} sample size is {ess:.0f} ({kind}); at least {rules.ess:.0f} is required", remedy

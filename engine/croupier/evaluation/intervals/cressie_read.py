@@ -91,9 +91,9 @@ def cressie_read_fixed_sample(
     """
     slack = _slack(sums, error_rate(level, comparisons))
     lower = min((end for end in _ends(sums, low, 1.0, slack)), default=low)
-    upper = max((-end for end in _ends(sums, high, -1.0, slack)), default=low)
+    upper = max((-end for end in _ends(sums, high, -1.0, slack)), default=high)
     lower, upper = (min(max(end, low), high) for end in (lower, upper))
-    return Interval(lower, upper, level, CRESSIE_READ)
+    return Interval(min(lower, upper), upper, level, CRESSIE_READ)  # equal ends may cross by rounding
 
 
 def _slack(sums: WeightSums, alpha: float) -> float:
@@ -125,8 +125,9 @@ def _ends(sums: WeightSums, r: float, sign: float, slack: float) -> Iterator[flo
 
 
 def _end(centre: float, spread: float, room: float) -> Iterator[float]:
-    if room <= 0 and spread * room >= 0:
-        yield centre - math.sqrt(2 * spread * room)
+    """The end, where the divergence leaves room; by Cauchy and Schwarz the spread is at most 0, but for rounding."""
+    if room <= 0:
+        yield centre - math.sqrt(2 * min(spread, 0.0) * room)
 
 
 class CressieRead(IntervalAccumulator):

@@ -20,6 +20,7 @@ from croupier.evaluation.intervals.base import (
 )
 from croupier_policies import Vector
 
+PLAIN_STEPS = 30  # of the search for an end: nearly all are found in fewer
 LIKELIHOOD = "empirical likelihood, fixed sample"
 
 
@@ -100,7 +101,13 @@ def _unavailable(level: float, reason: str) -> Interval:
 
 
 def _edge(excess: Callable[[float], float], centre: float, step: float, end: float) -> float:
-    """The root of `excess` between the centre and an end, by a bracketed secant method; NaN where `excess` is NaN."""
+    """The root of `excess` between the centre and an end, by the Illinois method; NaN where `excess` is NaN.
+
+    A bracketed secant method; where `PLAIN_STEPS` steps have not found the root, it halves the value at an end of the
+    bracket that stays again. Where `excess` is far from linear, as with few successes, that end would never move.
+
+    Source: Dowell & Jarratt, "A modified regula falsi method for computing the root of an equation", BIT 1971.
+    """
     a, b = centre, centre
     at_a = at_b = excess(centre)
     while at_b < 0:
@@ -108,7 +115,8 @@ def _edge(excess: Callable[[float], float], centre: float, step: float, end: flo
             return end
         a, at_a, b = b, at_b, min(b + step, end) if step > 0 else max(b + step, end)
         at_b = excess(b)
-    for _ in range(30):
+    was_below = False
+    for steps in range(2 * PLAIN_STEPS):
         guess = b - at_b * (b - a) / (at_b - at_a) if at_b > at_a else (a + b) / 2
         found = excess(guess)
         if math.isnan(found):
@@ -116,6 +124,9 @@ def _edge(excess: Callable[[float], float], centre: float, step: float, end: flo
         if abs(found) < 1e-6:
             return guess
         (a, at_a), (b, at_b) = ((guess, found), (b, at_b)) if found < 0 else ((a, at_a), (guess, found))
+        if steps >= PLAIN_STEPS and (found < 0) == was_below:  # the other end has stayed again
+            at_a, at_b = (at_a, at_b / 2) if found < 0 else (at_a / 2, at_b)
+        was_below = found < 0
     return (a + b) / 2
 
 

@@ -55,6 +55,7 @@ class Recorder:
         self._cutoff = -1 if in_sample else max((target.learned_upto for target in targets), default=0)
         self._learned_upto = max((target.learned_upto for target in targets), default=0)
         self._segment, self._batch = segment, list[VisitedDecision]()
+        self._features: set[str] = set()
         self._max_probability: Vector = np.zeros(len(targets))
         self._floor: tuple[Policy | None, float | None] = (None, None)
 
@@ -101,7 +102,14 @@ class Recorder:
         context = decision.context
         if self._segment is None or isinstance(context, np.ndarray):
             return ""
+        self._features.update(context)
         return str(context.get(self._segment, "none"))
+
+    def check_segment(self) -> None:
+        """Raises EvidenceError where no context has the feature by which rows are segmented."""
+        if self._segment is not None and self._counts[0] and self._segment not in self._features:
+            known = ", ".join(map(repr, sorted(self._features)[:20])) or "none, as contexts are arrays or empty"
+            raise EvidenceError(f"no context has the feature {self._segment!r}; there are {known}")
 
     def flush(self) -> None:
         """Pass the rows that have a reward to the sink."""
@@ -215,13 +223,14 @@ def record_decisions(
         pairs: The pairs of targets to compare.
 
     Raises:
-        EvidenceError: No row can be used.
+        EvidenceError: No row can be used, or no context has the feature of the segments.
         PolicyFailed: A policy did not return a probability distribution; the message names decision and policy.
     """
     report = progress or (lambda position, head: None)
     recorder = Recorder(source, targets, sink, report, in_sample, segment, pairs)
     recorder.fold.run(source.head, recorder.visit)
     recorder.flush()
+    recorder.check_segment()
     counts = recorder.summary()
     if not counts.rows:
         raise EvidenceError(_nothing_left(counts, source))

@@ -18,7 +18,7 @@ from croupier.evaluation.passes.targets import (
     Target,
 )
 from croupier_policies import Policy, PolicyError, UniformPolicy
-from croupier_policies.registry import build
+from croupier_policies.registry import build, implementations, registered
 
 TargetSpec: TypeAlias = str | Policy | Target | ProbabilityFunction
 
@@ -72,11 +72,16 @@ def _snapshot(place: str, source: Source | None) -> Target:
 
 def _policy(spec: str) -> Policy:
     name, _, text = spec.partition(":")
+    known = registered(Policy)  # type: ignore[type-abstract] # only its names are read
+    if name not in known and name not in implementations():
+        raise EvidenceError(f"there is no policy {name!r}; there are {', '.join(known)}")
     try:
         config: Any = orjson.loads(text) if text else {}
         policy = build(name, config)
     except (orjson.JSONDecodeError, PolicyError, TypeError) as error:
         raise EvidenceError(f"policy:{spec} cannot be built: {error}") from error
     if not isinstance(policy, Policy):
-        raise EvidenceError(f"{name!r} is a learner, which does not choose actions; name a policy")
+        raise EvidenceError(
+            f"{name!r} is a learner, which does not choose actions; the policies are {', '.join(known)}"
+        )
     return policy

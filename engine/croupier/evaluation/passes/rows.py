@@ -26,6 +26,7 @@ class Counts(NamedTuple):
         in_sample: Those whose rewards a target had already learned: left out, or used with `in_sample=True`.
         propensity_mismatches: Those whose logged propensity differs from that of the recomputed logging policy.
         statuses: All decisions by status, see `DecisionStatus`.
+        invalid: Those left out because they are malformed or contradict themselves.
     """
 
     decisions: int
@@ -34,6 +35,7 @@ class Counts(NamedTuple):
     in_sample: int
     propensity_mismatches: int
     statuses: Mapping[str, int] = MappingProxyType({})
+    invalid: int = 0
 
 
 @dataclass(frozen=True, eq=False)

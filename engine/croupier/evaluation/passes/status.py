@@ -65,7 +65,7 @@ def status(reward_state: RewardState, rule: Rewards) -> DecisionStatus:
         return DecisionStatus.OBSERVED
     if not reward_state.closed:
         return DecisionStatus.MISSING if rule.window is None else DecisionStatus.OPEN
-    return DecisionStatus.MISSING if rule.default is None else DecisionStatus.DEFAULTED
+    return DecisionStatus.MISSING if reward_state.default is None else DecisionStatus.DEFAULTED
 
 
 def status_notes(counts: Mapping[str, int], decisions: int) -> list[str]:

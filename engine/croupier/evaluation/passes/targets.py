@@ -15,6 +15,8 @@ from croupier_policies import Actions, ConstantPolicy, Policy, Row, Vector
 
 ProbabilityFunction: TypeAlias = Callable[[Row, Actions], Any]
 
+SOME_CANDIDATES = 20
+
 
 class Target(ABC):
     """A policy that gives every candidate of a logged decision a probability, and may learn along the log.
@@ -111,6 +113,7 @@ class ConstantTarget(FrozenTarget):
         super().__init__(ConstantPolicy(action=action), f"constant:{action}")
         self.action = action
         self._seen: Counter[bool] = Counter()
+        self._candidates: set[str] = set()  # some, to be named where the action is none
 
     def fresh(self) -> Self:
         """A copy with its counters at 0."""
@@ -119,14 +122,17 @@ class ConstantTarget(FrozenTarget):
     def probabilities(self, decision: DecodedDecision, logged: Vector) -> Vector:
         """1 for the action."""
         self._seen[self.action in decision.actions.ids] += 1
+        if not self._seen[True] and len(self._candidates) < SOME_CANDIDATES:
+            self._candidates.update(decision.actions.ids[:SOME_CANDIDATES])
         return super().probabilities(decision, logged)
 
     def notes(self) -> list[str]:
         """How often the action was not a candidate. Raises EvidenceError where it never was one."""
         if not self._seen[True]:
+            some = ", ".join(map(repr, sorted(self._candidates))) or "none"
             raise EvidenceError(
-                f"no decision had {self.action!r} among its candidates, so the log has no evidence on it; name a "
-                "logged action"
+                f"no decision had {self.action!r} among its candidates, so the log has no evidence on it; there are "
+                f"{some}"
             )
         absent, total = self._seen[False], self._seen.total()
         if not absent:

@@ -11,6 +11,7 @@ import orjson
 from croupier.errors import CorruptStore, InputError
 from croupier.log import encoding
 from croupier.log.identifiers import required, text
+from croupier.log.private import PrivateFields
 
 Attribute: TypeAlias = "float | str | list[float]"
 
@@ -29,8 +30,8 @@ class Observation(NamedTuple):
     attributes: Mapping[str, Attribute]
 
 
-def encode(kind: Any, item: Any, attributes: Mapping[str, Any]) -> bytes:
-    """Check an observation and encode it as JSON.
+def encode(kind: Any, item: Any, attributes: Mapping[str, Any], private: PrivateFields | None = None) -> bytes:
+    """Check an observation and encode it as JSON, with private attributes hashed.
 
     Raises:
         InputError: The kind is missing, an attribute is not a finite number, a string or a vector of numbers, or the
@@ -45,7 +46,7 @@ def encode(kind: Any, item: Any, attributes: Mapping[str, Any]) -> bytes:
     if item is not None:
         payload["item"] = text(item, "item")
     if attributes and (checked := _attributes(attributes)):
-        payload["attributes"] = checked
+        payload["attributes"] = checked if private is None else private.hide_attributes(checked)
     return encoding.encode_json(payload, "the observation")
 
 
