@@ -200,8 +200,8 @@ class Engine:
             asked.progress or _no_progress,
             feature_state,
             asked.policies,
-            tuple(private),
-            private_key,
+            asked.private,
+            asked.private_key,
         )
         loop = open_loop(storage, settings, options)
         return cls(loop, Outage() if serve else None, asked.ids, asked.rebase_after)

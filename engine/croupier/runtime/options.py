@@ -10,9 +10,10 @@ import numpy as np
 from croupier.errors import InputError
 from croupier.log.arguments import Check, choice, flag, function, instance, integer, number, optional, real
 from croupier.log.configuration import describe
-from croupier.log.identifiers import elements, shown
+from croupier.log.identifiers import elements, identifiers, required, shown
 from croupier.log.ids import SEQUENTIAL
-from croupier.log.limits import MAX_REWARD, MIN_WIDTH, Limit
+from croupier.log.limits import FEATURES, MAX_REWARD, MIN_WIDTH, Limit
+from croupier.log.private import PrivateFields
 from croupier.log.rewards import Rewards
 from croupier.log.validation import checked_clock
 from croupier.state.features.drift import Drift
@@ -42,6 +43,18 @@ def _configured(check: Check) -> Check:
 def _policies(value: Any, argument: str) -> tuple[Policy, ...]:
     given = elements(value, argument, _POLICIES)
     return tuple(_POLICY(policy, f"{argument}[{n}]") for n, policy in enumerate(given))
+
+
+def _names(value: Any, argument: str) -> tuple[str, ...]:
+    return tuple(
+        required(name, f"a name in {argument}")
+        for name in identifiers(value, argument, FEATURES._replace(unit="names"))
+    )
+
+
+def _private_key(value: Any, argument: str) -> Any:
+    PrivateFields((), value)  # it knows what a key must be, and shows none in a message
+    return value
 
 
 def _is_pair(value: Any) -> bool:
@@ -104,6 +117,8 @@ OPTIONS: dict[str, Check] = {
     "lock_timeout": number(0.0, 3_600.0),
     "migrate": flag,
     "policies": _policies,
+    "private": _names,
+    "private_key": optional(_private_key),
     "ids": optional(_ids),
     "clock": _clock,
     "progress": optional(function(2)),
