@@ -30,6 +30,9 @@ from croupier.runtime.options import OPTIONS
 from croupier.studies.statistics.guardrails import Guardrail
 from support.nasty import ALLOWED, NASTY, nasty_names
 
+# nearly nothing is rewarded here, and most features never vary
+pytestmark = pytest.mark.filterwarnings("ignore::croupier.LearningWarning")
+
 #: Examples of the whole file; `make fuzz` gives more.
 EXAMPLES = int(os.environ.get("CROUPIER_FUZZ_EXAMPLES", "500"))
 

@@ -200,7 +200,9 @@ REFUSED: list[tuple[str, Any]] = [
     ("clock", lambda: NOW * 1000),
     ("clock", lambda: float("nan")),
     ("clock", datetime.datetime.now),  # without a zone
+    ("clock", len),
     ("progress", True),
+    ("progress", lambda: None),
 ]
 
 
@@ -590,3 +592,15 @@ def test_ids_that_equal_another_under_their_own_rules_are_plain_strings(engine: 
 def test_a_store_error_is_of_the_tree_for_an_url_too_long() -> None:
     with pytest.raises(StoreError, match="more than 8192 bytes"):
         Engine.open("sqlite:///" + "x" * 10_000)
+
+
+def test_a_private_value_that_is_no_valid_text_is_refused(url: str) -> None:
+    key = b"sixteen bytes or more"
+    with Engine.open(url, learner=None, private=np.array(["email"]), private_key=key) as engine:
+        with pytest.raises(InputError, match="not valid Unicode"):
+            engine.choose({"email": "\ud800"}, ["a"])
+        engine.choose({"email": "a@b.example"}, ["a"])
+        assert engine.position == 1
+    with pytest.raises(InputError) as caught:
+        Engine.open(url, private=["email"], private_key="short secret")
+    assert "short secret" not in str(caught.value)

@@ -6,6 +6,7 @@ numpy's numbers are numbers; booleans are not.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -103,11 +104,23 @@ def instance(of: type[Any], example: str) -> Check:
     return check
 
 
-def function(value: Any, argument: str) -> Any:
-    """Something that can be called."""
-    if not callable(value):
-        raise InputError(f"{argument} is {shown(value)}; give a function")
-    return value
+def function(arguments: int) -> Check:
+    """Something that can be called with so many arguments, where that can be told before it is called."""
+
+    def check(value: Any, argument: str) -> Any:
+        if not callable(value):
+            raise InputError(f"{argument} is {shown(value)}; give a function of {arguments} arguments")
+        try:
+            signature = inspect.signature(value)
+        except (ValueError, TypeError):  # of some functions in C it is unknown
+            return value
+        try:
+            signature.bind(*[None] * arguments)
+        except TypeError as error:
+            raise InputError(f"{argument} is {shown(value)}; give a function of {arguments} arguments") from error
+        return value
+
+    return check
 
 
 def optional(check: Check) -> Check:

@@ -12,6 +12,7 @@ import orjson
 
 from croupier.errors import ConfigurationDiffers, CorruptStore, InputError
 from croupier.log.configuration import canonical_json
+from croupier.log.encoding import encode_json
 from croupier.log.identifiers import text
 from croupier_policies import Row
 
@@ -64,7 +65,7 @@ class PrivateFields:
         return {_SETTING: canonical_json({"fields": sorted(self.names), "key": self._hash("", "")})}
 
     def _hash(self, name: str, value: Any) -> str:
-        return blake2b(orjson.dumps([name, value]), key=self._key, digest_size=_HASH_BYTES).hexdigest()
+        return blake2b(encode_json([name, value], name or _SETTING), key=self._key, digest_size=_HASH_BYTES).hexdigest()
 
 
 def agreed(settings: Mapping[str, bytes], names: Collection[str], key: bytes | str | None) -> PrivateFields | None:

@@ -10,9 +10,10 @@ import numpy as np
 from croupier.errors import InputError
 from croupier.log.arguments import Check, choice, flag, function, instance, integer, number, optional, real
 from croupier.log.configuration import describe
-from croupier.log.identifiers import elements, identifiers, shown
+from croupier.log.identifiers import elements, identifiers, required, shown
 from croupier.log.ids import SEQUENTIAL
-from croupier.log.limits import MAX_REWARD, MIN_WIDTH, Limit
+from croupier.log.limits import FEATURES, MAX_REWARD, MIN_WIDTH, Limit
+from croupier.log.private import PrivateFields
 from croupier.log.rewards import Rewards
 from croupier.log.validation import checked_clock
 from croupier.state.features.drift import Drift
@@ -44,13 +45,26 @@ def _policies(value: Any, argument: str) -> tuple[Policy, ...]:
     return tuple(_POLICY(policy, f"{argument}[{n}]") for n, policy in enumerate(given))
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1)
+def _names(value: Any, argument: str) -> tuple[str, ...]:
+    return tuple(
+        required(name, f"a name in {argument}")
+        for name in identifiers(value, argument, FEATURES._replace(unit="names"))
+    )
+
+
+def _private_key(value: Any, argument: str) -> Any:
+    PrivateFields((), value)  # it knows what a key must be, and shows none in a message
+    return value
+
+
+def _is_pair(value: Any) -> bool:
+    listed = isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    return listed and len(value) == 2
 
 
 def _reward_range(value: Any, argument: str) -> tuple[float, float]:
-    bounds = [real(bound) for bound in value] if _is_list(value) else []
-    if len(bounds) != 2 or None in bounds:
+    bounds = [real(bound) for bound in value] if _is_pair(value) else []
+    if not bounds or None in bounds:
         raise InputError(f"{argument} is {shown(value)}; give two finite numbers, the smaller one first")
     low, high = bounds
     if low is None or high is None or not -MAX_REWARD <= low < high <= MAX_REWARD:
@@ -66,11 +80,13 @@ def _reward_range(value: Any, argument: str) -> tuple[float, float]:
 
 
 def _ids(value: Any, argument: str) -> Any:
-    if not callable(value) and not (isinstance(value, str) and value == SEQUENTIAL):
+    if isinstance(value, str) and value == SEQUENTIAL:
+        return SEQUENTIAL
+    if not callable(value):
         raise InputError(
             f'{argument} is {shown(value)}; give "{SEQUENTIAL}", or a function that returns a new string at every call'
         )
-    return value
+    return function(0)(value, argument)
 
 
 def _private_key(value: Any, argument: str) -> bytes | str:
@@ -80,7 +96,7 @@ def _private_key(value: Any, argument: str) -> bytes | str:
 
 
 def _clock(value: Any, argument: str) -> Any:
-    clock = checked_clock(function(value, argument))
+    clock = checked_clock(function(0)(value, argument))
     clock()  # a clock that does not return seconds is refused here, and not in the middle of the first decision
     return clock
 
@@ -107,11 +123,11 @@ OPTIONS: dict[str, Check] = {
     "lock_timeout": number(0.0, 3_600.0),
     "migrate": flag,
     "policies": _policies,
-    "private": lambda value, argument: tuple(identifiers(value, argument)),
+    "private": _names,
     "private_key": optional(_private_key),
     "ids": optional(_ids),
     "clock": _clock,
-    "progress": optional(function),
+    "progress": optional(function(2)),
 }
 
 
