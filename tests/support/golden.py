@@ -168,7 +168,7 @@ def estimates(evaluation: Evaluation) -> dict[str, Any]:
         }
         for target in evaluation.targets
     }
-    *counts, by_state = evaluation.counts
+    counts, by_state = list(evaluation.counts[:5]), evaluation.counts.statuses
     return {
         "mean_reward": evaluation.mean_reward,
         "counts": counts,

@@ -133,9 +133,9 @@ class DelimitedText:
             encoding = given or marked or ""
             return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
         if zeros := sample.count(0):
-            odd, even = sample[1::2].count(0), sample[::2].count(0)
-            if max(odd, even) >= len(sample) // 5 and min(odd, even) < zeros // 20 + 1:
-                return "utf-16-le" if odd > even else "utf-16-be"
+            first, second = sample[::2].count(0), sample[1::2].count(0)  # of each pair of bytes
+            if max(first, second) >= len(sample) // 5 and min(first, second) < zeros // 20 + 1:
+                return "utf-16-le" if second > first else "utf-16-be"
             if zeros > MAX_BAD_SHARE * len(sample) or b"\0" in sample.partition(b"\n")[0]:
                 raise UnreadableFile(f"{self.path} is not text: {zeros:,} of its bytes are zero; convert it to CSV")
         bad, total, first = _not_text(_sample_lines(sample, "utf-8", whole))
