@@ -168,8 +168,7 @@ def estimates(evaluation: Evaluation) -> dict[str, Any]:
         }
         for target in evaluation.targets
     }
-    *counts, by_state, invalid = evaluation.counts
-    assert invalid == 0
+    counts, by_state = list(evaluation.counts[:5]), evaluation.counts.statuses
     return {
         "mean_reward": evaluation.mean_reward,
         "counts": counts,

@@ -51,7 +51,8 @@ def _lines(opened: BinaryIO, read: BytesRead) -> Iterator[bytes]:
 
 
 def _delimited(file: Path, mapping: Mapping, read: BytesRead) -> Iterator[Row]:
-    text = DelimitedText(file, TextFormat(mapping.encoding, mapping.delimiter, mapping.header), mapping.columns)
+    given = TextFormat(mapping.encoding, mapping.delimiter, mapping.header)
+    text = DelimitedText(file, given, mapping.columns, '"{}" in the mapping')
     _check_columns(file, text.header, mapping, f" ({text.describe()})")
     for number, row in enumerate(text.rows(read), 1):
         values = dict(zip(text.header, row.cells, strict=False)) if row.problem is None else {"cells": row.cells}

@@ -89,12 +89,6 @@ def _ids(value: Any, argument: str) -> Any:
     return function(0)(value, argument)
 
 
-def _private_key(value: Any, argument: str) -> bytes | str:
-    if not isinstance(value, bytes | str):
-        raise InputError(f"{argument} is a {type(value).__name__}; give a secret of at least 16 bytes, or a string")
-    return value
-
-
 def _clock(value: Any, argument: str) -> Any:
     clock = checked_clock(function(0)(value, argument))
     clock()  # a clock that does not return seconds is refused here, and not in the middle of the first decision

@@ -161,10 +161,10 @@ def test_a_store_that_cannot_be_used(command: str, wrong: Callable[[Path], None]
 @pytest.mark.parametrize("command", [*COMMANDS, "plan"])
 def test_wrong_options(command: str, folder: Path) -> None:
     given = ["plan"] if command == "plan" else words(command, folder / "shop.db", folder)
-    printed = line(run([*given, "--frobnicate"]), WRONG_USE)
-    assert "No such option: --frobnicate; see croupier" in printed
+    printed = line(run([*given, "--zzyzx"]), WRONG_USE)
+    assert "No such option: --zzyzx; see croupier" in printed
     assert printed.endswith(f"{command.removesuffix(' (study)')} --help\n")
-    traced = run([*given, "--frobnicate", "--traceback"])
+    traced = run([*given, "--zzyzx", "--traceback"])
     assert traced.exit_code == WRONG_USE
     assert "Traceback (most recent call last):" in traced.stderr
 
@@ -239,7 +239,8 @@ ON_FILE = {
 }
 INAPPLICABLE = [
     *((ON_STORE[name], option) for name in ("evaluate", "compare", STUDY) for option in (
-        "--column reward=x", "--candidates 3", "--feature x", "--action a", "--reward-range 0 1", "--floor 0.1"
+        "--column reward=x", "--candidates 3", "--feature x", "--action a", "--reward-range 0 1", "--floor 0.1",
+        "--encoding latin-1", "--delimiter ;", "--header a,b", "--strict",
     )),
     *((ON_STORE["compare"], option) for option in ("--experiment e", "--metric m", "--segment x", "--fixed-horizon 1")),
     *((ON_STORE[STUDY], option) for option in ("--estimator ips", "--in-sample", "--fail-on refused")),
@@ -248,7 +249,9 @@ INAPPLICABLE = [
     )),
     (ON_FILE["evaluate"], "--in-sample"),
     *((ON_FILE["dsjson"], option) for option in ("--column a=b", "--candidates 3", "--feature x", "--action a")),
+    *((ON_FILE["dsjson"], option) for option in ("--encoding latin-1", "--delimiter ;", "--header a,b")),
     *((ON_STORE["crossval"], option) for option in ("--column a=b", "--reward-range 0 1", "--attribute stars")),
+    *((ON_STORE["crossval"], option) for option in ("--encoding latin-1", "--delimiter ;", "--header a,b")),
     *((ON_FILE["crossval"], option) for option in ("--kind rate", "--attribute stars", "--no-ranking --k 5")),
 ]  # fmt: skip
 

@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from croupier import Engine, Features, InputError, verify
 from croupier.cli.app import app
+from croupier.errors import UnreadableFile
 from croupier.ingestion import IngestionCounts, Mapping, ingest
 from croupier.state.features import observation
 from croupier_storage import Kind, open_storage
@@ -354,3 +355,40 @@ def test_sessions_of_otto_are_read_event_by_event(tmp_path: Path) -> None:
         row = engine.unit_features(str(sessions[0]["session"]), at=last["ts"] / 1000)
         assert (row["u.new"], row["c.recency"]) == (0.0, 0.0)
     assert verify(f"sqlite:///{tmp_path / 'otto.db'}").sound
+
+
+@pytest.mark.parametrize(("encoding", "delimiter"), [("utf-8-sig", ";"), ("utf-16", "\t"), ("utf-8", "::")])
+def test_the_format_of_a_table_is_found(tmp_path: Path, encoding: str, delimiter: str) -> None:
+    file = tmp_path / "a.csv"
+    lines = [COLUMNS, GOOD, changed(sku="chair", title="é")]
+    file.write_bytes("\r\n".join(delimiter.join(line) for line in lines).encode(encoding))
+    plain = table(tmp_path / "b.csv", GOOD, changed(sku="chair", title="é"))
+    with opened() as engine:
+        assert ingest(engine, [file], SHOP) == IngestionCounts(2, 2, 2)
+        assert ingest(engine, [plain], SHOP) == IngestionCounts(2, 2, 0)
+
+
+def test_another_encoding_or_no_header_is_given_in_the_mapping(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    lines = [changed(sku=f"s{n}", title="Gerät") for n in range(5)]
+    file.write_bytes("\n".join("|".join(line) for line in lines).encode("latin-1"))
+    with opened() as engine:
+        with pytest.raises(UnreadableFile, match=r'not text in UTF-8.*\("encoding" in the mapping\)'):
+            ingest(engine, [file], SHOP)
+        with pytest.raises(UnreadableFile, match=r'no header.* 8 columns .*\("header" in the mapping\)'):
+            ingest(engine, [file], {**SHOP, "encoding": "latin-1"})
+        with pytest.raises(InputError, match=r"lacks the columns .*read as latin-1 with the delimiter ','"):
+            ingest(engine, [file], {**SHOP, "encoding": "latin-1", "delimiter": ",", "header": ["all"]})
+        given = {**SHOP, "encoding": "latin-1", "header": COLUMNS}
+        assert ingest(engine, [file], given) == IngestionCounts(5, 5, 5)
+        with pytest.raises(InputError, match="no encoding"):
+            ingest(engine, [file], {**SHOP, "encoding": "latin-77"})
+
+
+def test_a_quote_that_is_not_closed_rejects_one_row(tmp_path: Path) -> None:
+    file = table(tmp_path / "a.csv", GOOD, changed(sku="chair"), changed(sku="desk"))
+    lines = file.read_bytes().splitlines()
+    lines[2] = lines[2].replace(b"a lamp", b'"a lamp')
+    file.write_bytes(b"\n".join(lines))
+    with opened() as engine:
+        assert ingest(engine, [file], SHOP) == IngestionCounts(3, 2, 2, Counter({"unreadable": 1}))

@@ -84,6 +84,7 @@ class DelimitedText:
         path: The path of the file.
         given: What is known of its format.
         known: Names by which a header line is recognised; any case.
+        option: How the user gives what was not found, for messages; {} is the encoding or the header.
 
     Attributes:
         encoding: The encoding.
@@ -95,8 +96,14 @@ class DelimitedText:
         InputError: The encoding does not exist.
     """
 
-    def __init__(self, path: str | Path, given: TextFormat | None = None, known: Collection[str] = ()) -> None:
-        self.path, given = Path(path), given or TextFormat()
+    def __init__(
+        self,
+        path: str | Path,
+        given: TextFormat | None = None,
+        known: Collection[str] = (),
+        option: str = "--{}",
+    ) -> None:
+        self.path, given, self._option = Path(path), given or TextFormat(), option
         try:
             with self.path.open("rb") as file:
                 sample = file.read(SAMPLE)
@@ -116,7 +123,7 @@ class DelimitedText:
         first = [name.strip() for name in _split(lines[0], self.delimiter)]
         names = None if given.header is None else list(given.header)
         if names is None:
-            _check_header(self.path, first, known)
+            self._check_header(first, known)
         self._has_header = names is None or [cell.lower() for cell in first] == [name.lower() for name in names]
         self.header = first if names is None else names
 
@@ -126,9 +133,9 @@ class DelimitedText:
             encoding = given or marked or ""
             return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
         if zeros := sample.count(0):
-            uneven, even = sample[1::2].count(0), sample[::2].count(0)
-            if max(uneven, even) >= len(sample) // 5 and min(uneven, even) < zeros // 20 + 1:
-                return "utf-16-le" if uneven > even else "utf-16-be"
+            first, second = sample[::2].count(0), sample[1::2].count(0)  # of each pair of bytes
+            if max(first, second) >= len(sample) // 5 and min(first, second) < zeros // 20 + 1:
+                return "utf-16-le" if second > first else "utf-16-be"
             if zeros > MAX_BAD_SHARE * len(sample) or b"\0" in sample.partition(b"\n")[0]:
                 raise UnreadableFile(f"{self.path} is not text: {zeros:,} of its bytes are zero; convert it to CSV")
         bad, total, first = _not_text(_sample_lines(sample, "utf-8", whole))
@@ -141,7 +148,18 @@ class DelimitedText:
             encoding = self.encoding.removesuffix("-sig").upper()
             raise UnreadableFile(
                 f"{self.path} is not text in {encoding}: {bad:,} of {total:,} lines are not, line {first:,} first; "
-                "give its encoding, for example encoding=latin-1 or cp1252 (--encoding latin-1)"
+                f"give its encoding, for example encoding=latin-1 or cp1252 ({self._option.format('encoding')})"
+            )
+
+    def _check_header(self, first: Sequence[str], known: Collection[str]) -> None:
+        """Raises UnreadableFile where the first line holds values."""
+        if {cell.partition(":")[0].strip().lower() for cell in first} & {name.lower() for name in known}:
+            return
+        if any(_NUMBER.fullmatch(cell) for cell in first):
+            some = ", ".join(first[:4]) + (" …" if len(first) > 4 else "")
+            raise UnreadableFile(
+                f"{self.path} has no header: its first line holds values ({some}); give the names of its {len(first)} "
+                f"columns in order, header=NAME,NAME,… ({self._option.format('header')})"
             )
 
     def describe(self) -> str:
@@ -217,18 +235,6 @@ def _check_encoding(encoding: str) -> None:
         codecs.lookup(encoding)
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(f"there is no encoding {encoding!r}; give for example utf-8, latin-1 or utf-16") from error
-
-
-def _check_header(path: Path, first: Sequence[str], known: Collection[str]) -> None:
-    """Raises UnreadableFile where the first line holds values."""
-    if {cell.partition(":")[0].strip().lower() for cell in first} & {name.lower() for name in known}:
-        return
-    if any(_NUMBER.fullmatch(cell) for cell in first):
-        some = ", ".join(first[:4]) + (" …" if len(first) > 4 else "")
-        raise UnreadableFile(
-            f"{path} has no header: its first line holds values ({some}); give the names of its {len(first)} columns "
-            "in order, header=NAME,NAME,… (--header)"
-        )
 
 
 def _sample_lines(sample: bytes, encoding: str, whole: bool) -> list[str]:

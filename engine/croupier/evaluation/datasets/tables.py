@@ -276,8 +276,8 @@ def from_frame(
         name, shape = next(iter(lengths.items()))
         raise InputError(f"the column {name!r} has the shape {shape}; give one value for each row, shape (n,)")
     n = len(table[roles["reward"]])
-    if uneven := [name for name, column in table.items() if len(column) != n]:
-        raise InputError(f"the column {uneven[0]!r} has {len(table[uneven[0]]):,} values and the reward has {n:,}")
+    if other := [name for name, column in table.items() if len(column) != n]:
+        raise InputError(f"the column {other[0]!r} has {len(table[other[0]]):,} values and the reward has {n:,}")
     return InMemoryDataset(layout.batch(table, roles), "frame", roles)
 
 
