@@ -84,7 +84,7 @@ class CrossedModel:
         moments = [(float(counts[k]), float(means.get(k, 0.0)), float(variances.get(k, 0.0))) for k in names]
         count, mean, variance = np.array(moments, float).reshape(-1, 3).T
         found = watch.look([name.replace(OWN, "action.") for name in names], Moments(count, mean, variance * count))
-        if len(self.glm._weights) >= self.limit:
+        if len(self.glm._weights.keys()) >= self.limit:
             text = (
                 f"the learner has all of its {self.limit} weights: features and actions that came later are not "
                 "learned; open the store with RiverLearner(limit=…) and replay=True, or give fewer different values"
@@ -150,8 +150,9 @@ def _own(actions: Actions, index: int) -> dict[str, float | str]:
 
 def _within_limit(features: dict[str, Any], known: Any, limit: int) -> dict[str, Any]:
     """The known features, and as many new ones as there is room for."""
-    if len(known) + len(features) <= limit:
+    count = len(known.keys())  # the length of the mapping itself takes River a pass over it
+    if count + len(features) <= limit:
         return features
     new = [name for name in features if name not in known]
-    refused = set(new[max(0, limit - len(known)) :])
+    refused = set(new[max(0, limit - count) :])
     return {name: value for name, value in features.items() if name not in refused}
