@@ -307,7 +307,7 @@ _KINDS: dict[str, Callable[[Path, random.Random], str | None]] = {
 
 
 class Outcome(NamedTuple):
-    """How the use of a forgery ended: answers, CPU seconds of the longest, megabytes beyond the baseline."""
+    """How the use of a forgery ended: the answers, the longest CPU seconds, the megabytes beyond the baseline."""
 
     answers: list[str]
     seconds: float
