@@ -21,11 +21,13 @@ from croupier import (
     UniformPolicy,
     verify,
 )
+from croupier.errors import CorruptStore
 from croupier.log.configuration import canonical_json
 from croupier.log.ids import counted
 from croupier.log.reader import Log
 from croupier.log.rewards import RewardState
 from croupier.runtime.windows import OpenWindows
+from croupier.state.decisions import PendingDecisions
 from croupier_storage import Fact, Kind, decode_state, hash_state, open_storage
 from support.inside import append, stop_ticking
 from support.waiting import until
@@ -289,6 +291,28 @@ def test_windows_close_in_order_of_their_ends() -> None:
     endless = OpenWindows(Rewards())
     endless.add(Fact(1, Kind.DECISION, 0.0))
     assert not endless.any_due(1e9)
+
+
+def test_a_decision_that_is_not_in_memory_has_the_rewards_of_the_position_asked_for(url: str) -> None:
+    with opened(url) as engine:
+        first, second, _ = decide(engine, 3)
+        engine.reward(second, 0.5)
+        engine.reward(first, 1.0)
+        engine.correct(first, 0.25)
+    with open_storage(url, create=False, read_only=True) as storage:
+        pending = PendingDecisions(Log(storage), Rewards())
+        states = []
+        for upto in (3, 4, 5, 6):
+            pending.clear()
+            decided, state = pending.record(1, upto)
+            assert decided.actions.ids == ("a", "b", "c")
+            states.append((state.rewards, state.corrected))
+            assert pending.record(1, upto).reward_state is state, "it is in memory now"
+        assert states == [((), None), ((), None), ((1.0,), None), ((1.0,), 0.25)]
+        pending.read([1, 2, 3], 6)
+        assert [pending.record(position, 6).reward_state.rewards for position in (1, 2, 3)] == [(1.0,), (0.5,), ()]
+        with pytest.raises(CorruptStore, match="position 4, but there is none"):
+            pending.record(4, 6)
 
 
 def test_the_fact_of_a_default_says_what_was_learned(url: str) -> None:

@@ -24,6 +24,7 @@ from croupier.evaluation.intervals import (
     likelihood_value,
     normal_fixed_sample,
 )
+from croupier.evaluation.intervals.bernstein import term_bounds
 from croupier.evaluation.intervals.bernstein_sequence import OneSidedSums, log_wealth, stitched_boundary
 from croupier.evaluation.intervals.betting import Bets, log_factors
 from croupier.evaluation.intervals.bootstrap import Bootstrap, resampled_totals
@@ -146,6 +147,16 @@ def test_bernstein_by_hand():
     log = math.log(4 / 0.05)
     assert high - 0.5 == pytest.approx(math.sqrt(0.5 * log / 101) + 14 * log / 300)
     assert 0.5 - low == pytest.approx(high - 0.5)
+
+
+def test_terms_are_bounded_by_the_weight_and_the_range():
+    """w·r is 0 where w is; Γ = v̂ + w·(r − q̂) leaves the range by W times its width at most."""
+    assert term_bounds("ips", LogBounds(2.0, 5.0, 4.0)) == (0.0, 20.0)
+    assert term_bounds("ips", LogBounds(-5.0, -2.0, 4.0)) == (-20.0, 0.0)
+    assert term_bounds("ips", LogBounds(-1e-3, 1e-3, 4.0)) == (-4e-3, 4e-3)
+    assert term_bounds("dr", LogBounds(2.0, 5.0, 4.0)) == (-10.0, 17.0)
+    assert term_bounds("snips", LogBounds(2.0, 5.0, 4.0)) is None
+    assert term_bounds("ips", LogBounds(2.0, 5.0)) is None
 
 
 def test_likelihood_ends_are_where_the_ratio_says():

@@ -48,6 +48,13 @@ def test_facts_survive_closing(path: Path, store: Storage, url: Url) -> None:
         again.append([decision(801)], {})
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 767, 769, 1024, 1025, 2500])
+def test_one_append_may_have_any_number_of_facts(count: int) -> None:
+    with open_storage("sqlite://") as storage:
+        storage.append([decision(place + 1) for place in range(count)], {})
+        assert [fact.position for fact in storage.facts()] == list(range(1, count + 1))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 def test_the_files_are_private_from_the_first_moment(path: Path, store: Storage) -> None:
     store.acquire()
