@@ -286,7 +286,7 @@ def test_the_command_line_prints_json_and_tables(store):
 def test_the_command_line_tells_what_is_refused(store):
     refused = run("evaluate", store[0], "--target", "best")
     assert refused.exit_code == 2
-    assert "'best' is no target" in refused.stderr
+    assert "'best' is not a target" in refused.stderr
 
 
 def shown(result):
