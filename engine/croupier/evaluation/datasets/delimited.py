@@ -177,7 +177,7 @@ class DelimitedText:
             UnreadableFile: The file cannot be read, or too many of its lines are not text in its encoding.
         """
         bad, total, first = 0, 0, 0
-        width, header = len(self.header), self._has_header
+        width, header, not_decoded = len(self.header), self._has_header, self._not_decoded
         try:
             for row in _records(self._lines(read), self.delimiter):
                 if header:
@@ -187,7 +187,7 @@ class DelimitedText:
                 if row.problem is None and len(row.cells) != width:
                     yield row._replace(problem=FIELDS)
                     continue
-                if row.problem == self._not_decoded:
+                if row.problem == not_decoded:
                     bad, first = bad + 1, first or row.line
                 yield row
         except OSError as error:
@@ -271,6 +271,9 @@ def _records(lines: Iterator[tuple[int, str, str | None]], delimiter: str) -> It
     waiting: deque[tuple[int, str, str | None]] = deque()
     while (line := _next(waiting, lines)) is not None:
         number, text, problem = line
+        if '"' not in text or len(delimiter) > 1:  # most lines
+            yield TextRow(number, text.rstrip("\r\n").split(delimiter), problem)
+            continue
         found = _parse(text, delimiter)
         joined: list[tuple[int, str, str | None]] = []
         while found is None and len(joined) < MAX_JOINED and (more := _next(waiting, lines)) is not None:
