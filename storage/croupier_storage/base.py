@@ -70,8 +70,8 @@ class Storage(ABC):
         """Positions whose row is missing or does not match its checksum, in order."""
 
     @abstractmethod
-    def checksums(self, upto: int) -> Iterator[bytes]:
-        """The stored checksums of the facts with position ≤ upto, in order; erasing a fact changes its checksum."""
+    def units(self, upto: int) -> set[str]:
+        """The units of the facts with position ≤ upto."""
 
     @abstractmethod
     def decision(self, id: str) -> Fact | None:

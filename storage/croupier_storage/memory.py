@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from threading import RLock
 
 from croupier_storage.base import Mark, Storage
-from croupier_storage.encoding.checksums import fact_digest
 from croupier_storage.encoding.rows import (
     exact_bytes,
     exact_float,
@@ -104,8 +103,8 @@ class MemoryStorage(Storage):
         with self._while_open():
             yield from ()  # no other process can damage it
 
-    def checksums(self, upto: int) -> Iterator[bytes]:
-        yield from (fact_digest(fact) for fact in self._window(0, upto))
+    def units(self, upto: int) -> set[str]:
+        return {fact.unit for fact in self._window(0, upto) if fact.unit is not None}
 
     def decision(self, id: str) -> Fact | None:
         return next((fact for fact in self.facts(kinds=[Kind.DECISION]) if fact.id == id), None)

@@ -194,7 +194,7 @@ def test_snapshots_of_an_erased_unit_or_of_another_store_are_refused(url: str, t
         play(engine, with_them=True)
         engine.snapshots.export(engine.snapshots.take(), before)
         state: Any = decode_state(before.read_bytes())
-        (tmp_path / "older").write_bytes(encode_state({name: state[name] for name in state if name != "log"}))
+        (tmp_path / "older").write_bytes(encode_state({name: state[name] for name in state if name != "units"}))
         position = engine.snapshots.import_(tmp_path / "older")
         engine.forget(WHO)
         engine.snapshots.export(engine.snapshots.take(), after)
@@ -204,7 +204,14 @@ def test_snapshots_of_an_erased_unit_or_of_another_store_are_refused(url: str, t
         assert engine.snapshots.import_(early) == 1
         assert engine.snapshots.import_(after) > position
     with opened(f"sqlite:///{tmp_path / 'another.db'}") as engine:
-        play(engine, with_them=True)
+        engine.choose({"x": 0.0, "town": "elsewhere"}, ["a", "b"], unit="first")
+        play(engine, with_them=False)
+        for _ in range(30):
+            engine.choose({"x": 0.0, "town": "elsewhere"}, ["a", "b"], unit="u1")
+        assert engine.snapshots.import_(early) == 1  # of no unit that this log does not have
         with pytest.raises(CorruptSnapshot, match="another store"):
-            engine.snapshots.import_(early)
+            engine.snapshots.import_(before)
+        engine.choose({"x": 0.0, "town": "elsewhere"}, ["a", "b"], unit=WHO)
+        with pytest.raises(CorruptSnapshot, match="another store"):
+            engine.snapshots.import_(before)  # `forget` would look for it only from here on
     assert {file.stat().st_mode & 0o777 for file in (before, early, after)} == {0o600}

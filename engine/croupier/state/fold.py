@@ -374,6 +374,8 @@ class Fold:
             if each is not None:
                 each.restore(stored)
         self.shape, self.rewards, self.position = state["shape"], state["rewards"], position
+        if not (self.shape is None or type(self.shape) is int) or type(self.rewards) is not int:
+            raise TypeError("the shape of contexts or the number of rewards is not an integer")
         if "experiment" in state:
             self.running = RunningExperiment.from_state(state["experiment"], self.pool, self.components.policy)
 

@@ -12,8 +12,9 @@ from croupier.state import erasure
 from croupier_policies import State
 from croupier_storage import CorruptSnapshot, Snapshot, Storage, decode_hashed, decode_state, encode_state
 
-_TYPES = {"position": int, "at": float, "hash": str, "body": bytes, "log": str}
-_LOG = "log"  # the field of a file that says which log its state was folded from
+_TYPES = {"position": int, "at": float, "hash": str, "body": bytes, "units": bytes}
+_UNITS = "units"  # the field of a file with the hashes of its units
+_HASH_BYTES = 16
 
 
 class Restorable(Protocol):
@@ -52,7 +53,7 @@ def check_snapshot(snapshot: Snapshot) -> State:
 
 
 def export_snapshot(storage: Storage, position: int, file: Path) -> None:
-    """Write a snapshot to a file, in the same container with a checksum as in a store, beside `log_digest`.
+    """Write a snapshot to a file, in the same container with a checksum as in a store, beside `unit_hashes`.
 
     The file can be read by its owner only.
 
@@ -63,7 +64,7 @@ def export_snapshot(storage: Storage, position: int, file: Path) -> None:
     if snapshot is None:
         raise CorruptSnapshot(f"there is no snapshot at position {position}")
     check_snapshot(snapshot)
-    body = encode_state({**snapshot._asdict(), _LOG: log_digest(storage, position)})
+    body = encode_state({**snapshot._asdict(), _UNITS: b"".join(sorted(unit_hashes(storage, position)))})
     with private_file(file) as opened:
         opened.write(body)
 
@@ -71,24 +72,24 @@ def export_snapshot(storage: Storage, position: int, file: Path) -> None:
 def import_snapshot(storage: Storage, file: Path) -> int:
     """Save the snapshot in a file to the store that it was exported from, or to a copy of that store.
 
-    The file must name the log up to its position as it is now. So a snapshot that contains a unit erased since is
-    refused, as is one of another store, whose units nobody here could find and forget. A file of an older release names
-    no log; it is accepted where nothing was ever erased. Only `verify` checks that the state is the one that the log
-    gives.
+    Every unit that it contains must be in the log at or before its position, so that `forget` finds it there: a
+    snapshot with a unit that was erased since is refused, as is one of another store with other units or another seed.
+    A file of an older release names no units; it is accepted where nothing was ever erased. Only `verify` checks that
+    the state is the one that the log gives.
 
     Returns:
         The position of the snapshot.
 
     Raises:
-        CorruptSnapshot: The file is not an intact snapshot, its position is after the end of the log, or the log up to
-            there is not the one that the snapshot was folded from.
+        CorruptSnapshot: The file is not an intact snapshot, its position is after the end of the log, or it may contain
+            a unit that the log does not have.
     """
     data = decode_state(file.read_bytes())
-    older = isinstance(data, dict) and _LOG not in data
-    expected = {name: type for name, type in _TYPES.items() if not older or name != _LOG}
+    older = isinstance(data, dict) and _UNITS not in data
+    expected = {name: type for name, type in _TYPES.items() if not older or name != _UNITS}
     if not isinstance(data, dict) or {name: type(value) for name, value in data.items()} != expected:
         raise CorruptSnapshot(f"{file} does not contain a snapshot")
-    named = data.pop(_LOG, None)
+    named = data.pop(_UNITS, b"")
     snapshot = Snapshot(**data)  # type: ignore[arg-type] # its types were just compared
     check_snapshot(snapshot)
     if not 0 < snapshot.position <= storage.head():
@@ -97,25 +98,27 @@ def import_snapshot(storage: Storage, file: Path) -> int:
         )
     if older and erasure.tombstones(storage):
         raise CorruptSnapshot(
-            f"{file} was exported by an older release and does not say which log it belongs to: it could contain a "
+            f"{file} was exported by an older release and does not name its units: it could contain a "
             "unit that was erased from this one. Export the snapshot again"
         )
-    if not older and named != log_digest(storage, snapshot.position):
+    if not (older or (isinstance(named, bytes) and _split(named) <= unit_hashes(storage, snapshot.position))):
         raise CorruptSnapshot(
-            f"{file} does not belong to this log as it is now: a unit in it was erased since, or it comes from another "
-            "store. Take a new snapshot"
+            f"{file} contains units that the log up to its position does not have: they were erased since, or it comes "
+            "from another store, and `forget` could not find them in it. Take a new snapshot"
         )
     storage.save_snapshot(snapshot)
     return snapshot.position
 
 
-def log_digest(storage: Storage, position: int) -> str:
-    """The hex digest (BLAKE2b) of a log up to a position: of its seed, and of the checksum of every fact.
+def unit_hashes(storage: Storage, position: int) -> set[bytes]:
+    """Hashes of the units of a log up to a position, under the seed of its store (BLAKE2b, 16 bytes).
 
-    Erasing a fact changes its checksum, so the digest tells whether anything up to there was erased since. It reveals
-    neither ids nor their number; whoever can guess the whole log up to there can confirm the guess.
+    Whoever does not have the seed cannot tell from them who the units are, only how many; whoever has it can test
+    a guess.
     """
-    digest = blake2b(storage.settings().get("seed", b""), digest_size=16)
-    for checksum in storage.checksums(position):
-        digest.update(checksum)
-    return digest.hexdigest()
+    key = blake2b(storage.settings().get("seed", b""), digest_size=32).digest()
+    return {blake2b(unit.encode(), key=key, digest_size=_HASH_BYTES).digest() for unit in storage.units(position)}
+
+
+def _split(hashes: bytes) -> set[bytes]:
+    return {hashes[start : start + _HASH_BYTES] for start in range(0, len(hashes), _HASH_BYTES)}

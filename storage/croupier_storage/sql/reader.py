@@ -24,7 +24,6 @@ PAGE = 16 << 20  # bytes after which a read of facts ends early
 READ_FLOOR = 64 << 20  # bytes that any query may return
 CHUNK = 100  # rows between two looks at their bytes
 SHORT_WINDOW = 32_000  # positions
-CHECKSUMS = 16_384  # checksums per read
 BATCH = 1000  # facts per read: enough to amortise the statement, few enough for memory
 
 _facts = schema.facts.c
@@ -46,6 +45,7 @@ _SNAPSHOTS = (
 _SNAPSHOT = select(_snapshots.position, _snapshots.at, _snapshots.hash, _snapshots.body, _snapshots.digest).where(
     _snapshots.position == bindparam("of")
 )
+_UNITS = select(_facts.unit).where(_facts.unit.is_not(None), _facts.position <= bindparam("upto")).distinct()
 _DECISION = select(*FIELDS).where(_facts.id == bindparam("of"), _facts.kind == Kind.DECISION.value)
 _KEYED = select(*FIELDS).where(_facts.key == bindparam("of"))
 _KEYS = select(*FIELDS).where(_facts.key.in_(bindparam("some", expanding=True)))
@@ -169,12 +169,9 @@ class SQLReader(Storage):
             window = query.where(_facts.position > start, _facts.position <= min(start + BATCH, last))
             yield from self._fetch_facts(window)
 
-    def checksums(self, upto: int) -> Iterator[bytes]:
-        query = select(_facts.position, _facts.digest).order_by(_facts.position).limit(CHECKSUMS)
-        after, last = 0, min(upto, self.head())
-        while rows := self._rows(query.where(_facts.position > after, _facts.position <= last), columns(int, bytes)):
-            yield from (digest for _, digest in rows)
-            after = rows[-1][0]
+    def units(self, upto: int) -> set[str]:
+        rows = self._rows(_UNITS, columns(str), upto=upto)
+        return {unit for (unit,) in rows}
 
     def decision(self, id: str) -> Fact | None:
         return next(iter(self._fetch_facts(_DECISION, of=id)), None)
