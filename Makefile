@@ -7,6 +7,7 @@
 # make crash  kill, interrupt and starve a writing process thousands of times (make test does some)
 # make forgetting  kill a process within `forget` fifty times on each back end, and search its files
 # make forgery  open three hundred forged stores and snapshots within limits of time and memory
+# make fuzz   20,000 calls with values that applications pass by mistake (make test tries 500)
 # make coverage  coverage of the intervals over many simulated logs (make test checks a few)
 # make calibration  every policy's draws over 100,000 decisions
 # make mutants  change the core in 400 places, one at a time: do its nearest tests notice? (half an hour; resumes)
@@ -21,7 +22,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash forgetting forgery coverage calibration experiments case bakeoff simulate mutants docs test-gpu clean
+.PHONY: help demo test lint bench fuzz crash forgetting forgery coverage calibration experiments case bakeoff simulate mutants docs test-gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -64,6 +65,9 @@ test: lint
 
 bench: $(VENV)/test
 	for name in loop kernels store catalogue evaluation calls; do $(BIN)/python -m bench $$name || exit 1; done
+
+fuzz: $(VENV)/test
+	CROUPIER_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest tests/engine/test_arguments.py tests/engine/test_machine.py --timeout 7200
 
 crash: $(VENV)/test
 	$(BIN)/python -m proofs.crash --runs 250

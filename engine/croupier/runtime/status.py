@@ -14,7 +14,7 @@ from croupier.errors import CroupierWarning
 from croupier.log.configuration import Configuration
 from croupier.log.rewards import Rewards
 from croupier.state.fold import Fold
-from croupier_policies.findings import Finding
+from croupier_policies.findings import Finding, Reason
 from croupier_storage import Fact, Kind, Storage, StorageError
 
 _log = logging.getLogger("croupier")
@@ -156,12 +156,20 @@ class LearningWatch:
         for key, sentence in self.tally.findings(fold.configuration):
             yield key, [key], sentence
         for owner, finding in learning_findings(fold):
+            if finding.reason is Reason.NEVER_VARY and _computed(fold, finding.names):
+                continue  # the application cannot leave them out; they are counted all the same
             keys = [f"{owner}/{finding.reason}/{name}" for name in finding.names or ("",)]
             yield finding.reason, keys, f"{owner}: {finding.text}"
 
     def findings(self, fold: Fold) -> tuple[str, ...]:
         """Every finding, a sentence each."""
         return tuple(sentence for _, _, sentence in self._found(fold))
+
+
+def _computed(fold: Fold, names: Sequence[str]) -> bool:
+    """Whether all of these features are computed by the store from observations."""
+    features = fold.feature_state.features
+    return features is not None and bool(names) and all(map(features.owns, names))
 
 
 def learning_findings(fold: Fold) -> list[tuple[str, Finding]]:
