@@ -30,7 +30,7 @@ class FeatureState(NamedTuple):
             configs = {k: description[k]["config"] for k in cls._fields if description.get(k) is not None}
             features = Features(**configs["features"]) if "features" in configs else None
             return cls(features, Drift.from_config(configs["drift"]) if "drift" in configs else None)
-        except (InputError, TypeError, KeyError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # InputError is a ValueError
             raise EvidenceError(
                 f"the features or drift detectors of the log cannot be built from their configuration ({error})"
             ) from error
