@@ -2,7 +2,7 @@
 
 The operators are cosmic-ray's. A module of `tests/mutants.toml` is changed in a copy of the tree, one copy a worker,
 and its nearest tests run there. A mutant that passes them survived. Every result is written down at once, and a run
-that was stopped resumes: a killed mutant is not tried again while its file stays as it is, and a survivor
+that was stopped goes on where it was: a killed mutant is not tried again while its file stays as it is, and a survivor
 not while its tests do, either. The copies have no shared/ beside them: what only a comparison with its data would
 notice counts as survived.
 """
@@ -140,7 +140,7 @@ class Tree:
         shutil.rmtree(self._scratch, ignore_errors=True)  # no test is to find what the one before it left
         shutil.rmtree(self.folder / ".hypothesis" / "examples", ignore_errors=True)
         self._scratch.mkdir()
-        begun, before = time.monotonic(), os.times()
+        begun, spent = time.monotonic(), os.times()
         # the output goes to a file, not a pipe, which a process that is left behind would hold open
         with (self._scratch / "output").open("w+b") as output:
             if self._stopped:
@@ -165,7 +165,7 @@ class Tree:
                 raise Stopped
             output.seek(0)
             ended = os.times()
-            cpu = ended.children_user + ended.children_system - before.children_user - before.children_system
+            cpu = ended.children_user + ended.children_system - spent.children_user - spent.children_system
             return Run(status, time.monotonic() - begun, cpu, output.read().decode(errors="replace"))
 
     def _environment(self, module: Module | None) -> dict[str, str]:
@@ -261,9 +261,9 @@ def _try(tree: Tree, module: Module, mutants: Iterable[Mutant], results: Results
         failed = [line for line in ran.output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
         by = failed[0].partition(" - ")[0] if failed else ""
         results.add(Result(one.key, tests, outcome, round(ran.seconds, 2), by))
-        lines = " ".join((one.identity.before or "?").split("\n"))
+        said = " ".join((one.identity.before or "?").split("\n"))
         console.print(
-            f"{outcome:<8} {ran.seconds:5.1f} s  {one.site.path}  {one.site.function}  {one.site.operator}  {lines}",
+            f"{outcome:<8} {ran.seconds:5.1f} s  {one.site.path}  {one.site.function}  {one.site.operator}  {said}",
             markup=False,
             soft_wrap=True,
         )
@@ -326,10 +326,10 @@ def report(
     table.add_section()
     table.add_row("all", *(str(total[str(column.header)]) for column in table.columns[1:]))
     console.print(table)
-    (out / "survivors.txt").write_text("\n\n".join(_format_survivor(one, reason) for one, reason in survivors) + "\n")
+    (out / "survivors.txt").write_text("\n\n".join(_told(one, reason) for one, reason in survivors) + "\n")
     open_ = [one for one, reason in survivors if reason is None]
     for one in open_:
-        console.print(escape(_format_survivor(one, None)), highlight=False, soft_wrap=True)
+        console.print(escape(_told(one, None)), highlight=False, soft_wrap=True)
     tried = total["mutants"] - total["not tried"]
     share = len(open_) / tried if tried else 0.0
     console.print(
@@ -339,7 +339,7 @@ def report(
     return share <= TOLERATED and tried == total["mutants"]
 
 
-def _format_survivor(one: Mutant, reason: str | None) -> str:
+def _told(one: Mutant, reason: str | None) -> str:
     """A survivor, as an entry to be copied into `explained` of the table, over its difference."""
     fields = "\n".join(
         f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in one.identity._asdict().items()
