@@ -140,11 +140,11 @@ def _one(line: str, found: Sequence[object]) -> list[int]:
 
 def mutant(source: str, site: Site) -> Mutant | None:
     """The mutant at a site; None where what comes out is no Python, or is the same program."""
-    code = mutate_code(source, OPERATORS[site.operator], site.occurrence)
     try:
+        code = mutate_code(source, OPERATORS[site.operator], site.occurrence)
         if code is None or ast.dump(ast.parse(code)) == ast.dump(ast.parse(source)):
             return None
-    except SyntaxError:
+    except (SyntaxError, AttributeError):  # the second: cosmic-ray does not replace an exception with a dot in its name
         return None
     what, diff = identity(site, source, code)
     return Mutant(site, what, code, diff)
