@@ -88,7 +88,7 @@ def test_corrupted_rows_are_counted_and_change_nothing(data: st.DataObject) -> N
     assert found.counts.decisions == ROWS
     refused = Cause.INVALID_ROWS in [each.cause for each in found["constant:mid"].verdict.refusals]
     assert refused == (len(bad) > 0.01 * ROWS)
-    named = {int(text.split(":")[0].split()[-1]) for each in log.skipped.examples.values() for text in each}
+    named = {int(text.split(":")[0].split()[-1]) for each in log.left_out.examples.values() for text in each}
     assert named <= {row + 1 for row in bad}
     with pytest.raises(EvidenceError, match="rows are invalid"):
         evaluate_dataset(from_frame(table), ["constant:mid"], strict=True)
@@ -198,7 +198,7 @@ def test_an_action_that_is_none_is_not_taken_for_another(wrong: float) -> None:
     kept = np.arange(ROWS) % 100 != 0
     rest = {name: value[kept] if isinstance(value, np.ndarray) else value for name, value in feedback.items()}
     assert estimate(log, "column:t") == estimate(from_obp(rest, {"t": pi[kept]}), "column:t")
-    assert log.skipped == {"the action is not one of 0 … 2": 4}
+    assert log.left_out == {"the action is not one of 0 … 2": 4}
 
 
 @pytest.mark.parametrize("column", ["reward", "propensity", "action", "at", "candidates"])
@@ -228,7 +228,7 @@ def test_repeated_events_are_left_out_of_every_source(tmp_path: Path) -> None:
     once = estimate(from_frame(columns()))
     for source, log in repeated(tmp_path).items():
         assert estimate(log) == once, source
-        assert log.skipped == {"duplicate: its event id occurs before": ROWS}, source
+        assert log.left_out == {"duplicate: its event id occurs before": ROWS}, source
         found = evaluate_dataset(log, ["constant:mid"])
         assert found.counts.invalid == 0
         assert "row 401" in found.notes[0] or "line 402" in found.notes[0] or "line 401" in found.notes[0]
@@ -275,7 +275,7 @@ def test_text_is_read_in_the_encoding_and_with_the_delimiter_that_it_has(
     path = write_csv(tmp_path / "log.csv", {**columns(), "page": np.full(ROWS, "añb")}, delimiter, encoding)
     log = from_path(path)
     assert estimate(log) == estimate(from_frame(columns()))
-    assert not log.skipped
+    assert not log.left_out
     assert {text for batch in log.batches() for text in batch.others["page"].tolist()} == {"añb"}
 
 
@@ -302,8 +302,8 @@ def test_one_line_that_is_not_text_or_not_a_row_spoils_only_itself(tmp_path: Pat
     log = from_path(path)
     kept = ~np.isin(np.arange(1, ROWS + 1), list(spoilt))
     assert estimate(log) == estimate(from_frame({name: column[kept] for name, column in columns().items()}))
-    assert log.skipped.total() == log.skipped.invalid == 5
-    numbers = {text for named in log.skipped.examples.values() for text in named}
+    assert log.left_out.total() == log.left_out.invalid == 5
+    numbers = {text for named in log.left_out.examples.values() for text in named}
     assert numbers == {"line 11", "line 51", "line 91", "line 131", "line 171"}
 
 
@@ -427,8 +427,8 @@ def test_lines_of_another_type_are_left_out_and_counted(
     assert events is not None
     good = ~np.isin(events, [f"event {1000 + k}" for k in range(len(changes))])
     assert np.array_equal(batch.select(good).reward[:50], plain.reward[:50])
-    assert len(batch) + log.skipped.total() == 101 + len(changes)
-    assert log.skipped["malformed: not JSON"] == 1
+    assert len(batch) + log.left_out.total() == 101 + len(changes)
+    assert log.left_out["malformed: not JSON"] == 1
     for target in ("constant:x", "policy:softmax"):
         evaluate_dataset(log, [target])
 

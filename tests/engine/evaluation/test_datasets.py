@@ -138,7 +138,7 @@ def test_csv_lines_that_are_cut_short_are_counted(tmp_path):
     path.write_text("reward,propensity,action\n1,0.5,a\n0,0.5\n0,0.5,b\n")
     dataset = from_path(path)
     assert whole(dataset).reward.tolist() == [1.0, 0.0]
-    assert dataset.skipped == {"malformed: a different number of fields than the header": 1}
+    assert dataset.left_out == {"malformed: a different number of fields than the header": 1}
 
 
 def test_columns_are_named_or_missed_in_plain_words(tmp_path):
@@ -229,8 +229,8 @@ def test_decision_service_lines_are_read_and_the_others_counted(tmp_path):
     assert batch.candidates.tolist() == [2.0] * 5 + [1.0]
     assert batch.subsampling == pytest.approx([1.0, 1.0, 10.0, 1.0, 1.0, 1.0])
     assert batch.at[0] == 1767312000.0
-    assert sum(dataset.skipped.values()) == 9
-    kinds = [reason.partition(":")[0] for reason in dataset.skipped]
+    assert sum(dataset.left_out.values()) == 9
+    kinds = [reason.partition(":")[0] for reason in dataset.left_out]
     assert set(kinds) == {"malformed", "dangling", "several slots", "contradictory"}
     found = evaluate_dataset(dataset, ["uniform"])
     assert ["rows were left out" in note for note in found.notes][: len(kinds)] == [True] * len(kinds)
@@ -261,7 +261,7 @@ def test_vowpal_wabbits_own_logs_are_read(file, rows, total, left):
     dataset = DsJson(DATA / "vw" / "train-sets" / file)
     batches = list(dataset.batches())
     assert sum(map(len, batches)) == rows
-    assert dataset.skipped.total() == left
+    assert dataset.left_out.total() == left
     assert total is None or sum(batch.reward.sum() for batch in batches) == total
 
 
@@ -338,7 +338,7 @@ def test_a_store_as_columns_gives_what_the_store_gives(store):
     batch = whole(rows)
     assert len(batch) == 600
     assert (batch.status == "missing").sum() == np.isnan(batch.reward).sum() == 60
-    assert not rows.skipped
+    assert not rows.left_out
     known = evaluate(store, ["logged", "uniform", "constant:b"], estimators=["ips", "snips"])
     found = evaluate_dataset(rows, ["logged", "uniform", "constant:b"])
     for label in ("logged", "uniform", "constant:b"):

@@ -146,7 +146,7 @@ def test_decision_service_lines_tell_every_fate_apart(store, tmp_path):
     (batch,) = found.batches()
     named = dict(zip(lines, zip(batch.status.tolist(), batch.reward.tolist(), strict=True), strict=True))
     assert {id: (state, None if np.isnan(r) else r) for id, (state, r) in named.items()} == EXPECTED
-    assert not found.skipped
+    assert not found.left_out
     for k in range(N):  # also for a reader that knows nothing of `_status`
         event = lines[f"d{k:04}"]
         assert ("_label_cost" in event) == (earned(k) is not None)

@@ -233,7 +233,7 @@ class Dataset(ABC):
         name: The source of the log.
         subsampled: Whether rows may have subsampling weights.
         roles: By role the name of its column, where the source has named columns.
-        skipped: The rows that are left out, by reason; complete once all was read.
+        left_out: The rows that are left out, by reason; complete once all was read.
         notes: Further notes on the log; complete once all was read.
     """
 
@@ -242,7 +242,7 @@ class Dataset(ABC):
     def __init__(self, name: str, unit: str = "row") -> None:
         self.name = name
         self.roles: Mapping[str, str] = {}
-        self.skipped = SkippedRows(unit)
+        self.left_out = SkippedRows(unit)
         self.notes: list[str] = []
 
     @abstractmethod
@@ -251,7 +251,7 @@ class Dataset(ABC):
 
     def batches(self) -> Iterator[Batch]:
         """The valid rows from the beginning, with the counters reset; other rows are counted by reason."""
-        self.skipped.clear()
+        self.left_out.clear()
         self.notes.clear()
         seen: set[int] = set()
         start = 1
@@ -278,9 +278,9 @@ class Dataset(ABC):
             rows = np.flatnonzero(mask & kept)
             for row in rows[:EXAMPLES].tolist():
                 number = None if batch.number is None else int(batch.number[row])
-                self.skipped.count(reason, number, column[row], 0)
+                self.left_out.count(reason, number, column[row], 0)
             if len(rows):
-                self.skipped[reason] += len(rows)
+                self.left_out[reason] += len(rows)
                 kept[rows] = False
         return batch if kept.all() else batch.select(kept)
 

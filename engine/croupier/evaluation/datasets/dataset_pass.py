@@ -118,7 +118,7 @@ class DatasetPass:
             usable = usable_rows(batch, statuses)
             kept, replayed = self._valid(usable, statuses)
             if self.strict:
-                refuse(self.dataset.skipped)
+                refuse(self.dataset.left_out)
             self.validator.observe(kept)
             if len(kept):
                 sink(self._rows(kept, replayed))
@@ -126,8 +126,8 @@ class DatasetPass:
             if progress is not None:
                 progress(statuses.total(), self.dataset.size)
         if self.strict:
-            refuse(self.dataset.skipped)  # lines after the last row
-        skipped = self.dataset.skipped
+            refuse(self.dataset.left_out)  # lines after the last row
+        skipped = self.dataset.left_out
         if not rows:
             kinds = {skipped.describe(reason): count for reason, count in skipped.items()} | dict(+statuses)
             raise EvidenceError(f"no row of {self.dataset.name} can be used; left out: {kinds}")
@@ -151,7 +151,7 @@ class DatasetPass:
 
     def notes(self) -> list[str]:
         """Notes on the whole log, after the pass."""
-        lines = self.dataset.skipped.notes()
+        lines = self.dataset.left_out.notes()
         if self.replay.needed:
             lines.append(
                 "policies and the reward model learned each reward right after its decision, because the log has no "

@@ -67,7 +67,7 @@ class DsJson(Dataset):
                     try:
                         rows.append(parse_line(text))
                     except SkippedLine as reason:
-                        self.skipped.count(str(reason), number)
+                        self.left_out.count(str(reason), number)
                         continue
                     kept.append(text)
                     numbers.append(number)

@@ -52,7 +52,7 @@ def to_columns(dataset: Dataset) -> dict[str, NDArray[np.generic]]:
     """
     batches = [export_columns(batch, dataset.subsampled) for batch in dataset.batches()]
     if not batches:
-        raise EvidenceError(f"{dataset.name} has no row; skipped: {dict(dataset.skipped)}")
+        raise EvidenceError(f"{dataset.name} has no row; skipped: {dict(dataset.left_out)}")
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 

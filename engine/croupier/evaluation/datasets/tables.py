@@ -58,7 +58,7 @@ class Csv(Dataset):
         while chunk := list(islice(rows, BATCH)):
             for row in chunk:
                 if row.problem is not None:
-                    self.skipped.count(row.problem, row.line)
+                    self.left_out.count(row.problem, row.line)
             whole = [row for row in chunk if row.problem is None]
             if not whole:
                 continue
@@ -137,7 +137,7 @@ class JsonLines(Dataset):
             numbers: list[int] = []
             for number, found in chunk:
                 if isinstance(found, str):
-                    self.skipped.count(found, number)
+                    self.left_out.count(found, number)
                 else:
                     objects.append(found)
                     numbers.append(number)
