@@ -1,6 +1,6 @@
 """Policies, reward models and learners: arrays in, arrays out; no I/O, no clock, no global random numbers."""
 
-from croupier_policies.base import Actions, Configurable, Learner, Odds, Policy, Row, State, Vector
+from croupier_policies.base import Actions, Configurable, Finding, Learner, Odds, Policy, Reason, Row, State, Vector
 from croupier_policies.catalogue.policy import CataloguePolicy
 from croupier_policies.errors import DeviceMissing, ForgedState, NotStorable, PolicyError, TooLarge
 from croupier_policies.exploration.base import Estimates, Law
@@ -8,7 +8,6 @@ from croupier_policies.exploration.laws import Boltzmann, EpsilonGreedy, Inverse
 from croupier_policies.exploration.sampling import draw, uniform
 from croupier_policies.factors.learner import FactorLearner
 from croupier_policies.factors.svd import InitialFactors, truncated_svd
-from croupier_policies.findings import Finding, Reason
 from croupier_policies.models.bank import BankModel
 from croupier_policies.models.base import Model
 from croupier_policies.models.hybrid import HybridModel

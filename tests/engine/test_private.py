@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from croupier import Catalogue, ConfigurationDiffers, Engine, Features, InputError, verify
-from croupier.files import private_file
+from croupier.log.files import private_file
 from croupier.log.private import VARIABLE
 from croupier_storage import open_storage
 

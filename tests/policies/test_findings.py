@@ -28,10 +28,9 @@ from croupier_policies import (
     SoftmaxPolicy,
     TooLarge,
 )
-from croupier_policies.base import Learner, Policy
+from croupier_policies.base import Learner, Policy, RefusedNames, listed
 from croupier_policies.checks.states import bitwise_equal
 from croupier_policies.encoding.encoder import Encoder
-from croupier_policies.findings import RefusedNames, listed
 
 PAIR = Actions(("left", "right"))
 SCALED: dict[str, Callable[[], Policy | Learner]] = {

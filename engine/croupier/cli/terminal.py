@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console, RenderableType
 
 from croupier import reports
-from croupier.files import private_file
+from croupier.log.files import private_file
 from croupier.reports.escaping import CONTROLS, visible
 
 PIPE_WIDTH = 130  # columns of a table where stdout is not a terminal

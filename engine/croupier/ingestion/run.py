@@ -15,10 +15,10 @@ import orjson
 from croupier.engine import Engine
 from croupier.errors import Conflict, InputError
 from croupier.evaluation.datasets.delimited import BytesRead
-from croupier.files import private_file
 from croupier.ingestion.mapping import Mapping, Robots
 from croupier.ingestion.reading import Row, rows
 from croupier.ingestion.rows import Converter, ObservationRow, RowRejected
+from croupier.log.files import private_file
 from croupier.log.reader import batches
 
 Progress = Callable[[int, int], None]

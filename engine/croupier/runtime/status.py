@@ -14,7 +14,7 @@ from croupier.errors import CroupierWarning
 from croupier.log.configuration import Configuration
 from croupier.log.rewards import Rewards
 from croupier.state.fold import Fold
-from croupier_policies.findings import Finding, Reason
+from croupier_policies.base import Finding, Reason
 from croupier_storage import Fact, Kind, Storage, StorageError
 
 _log = logging.getLogger("croupier")

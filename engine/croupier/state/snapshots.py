@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from croupier.errors import EvidenceError
-from croupier.files import private_file
+from croupier.log.files import private_file
 from croupier.state import erasure
 from croupier_policies import State
 from croupier_storage import CorruptSnapshot, Snapshot, Storage, decode_hashed, decode_state, encode_state

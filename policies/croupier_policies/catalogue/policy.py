@@ -8,14 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from croupier_policies.base import Actions, Odds, Policy, Row, State, Vector
+from croupier_policies.base import Actions, Finding, Odds, Policy, Row, State, Vector
 from croupier_policies.catalogue.matrices import CatalogueMatrices
 from croupier_policies.encoding.encoder import Encoder
 from croupier_policies.encoding.scaler import SparseRow
 from croupier_policies.errors import PolicyError
 from croupier_policies.factors.svd import InitialFactors
 from croupier_policies.factors.tables import RowTable, hashed_factors
-from croupier_policies.findings import Finding
 from croupier_policies.kernels import catalogue as catalogue_kernels
 from croupier_policies.reference.catalogue import StepSizes
 from croupier_policies.registry import register

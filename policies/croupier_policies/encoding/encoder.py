@@ -8,12 +8,11 @@ from dataclasses import astuple
 
 import numpy as np
 
-from croupier_policies.base import Row, State, Vector
+from croupier_policies.base import Finding, Reason, RefusedNames, Row, State, Vector
 from croupier_policies.encoding.fourier import FourierFeatures
 from croupier_policies.encoding.scaler import RunningMoments, Scaler, SparseRow
 from croupier_policies.encoding.watch import Moments, ScaleWatch
 from croupier_policies.errors import PolicyError, TooLarge
-from croupier_policies.findings import Finding, Reason, RefusedNames
 from croupier_policies.reference.constants import MAX_SQUARED_NORM
 
 ONE_HOT_VALUE = 1.5

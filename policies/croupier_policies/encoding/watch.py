@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier_policies.base import Vector
-from croupier_policies.findings import Finding, Reason, listed
+from croupier_policies.base import Finding, Reason, Vector, listed
 
 WINDOW = 100  # values after which they become part of what is compared with; fewer while there are fewer before
 FEWEST = 20  # values before anything is compared with them

@@ -8,11 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier_policies.base import Actions, Learner, Row, State, Vector
+from croupier_policies.base import Actions, Finding, Learner, Row, State, Vector
 from croupier_policies.errors import PolicyError
 from croupier_policies.factors.svd import InitialFactors
 from croupier_policies.factors.tables import RowTable, hashed_factors
-from croupier_policies.findings import Finding
 from croupier_policies.kernels import factors as factor_kernels
 from croupier_policies.reference.factors import LearningRates
 from croupier_policies.registry import register

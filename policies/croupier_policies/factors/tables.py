@@ -8,8 +8,7 @@ from hashlib import shake_128
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier_policies.base import State, Vector
-from croupier_policies.findings import Finding, Reason
+from croupier_policies.base import Finding, Reason, State, Vector
 
 
 class RowTable:

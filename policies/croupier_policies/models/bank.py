@@ -9,10 +9,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from croupier_policies import arrays, registry
-from croupier_policies.base import Actions, Row, State, Vector
+from croupier_policies.base import Actions, Finding, Reason, Row, State, Vector, united
 from croupier_policies.errors import PolicyError, TooLarge
 from croupier_policies.exploration.base import Estimates, Law
-from croupier_policies.findings import Finding, Reason, united
 from croupier_policies.models.base import Model, check_at_least
 from croupier_policies.models.ridge import RidgeModel
 from croupier_policies.registry import register

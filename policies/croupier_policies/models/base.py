@@ -10,10 +10,9 @@ import numpy as np
 from croupier_policies import arrays
 from croupier_policies.backends.noise import Noise
 from croupier_policies.backends.select import backend_for
-from croupier_policies.base import Actions, Configurable, Row, Vector
+from croupier_policies.base import Actions, Configurable, Finding, Reason, RefusedNames, Row, Vector
 from croupier_policies.errors import PolicyError
 from croupier_policies.exploration.base import Estimates, Law
-from croupier_policies.findings import Finding, Reason, RefusedNames
 
 DISCOUNTS_PER_HALF_LIFE = 16  # a discount costs d³ per action, so it is applied rarely and in larger steps
 

@@ -8,11 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from croupier_policies.backends.noise import Noise
-from croupier_policies.base import Actions, Row, State
+from croupier_policies.base import Actions, Finding, RefusedNames, Row, State
 from croupier_policies.encoding.candidates import INTERCEPT_ONLY, CandidateEncoder
 from croupier_policies.encoding.encoder import Encoder
 from croupier_policies.exploration.base import Estimates
-from croupier_policies.findings import Finding, RefusedNames
 from croupier_policies.models.base import Model, check_at_least, rewards_without_room
 from croupier_policies.models.crossed import SharedPosterior
 from croupier_policies.models.posteriors import ActionPosteriors

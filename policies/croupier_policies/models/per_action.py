@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from croupier_policies import arrays
 from croupier_policies.backends.array import ArrayBackend
 from croupier_policies.backends.noise import Noise
-from croupier_policies.base import Actions, Row, State
+from croupier_policies.base import Actions, Finding, RefusedNames, Row, State
 from croupier_policies.encoding.encoder import Encoder
 from croupier_policies.encoding.rows import join_rows
 from croupier_policies.exploration.base import Array
-from croupier_policies.findings import Finding, RefusedNames
 from croupier_policies.models.base import Model, rewards_without_room
 from croupier_policies.models.posteriors import ActionPosteriors
 

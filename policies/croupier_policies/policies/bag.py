@@ -7,11 +7,10 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
-from croupier_policies.base import Actions, Configurable, Learner, Policy, Row, State, Vector
+from croupier_policies.base import Actions, Configurable, Finding, Learner, Policy, Row, State, Vector, united
 from croupier_policies.errors import ForgedState, PolicyError
 from croupier_policies.exploration.sampling import uniform
 from croupier_policies.exploration.scores import greedy
-from croupier_policies.findings import Finding, united
 from croupier_policies.policies import defaults as default_policies
 from croupier_policies.registry import build, register
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from croupier_policies.base import Actions, Policy, Row, State
+from croupier_policies.base import Actions, Finding, Policy, Row, State
 from croupier_policies.exploration.base import Estimates
-from croupier_policies.findings import Finding
 from croupier_policies.models.base import Model
 
 

@@ -11,10 +11,9 @@ from typing import Any, Final
 import numpy as np
 from river import linear_model, optim, preprocessing
 
-from croupier_policies.base import Actions, Row
+from croupier_policies.base import Actions, Finding, Reason, Row
 from croupier_policies.encoding.watch import Moments, ScaleWatch
 from croupier_policies.errors import PolicyError
-from croupier_policies.findings import Finding, Reason
 from croupier_policies.river.features import named_features
 
 CLIP: Final = 3.0  # standard deviations: an outlier must not move every weight

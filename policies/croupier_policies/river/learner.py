@@ -9,10 +9,9 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
-from croupier_policies.base import Actions, Learner, Row, State, Vector
+from croupier_policies.base import Actions, Finding, Learner, Reason, Row, State, Vector
 from croupier_policies.encoding.watch import ScaleWatch
 from croupier_policies.errors import ForgedState, NotStorable
-from croupier_policies.findings import Finding, Reason
 from croupier_policies.registry import register
 from croupier_policies.river.restore import restore_model
 from croupier_policies.river.state import model_state

@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-from croupier_policies.base import Actions, Policy, Row, State, Vector
+from croupier_policies.base import Actions, Finding, Policy, Row, State, Vector
 from croupier_policies.errors import ForgedState, PolicyError
 from croupier_policies.exploration.scores import greedy, softmax
-from croupier_policies.findings import Finding
 from croupier_policies.registry import register
 from croupier_policies.river.learner import RiverLearner
 

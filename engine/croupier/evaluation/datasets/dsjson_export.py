@@ -12,7 +12,7 @@ from croupier.errors import EvidenceError
 from croupier.evaluation.datasets.base import Batch, Dataset, Round, UnreadableRound
 from croupier.evaluation.datasets.namespaces import to_namespaces
 from croupier.evaluation.passes.status import USABLE, DecisionStatus
-from croupier.files import private_file
+from croupier.log.files import private_file
 
 
 def to_dsjson(dataset: Dataset, path: str | Path) -> int:

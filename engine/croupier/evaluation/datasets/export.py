@@ -14,7 +14,7 @@ from croupier.errors import EvidenceError
 from croupier.evaluation.datasets.base import Batch, Dataset
 from croupier.evaluation.datasets.tables import arrow
 from croupier.evaluation.passes.status import DecisionStatus
-from croupier.files import private_file
+from croupier.log.files import private_file
 
 
 def export_columns(batch: Batch, subsampled: bool = False) -> dict[str, NDArray[np.generic]]:
