@@ -328,7 +328,7 @@ class Engine:
             UnknownDecision: No decision of this id is in the log.
             DecisionDeferred: The decision was deferred and has not been activated.
             Conflict: The key was used for another decision or value.
-            PolicyFailed: The policy or learner could not learn it; the engine must be opened again.
+            PolicyFailed: The policy or learner could not learn it; it was not logged, and the state is rebuilt.
             StoreError: The store has failed.
         """
         reward = reward_value(value, *self._loop.configuration.reward_range)
