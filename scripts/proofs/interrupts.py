@@ -7,7 +7,6 @@ real processes get SIGINT. After each series the log must prove itself.
 from __future__ import annotations
 
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ import typer
 
 from bench.output import console, turns
 from croupier import Engine, verify
-from support.interrupts import Interrupter
+from support.interrupts import Interrupter, interrupt
 
 SERIES = 50  # interrupts of one store
 WORK = """
@@ -61,8 +60,7 @@ def signalled(url: str, durability: str, rng: random.Random) -> str | None:
     if process.stdout is not None:
         process.stdout.readline()
     time.sleep(rng.expovariate(5.0))
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
+    interrupt(process)
     return verify(url).difference
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -41,3 +44,17 @@ class Interrupter:
                 sys.settrace(None)
                 raise KeyboardInterrupt
         return self._trace if self.event == "line" else None
+
+
+def interrupt(process: subprocess.Popen[bytes], within: float = 60.0) -> None:
+    """SIGINT until the process ends: a library that is just compiling or importing may catch the first one."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=3.0)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    process.kill()
+    raise AssertionError(f"the process did not end within {within:g} seconds of its first SIGINT")

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, StaticPool, create_engine
 from sqlalchemy.event import listen
+from sqlalchemy.pool import PoolProxiedConnection
 
 from croupier_storage.errors import CorruptStore, InvalidFact, StorageError, StoreInUse, StoreUnavailable
 from croupier_storage.facts import Fact
@@ -81,6 +82,7 @@ class SQLiteStorage(PreparedStorage):
         # The lock belongs to the store, not to the thread that opened it.
         self._lock = None if path is None else FileLock(f"{path}.lock", mode=0o600, thread_local=False)
         self._holder: int | None = None
+        self._anchor: PoolProxiedConnection | None = None
         self._presence = None if path is None else FilePresence(path)
 
     def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
@@ -89,7 +91,7 @@ class SQLiteStorage(PreparedStorage):
         self._check_presence()  # before anyone is told that the facts are kept
 
     def _check_presence(self) -> None:
-        if self._presence is not None:
+        if self._presence is not None and self._anchor is not None:
             with translate_errors(self._explain):
                 self._presence.check()
 
@@ -138,12 +140,20 @@ class SQLiteStorage(PreparedStorage):
                     "Close it, or open this one read-only"
                 ) from error
         self._holder = os.getpid()
+        with translate_errors(self._explain):
+            # Held for as long as the lease: with its last connection SQLite removes the write-ahead log, and another
+            # file of that name would look like one that somebody has put there.
+            self._anchor = self._engine.raw_connection()
+            self._anchor.detach()
+            self._anchor.cursor().execute("SELECT position FROM head").fetchall()
 
     def _release(self) -> None:
         # A forked child shares the parent's lock, and unlocking it would release the parent's.
         if self._lock is not None and self._holder == os.getpid():
+            if self._anchor is not None:
+                self._anchor.close()
             self._lock.release()
-        self._holder = None
+        self._holder = self._anchor = None
 
     def _begin(self, connection: Connection) -> None:
         # A plain BEGIN takes the write lock only at the first write, and can then fail without waiting.

@@ -210,7 +210,8 @@ RULES = st.sampled_from(
 def test_a_status_counts_just_where_there_is_an_outcome(deferred, kinds, rule):
     reward_state = RewardState(deferred=deferred)
     for position, kind in enumerate(kinds, 2):
-        reward_state.apply(Fact(position, kind.value, 0.0, decision=1, reward=0.5, action="b"), rule)
+        reward = rule.default if kind is Kind.DEFAULT else 0.5  # the default is the fact's own
+        reward_state.apply(Fact(position, kind.value, 0.0, decision=1, reward=reward, action="b"), rule)
     found = status(reward_state, rule)
     assert (found in USABLE) == (reward_state.effective(rule) is not None)
     if found == DecisionStatus.DEFAULTED:

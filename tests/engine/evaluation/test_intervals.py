@@ -217,8 +217,8 @@ def test_likelihood_gives_the_reason_where_singular_values_cannot_be_computed(mo
 
 
 def test_a_target_that_was_never_drawn_has_no_likelihood_interval():
-    log = from_frame({"reward": [1.0, 0.0] * 50, "propensity": [0.5] * 100, "action": ["a", "b"] * 50})
-    for estimate in evaluate_dataset(log, ["constant:c"], intervals=["likelihood"])["constant:c"].estimates.values():
+    log = from_frame({"reward": [1.0, 0.0] * 50, "propensity": [0.5] * 100, "pi": [0.0] * 100})
+    for estimate in evaluate_dataset(log, ["column:pi"], intervals=["likelihood"])["column:pi"].estimates.values():
         assert np.isnan(estimate.interval[:2]).all()
         assert "not available: every weight is 0" in estimate.interval.guarantee
 

@@ -107,7 +107,7 @@ def test_bad_rows_of_a_file_are_left_out_and_counted(tmp_path: Path, encoding: s
     given = TextFormat("latin-1") if encoding == "latin-1" else None
     found = from_file(file, columns, None, given)
     assert (len(found), found.low, found.high, found.users[0]) == (57, 1.0, 4.0, "ü0")
-    assert [found.left_out.describe(reason) for reason in found.left_out] == [
+    assert [found.skipped.describe(reason) for reason in found.skipped] == [
         "malformed: a different number of fields than the header (line 31)",
         "the user is empty (line 21: '')",
         "the rating is not a number (line 11: 'sehr gut')",

@@ -17,7 +17,7 @@ import pytest
 
 from croupier import CroupierError, Engine, Features, InputError, Rewards, WrongProcess, verify
 from croupier.log.ids import counted
-from support.interrupts import Interrupter
+from support.interrupts import Interrupter, interrupt
 
 CONTEXT, ACTIONS = {"device": "mobile", "hour": 9}, ["sale", "new", "plain"]
 
@@ -188,7 +188,6 @@ def test_an_interrupted_process_leaves_a_sound_log(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         time.sleep(wait)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        interrupt(process)
         found = verify(url)
         assert found.sound, found.difference
