@@ -14,7 +14,7 @@ from croupier.errors import CroupierWarning
 from croupier.log.configuration import Configuration
 from croupier.log.rewards import Rewards
 from croupier.state.fold import Fold
-from croupier_policies.base import Finding, Reason
+from croupier_policies.base import Finding
 from croupier_storage import Fact, Kind, Storage, StorageError
 
 _log = logging.getLogger("croupier")
@@ -156,8 +156,8 @@ class LearningWatch:
         for key, sentence in self.tally.findings(fold.configuration):
             yield key, [key], sentence
         for owner, finding in learning_findings(fold):
-            if finding.reason is Reason.NEVER_VARY and _computed(fold, finding.names):
-                continue  # the application cannot leave them out; they are counted all the same
+            if _computed(fold, finding.names):
+                continue  # the application can neither leave them out nor clip them; they are counted all the same
             keys = [f"{owner}/{finding.reason}/{name}" for name in finding.names or ("",)]
             yield finding.reason, keys, f"{owner}: {finding.text}"
 
