@@ -94,7 +94,7 @@ def test_the_case_runs_and_names_the_missing_files(tmp_path: Path, capsys: pytes
     found = json.loads((tmp_path / "out/case-retail.json").read_text())["results"]
     ingested = found["ingested"]
     assert ingested["rows"] == ingested["kept"] + sum(ingested["rejected"].values())
-    assert ingested["rejected"] == {"excluded: InvoiceNo": 120, "duplicate": 9, "impossible: price": 3}
+    assert ingested["rejected"] == {"excluded: InvoiceNo": 120, "duplicate": 9, "out of range: price": 3}
     rates = {name: row["all"]["recall"] for name, row in found["recommenders"].items()}
     assert rates["croupier"] > rates["popularity"] > 0.0
     assert found["margins"]["popularity"]["recall"][0] > 0.0

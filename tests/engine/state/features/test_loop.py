@@ -79,16 +79,17 @@ def test_features_online_are_those_of_the_log_bit_for_bit(life: list[Any], steps
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'store.db'}"
         engine = opened(url, features=features(), ids=(ids := counted()))
-        decisions, at = list[str](), 1000.0
+        decisions, at = list[tuple[str, float]](), 1000.0
         for (what, *rest), step in zip(life, steps, strict=False):
             at += step
             if what == "observe":
                 unit, kind, item, given = rest
                 engine.observe(unit, kind, item, at=at, **given)
             elif what == "choose":
-                decisions.append(engine.choose({"x": rest[1]}, ["a", "b"], unit=rest[0], at=at).id)
+                decisions.append((engine.choose({"x": rest[1]}, ["a", "b"], unit=rest[0], at=at).id, at))
             elif what == "reward" and decisions and "forget" not in [event[0] for event in life]:
-                engine.reward(decisions[rest[0] % len(decisions)], rest[1], at=at)
+                id, decided_at = decisions[rest[0] % len(decisions)]
+                engine.reward(id, rest[1], at=max(at, decided_at))
             elif what == "reopen":
                 before = engine.state_hash()
                 engine.close()
