@@ -180,7 +180,7 @@ class Fold:
             self.apply(fact)
         except (CroupierError, PolicyError, StorageError):
             raise
-        except Exception as error:
+        except Exception as error:  # a model or a forged row may raise anything; raised again, named
             message = f"the {fact.kind} at position {fact.position} of the log cannot be folded ({error!r}): "
             if fact.decision is not None:
                 raise PolicyFailed(f"{message}the policy or learner cannot learn it, or the row is forged") from error

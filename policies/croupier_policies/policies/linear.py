@@ -33,7 +33,7 @@ class LinearPolicy(ModelPolicy):
     name: ClassVar[str] = "linear"
 
     def __init__(self, *, model: Model | Description | None = None, law: Law | Description | None = None) -> None:
-        self.model: Model = registry.resolve(Model, RidgeModel() if model is None else model)  # type: ignore[type-abstract]
+        self.model: Model = registry.resolve(Model, RidgeModel() if model is None else model)  # type: ignore[type-abstract] # only concrete classes are built
         self.law: Law = registry.resolve(Law, Softmax() if law is None else law)  # type: ignore[type-abstract] # only concrete classes are built
 
     @property

@@ -208,7 +208,7 @@ class Parquet(Dataset):
             if column.null_count:  # integers with nulls would become floats, which do not hold every id
                 return object_column(column.to_pylist())
             found: NDArray[Any] = column.to_numpy(zero_copy_only=False)
-        except (*self._errors, NotImplementedError, ValueError, TypeError) as error:
+        except (*self._errors, NotImplementedError, ValueError, TypeError) as error:  # types numpy lacks
             if name in {*self.roles.values(), *self.layout.features}:
                 raise InputError(f"the column {name!r} cannot be read: {error}") from error
             note = f"the column {name!r} of type {column.type} is not read"
@@ -268,7 +268,7 @@ def from_frame(
         if str(name) not in twice:
             try:
                 table[str(name)] = _as_column(frame[name])
-            except (TypeError, ValueError, NotImplementedError) as error:
+            except (TypeError, ValueError, NotImplementedError) as error:  # types numpy lacks
                 if str(name) in asked:
                     raise InputError(f"the column {name!r} cannot be read: {error}") from error
     lengths = {name: column.shape for name, column in table.items() if column.ndim != 1}
