@@ -19,6 +19,21 @@ from numpy.typing import NDArray
 from croupier_policies.arrays import arithmetic
 
 Vector: TypeAlias = NDArray[np.float64]
+
+
+class Text(str):
+    """A text in a context: read word by word, where a plain string is one value of a category.
+
+    >>> {"title": Text("Running shoes, light"), "shop": "sports"}
+    {'title': Text('Running shoes, light'), 'shop': 'sports'}
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Text({str(self)!r})"
+
+
 #: The features of a context or an action in the form the log stores: named numbers and strings, or a float64 array.
 Row: TypeAlias = "Mapping[str, float | str] | Vector"
 #: Plain data (None, bool, int, float, str, bytes, list, dict with string keys) and numpy arrays.
