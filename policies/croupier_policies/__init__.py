@@ -4,7 +4,15 @@ from croupier_policies.base import Actions, Configurable, Finding, Learner, Odds
 from croupier_policies.catalogue.policy import CataloguePolicy
 from croupier_policies.errors import DeviceMissing, ForgedState, NotStorable, PolicyError, TooLarge
 from croupier_policies.exploration.base import Estimates, Law
-from croupier_policies.exploration.laws import Boltzmann, EpsilonGreedy, InverseGap, Softmax, Thompson, UpperBound
+from croupier_policies.exploration.laws import (
+    AnnealedSoftmax,
+    Boltzmann,
+    EpsilonGreedy,
+    InverseGap,
+    Softmax,
+    Thompson,
+    UpperBound,
+)
 from croupier_policies.exploration.sampling import draw, uniform
 from croupier_policies.factors.learner import FactorLearner
 from croupier_policies.factors.svd import InitialFactors, truncated_svd
@@ -12,7 +20,9 @@ from croupier_policies.models.bank import BankModel
 from croupier_policies.models.base import Model
 from croupier_policies.models.hybrid import HybridModel
 from croupier_policies.models.logistic import LogisticModel
+from croupier_policies.models.mixed import MixedModel
 from croupier_policies.models.ridge import RidgeModel
+from croupier_policies.policies.adaptive import AdaptivePolicy
 from croupier_policies.policies.bag import BagPolicy
 from croupier_policies.policies.defaults import InverseGapPolicy, SoftmaxPolicy
 from croupier_policies.policies.ensemble import EnsemblePolicy
@@ -25,6 +35,8 @@ from croupier_policies.vw.policy import VWPolicy
 
 __all__ = [
     "Actions",
+    "AdaptivePolicy",
+    "AnnealedSoftmax",
     "BagPolicy",
     "BankModel",
     "Boltzmann",
@@ -47,6 +59,7 @@ __all__ = [
     "LinearPolicy",
     "LoggedPolicy",
     "LogisticModel",
+    "MixedModel",
     "Model",
     "NotStorable",
     "Odds",

@@ -30,7 +30,7 @@ class FusedRidge(DenseRidge):
 
     def choose(self, law: Law, x: Vector, slots: Slots) -> Vector:
         """One kernel call, if the law has a kernel."""
-        if law.compiled is None:
+        if law.compiled is None or law.compiled.choose is None:
             return DenseRidge.choose(self, law, x, slots)
         p: Vector = law.compiled.choose(self.table, x, self.posterior.prior, slots, *law.parameters)
         return p

@@ -25,7 +25,7 @@ class LawKernels(NamedTuple):
     """The compiled kernels of a law; they take its `parameters`."""
 
     law: Callable[..., Any]
-    choose: Callable[..., Any]  # encoding, scoring and law in one call; see `kernels.fused`
+    choose: Callable[..., Any] | None = None  # encoding, scoring and law in one call; see `kernels.fused`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,37 @@ class Softmax(Law):
 
 @register
 @dataclass(frozen=True, kw_only=True)
+class AnnealedSoftmax(Law):
+    """Softmax whose temperature falls with the number of rewards; the formula is in `reference.laws.annealed_softmax`.
+
+    Args:
+        alpha: Optimism; .25 for rare clicks, .5 for labels without noise among many classes.
+        v: Temperature, in σ, at one reward for each candidate.
+        epsilon: The floor.
+
+    >>> import numpy as np
+    >>> AnnealedSoftmax().probabilities(np, Estimates(np.zeros(2), np.ones(2), 0.5, 0)).tolist()
+    [0.5, 0.5]
+    """
+
+    name: ClassVar[str] = "annealed-softmax"
+    compiled: ClassVar[LawKernels | None] = LawKernels(law_kernels.annealed_softmax)
+    alpha: float = 0.35
+    v: float = 0.1
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """α, v and ε."""
+        return self.alpha, self.v, self.epsilon
+
+    def probabilities(self, xp: Any, estimates: Estimates) -> Array:
+        """`laws.annealed_softmax`."""
+        mean, sd, sigma, rewards = estimates
+        return laws.annealed_softmax(xp, mean, sd, sigma, rewards, *self.parameters)
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
 class InverseGap(Law):
     """Inverse-gap weighting (Foster & Rakhlin 2020, SquareCB); the formula is in `reference.laws.inverse_gap`.
 

@@ -39,6 +39,20 @@ def softmax(mean, sd, sigma, rewards, alpha, v, epsilon, out):  # type: ignore[n
 
 
 @jit
+def annealed_softmax(mean, sd, sigma, rewards, alpha, v, epsilon, out):  # type: ignore[no-untyped-def] # compiled
+    """Write π of `reference.laws.annealed_softmax` into `out`."""
+    count = mean.shape[0]
+    _gaps(mean, sd, 2.0 * alpha * sigma, out)
+    temperature = v * sigma * math.sqrt(count / (rewards + 1.0)) + TINY
+    total = 0.0
+    for k in range(count):
+        out[k] = math.exp(-out[k] / temperature)
+        total += out[k]
+    for k in range(count):
+        out[k] = (1.0 - epsilon) * (out[k] / total) + epsilon / count
+
+
+@jit
 def inverse_gap(mean, sd, sigma, rewards, alpha, gamma, epsilon, out):  # type: ignore[no-untyped-def] # compiled
     """Write π of `reference.laws.inverse_gap` into `out`."""
     count = mean.shape[0]

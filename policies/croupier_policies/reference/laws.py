@@ -45,6 +45,18 @@ def softmax(xp: Any, mean: Array, sd: Array, sigma: float, alpha: float, v: floa
     return _mixed(_normalised(xp, xp.exp(-gap / (v * sigma * spread + TINY))), epsilon)
 
 
+def annealed_softmax(
+    xp: Any, mean: Array, sd: Array, sigma: float, rewards: int, alpha: float, v: float, epsilon: float
+) -> Array:
+    """π_a = (1 - ε)·softmax_a(-Δ_a/τ) + ε/K with τ = v·σ·√(K/(t + 1)), t the number of `rewards` learned.
+
+    The temperature follows the size of the sample, not the uncertainty of each estimate.
+    """
+    gap, _ = _optimistic(xp, mean, sd, sigma, alpha)
+    temperature = v * sigma * math.sqrt(mean.shape[-1] / (rewards + 1.0))
+    return _mixed(_normalised(xp, xp.exp(-gap / (temperature + TINY))), epsilon)
+
+
 def inverse_gap(
     xp: Any, mean: Array, sd: Array, sigma: float, alpha: float, gamma: float, rewards: int, epsilon: float
 ) -> Array:

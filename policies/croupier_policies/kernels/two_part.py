@@ -1,0 +1,382 @@
+"""Kernels of the two-part posterior of every action, for all members of a mixed model; `reference.two_part` has the
+formulas.
+
+A row is what `encoding_mixed.encode` returns. `cells` and `pairs` are tables of cells: their values, keys, places and
+counts in use (`kernels.cells`). A cell holds, for each member, prec - 1, w and w1, so that zeros are the prior, then the
+forgetting steps it has had, and its action.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from croupier_policies.kernels import arena
+from croupier_policies.kernels.arena import section
+from croupier_policies.kernels.cells import claim, find
+from croupier_policies.kernels.encoding_mixed import encode, observe
+from croupier_policies.kernels.jit import jit, reduced
+
+PRECISION, MEAN, MEAN1 = range(3)
+PER_MEMBER = 3  # numbers of a cell
+SQUARES, PAIRS, FORGETS = range(3)  # of a member's kind
+LOSS_DECAY = 0.5 ** (1.0 / 1000.0)
+STEPS_PER_HALF_LIFE = 16
+RETAINED = 0.5 ** (1.0 / STEPS_PER_HALF_LIFE)  # κ of a step
+
+
+@jit
+def _kind(L, m, which):  # type: ignore[no-untyped-def] # compiled
+    return L[arena.MEMBER_KIND + 3 * m + which] != 0
+
+
+@jit
+def _member(F, L, m):  # type: ignore[no-untyped-def] # compiled
+    """Noise, triangles, weights and block coordinates of member m."""
+    first = arena.MEMBERS + arena.PER_MEMBER * m
+    return (
+        section(F, L, first + arena.NOISE)[0],
+        section(F, L, first + arena.TRIANGLES),
+        section(F, L, first + arena.WEIGHTS),
+        section(F, L, first + arena.VECTORS),
+    )
+
+
+@jit
+def sigma(noise):  # type: ignore[no-untyped-def] # compiled
+    """σ = √((s² + Σ e²/(1 + q))/(1 + n)), with s² the running variance of the rewards; ½ before the first."""
+    if noise[arena.WEIGHT] == 0.0:
+        return 0.5
+    spread = noise[arena.REWARD_M2] / noise[arena.WEIGHT]
+    return math.sqrt((spread + noise[arena.ERRORS]) / (1.0 + noise[arena.WEIGHT]))
+
+
+@jit
+def leader(F, L):  # type: ignore[no-untyped-def] # compiled
+    """The first member with the smallest loss."""
+    best, least = 0, np.inf
+    for m in range(L[arena.MEMBER_COUNT]):
+        loss = section(F, L, arena.MEMBERS + arena.PER_MEMBER * m + arena.NOISE)[0, arena.LOSS]
+        if loss < least:
+            best, least = m, loss
+    return best
+
+
+@jit
+def estimate(F, L, cells, pairs, I, X, slots, mean, sd):  # type: ignore[no-untyped-def] # compiled
+    """Write the leader's means and sds for the actions in `slots`, -1 for one never rewarded; returns σ and n."""
+    m = leader(F, L)
+    row = encode(F, L, I, X, _kind(L, m, PAIRS))
+    noise, triangles, weights, vectors = _member(F, L, m)
+    for k in range(slots.shape[0]):
+        mean[k], sd[k] = _estimate_one(L, m, row, noise, triangles, weights, vectors, cells, pairs, slots[k])
+    return sigma(noise), noise[arena.REWARDS]
+
+
+@jit
+def _estimate_one(L, m, row, noise, triangles, weights, vectors, cells, pairs, slot):  # type: ignore[no-untyped-def] # compiled
+    cols, vals, cols2, vals2, z, hashes, values, pair_hashes, pair_values, unseen = row
+    if _kind(L, m, SQUARES):
+        cols, vals = cols2, vals2
+    centre = noise[arena.MEAN_REWARD]
+    q, gain = unseen, 0.0
+    if slot < 0:
+        q += reduced(vals, vals) + reduced(z, z) + reduced(values, values)
+        if _kind(L, m, PAIRS):
+            q += reduced(pair_values, pair_values)
+        return centre, math.sqrt(q)
+    q += _form(triangles[slot], cols, vals)
+    own, P = weights[slot], weights.shape[1] // 2
+    for a in range(cols.shape[0]):
+        gain += vals[a] * (own[cols[a]] - centre * own[P + cols[a]])
+    if z.shape[0]:
+        more, better = _dense(vectors[slot], z, centre)
+        q += more
+        gain += better
+    kappa = RETAINED if _kind(L, m, FORGETS) else 1.0
+    more, better = _sparse(cells, hashes, values, slot, PER_MEMBER * m, centre, kappa, noise[arena.EPOCHS])
+    q += more
+    gain += better
+    if _kind(L, m, PAIRS):
+        more, better = _sparse(pairs, pair_hashes, pair_values, slot, 0, centre, 1.0, 0.0)
+        q += more
+        gain += better
+    return centre + gain, math.sqrt(max(q, 0.0))
+
+
+@jit
+def _form(triangle, cols, vals):  # type: ignore[no-untyped-def] # compiled
+    """uᵀBu, B packed by rows of its lower triangle; columns may have any order."""
+    q = 0.0
+    n = cols.shape[0]
+    if cols[n - 1] == n - 1 and _ascending(cols):
+        for a in range(n):
+            start = a * (a + 1) // 2
+            q += vals[a] * (2.0 * reduced(triangle[start : start + a], vals[:a]) + vals[a] * triangle[start + a])
+        return q
+    for a in range(n):
+        i = cols[a]
+        inner = 0.0
+        for b in range(a):
+            inner += vals[b] * triangle[_entry(i, cols[b])]
+        q += vals[a] * (2.0 * inner + vals[a] * triangle[_entry(i, i)])
+    return q
+
+
+@jit
+def _ascending(cols):  # type: ignore[no-untyped-def] # compiled
+    for a in range(cols.shape[0]):
+        if cols[a] != a:
+            return False
+    return True
+
+
+@jit
+def _entry(i, j):  # type: ignore[no-untyped-def] # compiled
+    return i * (i + 1) // 2 + j if j <= i else j * (j + 1) // 2 + i
+
+
+@jit
+def _dense(own, z, centre):  # type: ignore[no-untyped-def] # compiled
+    """Σ z²/prec and Σ (w - r̄·w1)·z over the coordinates of the blocks."""
+    R = z.shape[0]
+    width = own.shape[0] // 3
+    q, gain = 0.0, 0.0
+    for k in range(R):
+        q += z[k] * z[k] / (1.0 + own[k])
+        gain += z[k] * (own[width + k] - centre * own[2 * width + k])
+    return q, gain
+
+
+@jit
+def _sparse(table, hashes, values, slot, first, centre, kappa, epoch):  # type: ignore[no-untyped-def] # compiled
+    """Σ s²/prec and Σ (w - r̄·w1)·s over the cells of an action, as they are after the forgetting that is due."""
+    cells, keys, places, used = table
+    q, gain = 0.0, 0.0
+    for k in range(hashes.shape[0]):
+        c = find(keys, places, used, hashes[k], slot)
+        s = values[k]
+        if c < 0:
+            q += s * s
+            continue
+        precision, w, w1 = cells[c, first], cells[c, first + 1], cells[c, first + 2]
+        if kappa < 1.0:
+            precision, w, w1 = _forgotten(precision, w, w1, kappa ** (epoch - cells[c, cells.shape[1] - 2]))
+        q += s * s / (1.0 + precision)
+        gain += s * (w - centre * w1)
+    return q, gain
+
+
+@jit
+def _forgotten(precision, w, w1, retain):  # type: ignore[no-untyped-def] # compiled
+    """prec ← 1 + κ(prec - 1), w ← κ·w·prec_old/prec_new; `precision` is prec - 1."""
+    kept = retain * precision
+    factor = retain * (1.0 + precision) / (1.0 + kept)
+    return kept, w * factor, w1 * factor
+
+
+@jit
+def learn(F, L, cells, pairs, I, X, slot, reward):  # type: ignore[no-untyped-def] # compiled
+    """Observe and encode the row, and teach every member; returns what the leader predicted."""
+    observe(F, L, I, X)
+    with_pairs = False
+    for m in range(L[arena.MEMBER_COUNT]):
+        with_pairs |= _kind(L, m, PAIRS)
+    row = encode(F, L, I, X, with_pairs)
+    touched = _claim(cells, row[5], slot)
+    touched_pairs = _claim(pairs, row[7], slot)
+    first = leader(F, L)
+    predicted = 0.0
+    for m in range(L[arena.MEMBER_COUNT]):
+        mean = _teach(F, L, m, row, cells[0], touched, pairs[0], touched_pairs, slot, reward)
+        if m == first:
+            predicted = mean
+    return predicted
+
+
+@jit
+def _claim(table, hashes, slot):  # type: ignore[no-untyped-def] # compiled
+    cells, keys, places, used = table
+    touched = np.empty(hashes.shape[0], np.int64)
+    for k in range(hashes.shape[0]):
+        before = used[0]
+        c = claim(keys, places, used, hashes[k], slot)
+        touched[k] = c
+        if used[0] > before:
+            cells[c, cells.shape[1] - 1] = slot
+    return touched
+
+
+@jit
+def _teach(F, L, m, row, cells, touched, pairs, touched_pairs, slot, reward):  # type: ignore[no-untyped-def] # compiled
+    """One innovation updates both parts of one action; returns the prediction before it."""
+    cols, vals, cols2, vals2, z, _, values, _, pair_values, _ = row
+    squares, crosses, forgets = _kind(L, m, SQUARES), _kind(L, m, PAIRS), _kind(L, m, FORGETS)
+    if squares:
+        cols, vals = cols2, vals2
+    noise, triangles, weights, vectors = _member(F, L, m)
+    triangle, own, vector = triangles[slot], weights[slot], vectors[slot]
+    P, R, p = own.shape[0] // 2, z.shape[0], L[arena.COLUMNS + squares]
+    width, first = vector.shape[0] // 3, PER_MEMBER * m
+    if forgets:
+        for k in range(touched.shape[0]):
+            _forget_cell(cells, touched[k], first, noise[arena.EPOCHS])
+    px = np.zeros(p)
+    _project(triangle, cols, vals, px)
+    q, theta, theta1 = 0.0, 0.0, 0.0
+    for a in range(cols.shape[0]):
+        q += vals[a] * px[cols[a]]
+        theta += vals[a] * own[cols[a]]
+        theta1 += vals[a] * own[P + cols[a]]
+    for k in range(R):
+        q += z[k] * z[k] / (1.0 + vector[k])
+        theta += z[k] * vector[width + k]
+        theta1 += z[k] * vector[2 * width + k]
+    more, better, better1 = _read(cells, touched, values, first)
+    q, theta, theta1 = q + more, theta + better, theta1 + better1
+    if crosses:
+        more, better, better1 = _read(pairs, touched_pairs, pair_values, 0)
+        q, theta, theta1 = q + more, theta + better, theta1 + better1
+    down = 1.0 / (1.0 + q)
+    step, step1 = down * (reward - theta), down * (1.0 - theta1)
+    for i in range(p):
+        start, scaled = i * (i + 1) // 2, down * px[i]
+        if scaled != 0.0:
+            for j in range(i + 1):
+                triangle[start + j] -= scaled * px[j]
+            own[i] += step * px[i]
+            own[P + i] += step1 * px[i]
+    for k in range(R):
+        gain = z[k] / (1.0 + vector[k])
+        vector[width + k] += gain * step
+        vector[2 * width + k] += gain * step1
+        vector[k] += z[k] * z[k]
+    _write(cells, touched, values, first, step, step1)
+    if crosses:
+        _write(pairs, touched_pairs, pair_values, 0, step, step1)
+    mean = noise[arena.MEAN_REWARD] + theta - noise[arena.MEAN_REWARD] * theta1
+    _hear(noise, reward, mean, q)
+    if forgets and int(noise[arena.REWARDS]) % L[arena.FORGETS_EVERY] == 0:
+        forget(F, L, m, RETAINED, -1)
+        noise[arena.EPOCHS] += 1.0
+    return mean
+
+
+@jit
+def _project(triangle, cols, vals, px):  # type: ignore[no-untyped-def] # compiled
+    """Bu into `px`, zeros before."""
+    p = px.shape[0]
+    if 2 * cols.shape[0] < p:
+        for a in range(cols.shape[0]):
+            c, v = cols[a], vals[a]
+            start = c * (c + 1) // 2
+            for j in range(c + 1):
+                px[j] += v * triangle[start + j]
+            for i in range(c + 1, p):
+                px[i] += v * triangle[i * (i + 1) // 2 + c]
+        return
+    u = np.zeros(p)
+    for a in range(cols.shape[0]):
+        u[cols[a]] = vals[a]
+    for i in range(p):
+        start = i * (i + 1) // 2
+        row = triangle[start : start + i]
+        px[i] += reduced(row, u[:i]) + triangle[start + i] * u[i]
+        if u[i] != 0.0:
+            for j in range(i):
+                px[j] += u[i] * row[j]
+
+
+@jit
+def _read(cells, touched, values, first):  # type: ignore[no-untyped-def] # compiled
+    q, theta, theta1 = 0.0, 0.0, 0.0
+    for k in range(touched.shape[0]):
+        c, s = touched[k], values[k]
+        if c < 0:
+            q += s * s
+            continue
+        q += s * s / (1.0 + cells[c, first])
+        theta += s * cells[c, first + 1]
+        theta1 += s * cells[c, first + 2]
+    return q, theta, theta1
+
+
+@jit
+def _write(cells, touched, values, first, step, step1):  # type: ignore[no-untyped-def] # compiled
+    for k in range(touched.shape[0]):
+        c, s = touched[k], values[k]
+        if c >= 0:
+            gain = s / (1.0 + cells[c, first])
+            cells[c, first + 1] += gain * step
+            cells[c, first + 2] += gain * step1
+            cells[c, first] += s * s
+
+
+@jit
+def _forget_cell(cells, c, first, epoch):  # type: ignore[no-untyped-def] # compiled
+    """Apply the forgetting that is due to one cell."""
+    if c < 0:
+        return
+    stamp = cells.shape[1] - 2
+    steps = epoch - cells[c, stamp]
+    if steps > 0.0:
+        cells[c, first], cells[c, first + 1], cells[c, first + 2] = _forgotten(
+            cells[c, first], cells[c, first + 1], cells[c, first + 2], RETAINED**steps
+        )
+        cells[c, stamp] = epoch
+
+
+@jit
+def _hear(noise, reward, mean, q):  # type: ignore[no-untyped-def] # compiled
+    """Update the statistics of the rewards; the first reward sets their mean, and counts as foreseen."""
+    if noise[arena.REWARDS] == 0.0:
+        mean = reward
+    error = reward - mean
+    noise[arena.ERRORS] += error * error / (1.0 + q)
+    noise[arena.REWARDS] += 1.0
+    noise[arena.WEIGHT] += 1.0
+    delta = reward - noise[arena.MEAN_REWARD]
+    noise[arena.MEAN_REWARD] += delta / noise[arena.WEIGHT]
+    noise[arena.REWARD_M2] += delta * (reward - noise[arena.MEAN_REWARD])
+    noise[arena.LOSS] = LOSS_DECAY * noise[arena.LOSS] + error * error
+
+
+@jit
+def forget(F, L, m, retain, slot):  # type: ignore[no-untyped-def] # compiled
+    """Discount full part and blocks of one action, or of all (-1) and the noise, of member m; cells are separate.
+
+    With b = B_ii, B_ii ← b/(b + κ(1 - b)), θ_i ← κ·θ_i/(b + κ(1 - b)). B only gains on its diagonal.
+    """
+    noise, triangles, weights, vectors = _member(F, L, m)
+    p, P, R = L[arena.COLUMNS + _kind(L, m, SQUARES)], weights.shape[1] // 2, vectors.shape[1] // 3
+    for s in range(triangles.shape[0]):
+        if slot >= 0 and s != slot:
+            continue
+        for i in range(p):
+            entry = i * (i + 1) // 2 + i
+            b = triangles[s, entry]
+            rest = b + retain * (1.0 - b)
+            triangles[s, entry] = b / rest
+            weights[s, i] *= retain / rest
+            weights[s, P + i] *= retain / rest
+        for k in range(R):
+            vectors[s, k], vectors[s, R + k], vectors[s, 2 * R + k] = _forgotten(
+                vectors[s, k], vectors[s, R + k], vectors[s, 2 * R + k], retain
+            )
+    if slot < 0:
+        noise[arena.WEIGHT] *= retain
+        noise[arena.REWARD_M2] *= retain
+        noise[arena.ERRORS] *= retain
+
+
+@jit
+def forget_cells(cells, used, members, retain, slot):  # type: ignore[no-untyped-def] # compiled
+    """Discount all cells of one action, or of all (-1), in the parts of all members."""
+    for c in range(used[0]):
+        if slot < 0 or cells[c, cells.shape[1] - 1] == slot:
+            for m in range(members):
+                k = PER_MEMBER * m
+                cells[c, k], cells[c, k + 1], cells[c, k + 2] = _forgotten(
+                    cells[c, k], cells[c, k + 1], cells[c, k + 2], retain
+                )

@@ -1,0 +1,284 @@
+"""The model of contexts as they are: numbers, strings, tags, texts, ids and embeddings, stationary or not."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from croupier_policies.base import Actions, Finding, RefusedNames, Row, State, Vector
+from croupier_policies.encoding.arena import Arena, Shape
+from croupier_policies.encoding.mixed import MixedEncoder
+from croupier_policies.encoding.rows import join_row, join_rows
+from croupier_policies.errors import DeviceMissing
+from croupier_policies.exploration.base import Estimates
+from croupier_policies.kernels import arena, two_part
+from croupier_policies.kernels.cells import rebuild
+from croupier_policies.models.base import Model, check_at_least, rewards_without_room
+from croupier_policies.registry import register
+
+MAX_CELLS = 1 << 20
+MAX_SETS = 256  # candidate sets whose slots are cached
+
+
+class CellTable:
+    """Posterior cells by hashed feature and action; see `kernels.cells`. Memory that no cell uses is never touched."""
+
+    def __init__(self, width: int, max_bytes: int) -> None:
+        self._width = width
+        self._size = max(min(max_bytes // (8 * width + 24), MAX_CELLS), 8)
+        self._allocate()
+
+    def _allocate(self) -> None:
+        self.cells = np.zeros((self._size, self._width))
+        self._keys = np.zeros(self._size, np.uint64)
+        self._places = np.zeros(1 << (2 * self._size - 1).bit_length(), np.int32)
+        self._used = np.zeros(2, np.int64)  # cells in use, features that had to share one
+        self.arrays = self.cells, self._keys, self._places, self._used
+
+    @property
+    def used(self) -> int:
+        """Cells in use."""
+        return int(self._used[0])
+
+    @property
+    def shared(self) -> int:
+        """How often a feature had to share a cell."""
+        return int(self._used[1])
+
+    def forget(self, members: int, retain: float, slot: int) -> None:
+        """Discount the cells of an action, or of all (-1)."""
+        two_part.forget_cells(self.cells, self._used, members, retain, slot)
+
+    def state(self) -> State:
+        """The cells in use."""
+        return {"cells": self.cells[: self.used].copy(), "keys": self._keys[: self.used].copy(), "shared": self.shared}
+
+    def restore(self, state: State) -> None:
+        """Replace the cells by those of a `state()`."""
+        self._allocate()
+        count = state["keys"].shape[0]
+        self.cells[:count], self._keys[:count] = state["cells"], state["keys"]
+        self._used[:] = count, state["shared"]
+        rebuild(self._keys, self._places, self._used)
+
+
+@register
+class MixedModel(Model):
+    """A posterior in two parts for every action, and the best of several such models, by their latest predictions.
+
+    The *full* part is a Gaussian posterior over an intercept, up to 64 standardised numbers and 64 one-hot values. The
+    *diagonal* part has one cell for each of the rest: tags, words, ids, rare values, coordinates of long arrays. One
+    innovation updates both (`reference.two_part`). Numbers are clipped to fences that a sample of them sets, so an
+    outlier does no harm. A long array is encoded in streaming principal coordinates (`kernels.blocks`).
+
+    The members are: the model; one that forgets with a half-life of 500 rewards; one with the squares of numbers; one
+    with products of all pairs of fields. The one with the smallest discounted squared one-step-ahead error decides.
+
+    Args:
+        squares: Whether there is a member with squares.
+        pairs: Whether there is one with products of fields.
+        half_life: Rewards after which evidence counts half in the member that forgets; 0 for no such member.
+        ids: Fields whose values are ids: one cell a value, with shrinkage toward what all have in common.
+        max_bytes: The memory limit.
+        device: "cpu".
+
+    >>> MixedModel().estimates({"hour": 14.0, "tags": ["new", "red"]}, Actions(("a", "b"))).mean.tolist()
+    [0.5, 0.5]
+    """
+
+    name: ClassVar[str] = "mixed"
+
+    def __init__(
+        self,
+        *,
+        squares: bool = True,
+        pairs: bool = True,
+        half_life: float = 500.0,
+        ids: Sequence[str] = (),
+        max_bytes: int = 2**30,
+        device: str = "cpu",
+    ) -> None:
+        super().__init__(device)
+        check_at_least(0, half_life=half_life)
+        if device != "cpu":
+            raise DeviceMissing(f'a mixed model runs on device="cpu", not on {device!r}')
+        self.squares, self.pairs, self.half_life, self.max_bytes = squares, pairs, float(half_life), max_bytes
+        self.ids = tuple(ids)
+        self._kinds = [(0, 0, 0), *[(0, 0, 1)] * bool(half_life), *[(1, 0, 0)] * squares, *[(0, 1, 0)] * pairs]
+        self._start()
+
+    def _start(self) -> None:
+        self._memory = Arena()
+        layout = self._memory.layout
+        layout[arena.MEMBER_COUNT] = len(self._kinds)
+        layout[arena.MEMBER_KIND : arena.MEMBER_KIND + 3 * len(self._kinds)] = np.ravel(self._kinds)
+        layout[arena.FORGETS_EVERY] = max(1, round(self.half_life / two_part.STEPS_PER_HALF_LIFE))
+        layout[[arena.COLUMNS, arena.COLUMNS + 1]] = 1
+        members = [arena.MEMBERS + arena.PER_MEMBER * m for m in range(len(self._kinds))]
+        self._memory.resize(
+            {arena.DOCUMENTS: Shape(1, 1)} | {first + arena.NOISE: Shape(1, arena.NOISE_WIDTH) for first in members}
+        )
+        for first in members:
+            self._memory.section(first + arena.NOISE)[0, arena.MEAN_REWARD] = 0.5
+        self._encoder = MixedEncoder(self._memory, self.ids, self.max_bytes)
+        self._cells = CellTable(two_part.PER_MEMBER * len(self._kinds) + 2, self.max_bytes // 4)
+        self._pairs = CellTable(two_part.PER_MEMBER + 2, self.max_bytes // 8 if self.pairs else 0)
+        self._slots: dict[str, int] = {}
+        self._sets: OrderedDict[Actions, tuple[int, NDArray[np.int64]]] = OrderedDict()
+        self.ignored, self._refused = 0, RefusedNames()
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments without `device`."""
+        names = ("squares", "pairs", "half_life", "max_bytes")
+        return {name: getattr(self, name) for name in names} | {"ids": list(self.ids)}
+
+    def estimates(self, context: Row, actions: Actions) -> Estimates:
+        """The leader's means and standard deviations."""
+        memory, slots = self._memory, self._slots_of(actions)
+        mean, sd = np.empty(slots.shape[0]), np.empty(slots.shape[0])
+        arrays = self._cells.arrays, self._pairs.arrays
+        if actions.rows is None:
+            packed = self._encoder.pack(context)
+            sigma, n = two_part.estimate(memory.floats, memory.layout, *arrays, *packed, slots, mean, sd)
+            return Estimates(mean, sd, sigma, int(n))
+        for k, row in enumerate(join_rows(context, actions)):
+            one = slice(k, k + 1)
+            packed = self._encoder.pack(row)
+            sigma, n = two_part.estimate(memory.floats, memory.layout, *arrays, *packed, slots[one], mean[one], sd[one])
+        return Estimates(mean, sd, sigma, int(n))
+
+    def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
+        """Teach every member; returns the prediction of the one that was best before."""
+        slot = self._admit(actions.ids[index])
+        if slot < 0:
+            self.ignored += 1
+            self._refused.add(actions.ids[index])
+            return math.nan
+        packed = self._encoder.admit(join_row(context, actions, index))
+        if not self._fit(len(self._slots)):
+            self.ignored += 1
+            return math.nan
+        memory = self._memory
+        arrays = self._cells.arrays, self._pairs.arrays
+        return float(two_part.learn(memory.floats, memory.layout, *arrays, *packed, slot, reward))
+
+    def _admit(self, action: str) -> int:
+        """The slot of an action, a new one if there is memory for it; else -1."""
+        slot = self._slots.get(action)
+        if slot is None:
+            if not self._fit(len(self._slots) + 1):
+                return -1
+            slot = self._slots[action] = len(self._slots)
+        return slot
+
+    def _fit(self, actions: int) -> bool:
+        """Make room for so many actions and for all columns, if the memory limit allows it."""
+        memory, columns = self._memory, self._encoder.columns
+        memory.layout[[arena.COLUMNS, arena.COLUMNS + 1]] = columns
+        R = int(memory.layout[arena.COORDINATES])
+        shapes: dict[int, Shape] = {}
+        for m, (squares, _, _) in enumerate(self._kinds):
+            first = arena.MEMBERS + arena.PER_MEMBER * m
+            slots, width = memory.shape(first + arena.WEIGHTS)
+            P, needed = width // 2, columns[squares]
+            if actions <= slots and needed <= P:
+                continue
+            slots, P = (_room(have, need) for have, need in ((slots, actions), (P, needed)))
+            shapes[first + arena.TRIANGLES] = Shape(slots, P * (P + 1) // 2)
+            shapes[first + arena.WEIGHTS] = Shape(slots, 2 * P, 2)
+            shapes[first + arena.VECTORS] = Shape(slots, 3 * R, 3)
+        if not shapes:
+            return True
+        if 8 * memory.size_with(shapes) > self.max_bytes // 2:
+            return False
+        before = {k: memory.shape(k) for k in shapes}
+        memory.resize(shapes)
+        for k, (rows, width) in before.items():
+            if (k - arena.MEMBERS) % arena.PER_MEMBER == arena.TRIANGLES:
+                _fill_identity(memory.section(k), rows, width)
+        return True
+
+    def _slots_of(self, actions: Actions) -> NDArray[np.int64]:
+        """The slot of every candidate, (K,), -1 for one never rewarded."""
+        cached = self._sets.get(actions)
+        if cached is None or cached[0] != len(self._slots):
+            slots = np.array([self._slots.get(action, -1) for action in actions.ids], dtype=np.int64)
+            cached = self._sets[actions] = len(self._slots), slots
+            if len(self._sets) > MAX_SETS:
+                self._sets.popitem(last=False)
+        return cached[1]
+
+    @property
+    def learned(self) -> int:
+        """The number of rewards."""
+        return int(self._noise_of(0)[arena.REWARDS])
+
+    @property
+    def noise_variance(self) -> float:
+        """σ² of the leader."""
+        return float(two_part.sigma(self._noise_of(self.leader)) ** 2)
+
+    @property
+    def leader(self) -> int:
+        """The index of the member that decides."""
+        return int(two_part.leader(self._memory.floats, self._memory.layout))
+
+    def _noise_of(self, m: int) -> Vector:
+        noise: Vector = self._memory.section(arena.MEMBERS + arena.PER_MEMBER * m + arena.NOISE)[0]
+        return noise
+
+    def discount(self, retain: float, action: str | None = None) -> None:
+        """Move the evidence about one action, or about all, toward the prior; see `kernels.two_part.forget`."""
+        slot = -1 if action is None else self._slots.get(action)
+        if slot is None:
+            return
+        for m in range(len(self._kinds)):
+            two_part.forget(self._memory.floats, self._memory.layout, m, retain, slot)
+            if action is None:
+                self._noise_of(m)[arena.LOSS] *= retain
+        self._cells.forget(len(self._kinds), retain, slot)
+        self._pairs.forget(1, retain, slot)
+
+    def findings(self) -> list[Finding]:
+        """What had no room."""
+        return self._encoder.findings() + rewards_without_room(self.ignored, self._refused, self.max_bytes)
+
+    def state(self) -> State:
+        """Arena, cells, and the names behind their numbers."""
+        return {
+            "floats": self._memory.floats.copy(),
+            "layout": self._memory.layout.copy(),
+            "cells": self._cells.state(),
+            "pairs": self._pairs.state(),
+            "actions": list(self._slots),
+            "encoder": self._encoder.state(),
+            "ignored": self.ignored,
+        }
+
+    def restore(self, state: State) -> None:
+        """Replace the state by a `state()`."""
+        self._start()
+        self._memory.floats, self._memory.layout = state["floats"].copy(), state["layout"].copy()
+        self._cells.restore(state["cells"])
+        self._pairs.restore(state["pairs"])
+        self._slots = {action: slot for slot, action in enumerate(state["actions"])}
+        self._encoder.restore(state["encoder"])
+        self.ignored = state["ignored"]
+
+
+def _room(have: int, need: int) -> int:
+    """Room for so many, doubled where there is not enough."""
+    return have if need <= have else max(2 * have, need, 8)
+
+
+def _fill_identity(triangles: Vector, rows: int, width: int) -> None:
+    """Set the diagonals that are new since the section had these rows and this width."""
+    columns = (math.isqrt(8 * triangles.shape[1] + 1) - 1) // 2
+    diagonal = np.array([i * (i + 1) // 2 + i for i in range(columns)], dtype=np.int64)
+    triangles[:rows, diagonal[diagonal >= width]] = 1.0
+    triangles[rows:, diagonal] = 1.0
