@@ -184,8 +184,8 @@ def learn(F, L, cells, pairs, I, X, slot, reward):  # type: ignore[no-untyped-de
     for m in range(L[arena.MEMBER_COUNT]):
         with_pairs |= _kind(L, m, PAIRS)
     row = encode(F, L, I, X, with_pairs)
-    touched = _claim(cells, row[5], slot)
-    touched_pairs = _claim(pairs, row[7], slot)
+    touched = claim_all(cells, row[5], slot)
+    touched_pairs = claim_all(pairs, row[7], slot)
     first = leader(F, L)
     predicted = 0.0
     for m in range(L[arena.MEMBER_COUNT]):
@@ -196,7 +196,7 @@ def learn(F, L, cells, pairs, I, X, slot, reward):  # type: ignore[no-untyped-de
 
 
 @jit
-def _claim(table, hashes, slot):  # type: ignore[no-untyped-def] # compiled
+def claim_all(table, hashes, slot):  # type: ignore[no-untyped-def] # compiled
     cells, keys, places, used = table
     touched = np.empty(hashes.shape[0], np.int64)
     for k in range(hashes.shape[0]):
@@ -256,7 +256,7 @@ def _teach(F, L, m, row, cells, touched, pairs, touched_pairs, slot, reward):  #
     if crosses:
         _write(pairs, touched_pairs, pair_values, 0, step, step1)
     mean = noise[arena.MEAN_REWARD] + theta - noise[arena.MEAN_REWARD] * theta1
-    _hear(noise, reward, mean, q)
+    hear(noise, reward, mean, q)
     if forgets and int(noise[arena.REWARDS]) % L[arena.FORGETS_EVERY] == 0:
         forget(F, L, m, RETAINED, -1)
         noise[arena.EPOCHS] += 1.0
@@ -328,7 +328,7 @@ def _forget_cell(cells, c, first, epoch):  # type: ignore[no-untyped-def] # comp
 
 
 @jit
-def _hear(noise, reward, mean, q):  # type: ignore[no-untyped-def] # compiled
+def hear(noise, reward, mean, q):  # type: ignore[no-untyped-def] # compiled
     """Update the statistics of the rewards; the first reward sets their mean, and counts as foreseen."""
     if noise[arena.REWARDS] == 0.0:
         mean = reward

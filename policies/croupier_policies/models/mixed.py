@@ -10,61 +10,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from croupier_policies.backends.mixed import Memory, mixed_backend
 from croupier_policies.base import Actions, Finding, RefusedNames, Row, State, Vector
 from croupier_policies.encoding.arena import Arena, Shape
+from croupier_policies.encoding.cells import CellTable
 from croupier_policies.encoding.mixed import MixedEncoder
 from croupier_policies.encoding.rows import join_row, join_rows
-from croupier_policies.errors import DeviceMissing
 from croupier_policies.exploration.base import Estimates
 from croupier_policies.kernels import arena, two_part
-from croupier_policies.kernels.cells import rebuild
 from croupier_policies.models.base import Model, check_at_least, rewards_without_room
 from croupier_policies.registry import register
 
-MAX_CELLS = 1 << 20
 MAX_SETS = 256  # candidate sets whose slots are cached
-
-
-class CellTable:
-    """Posterior cells by hashed feature and action; see `kernels.cells`. Memory that no cell uses is never touched."""
-
-    def __init__(self, width: int, max_bytes: int) -> None:
-        self._width = width
-        self._size = max(min(max_bytes // (8 * width + 24), MAX_CELLS), 8)
-        self._allocate()
-
-    def _allocate(self) -> None:
-        self.cells = np.zeros((self._size, self._width))
-        self._keys = np.zeros(self._size, np.uint64)
-        self._places = np.zeros(1 << (2 * self._size - 1).bit_length(), np.int32)
-        self._used = np.zeros(2, np.int64)  # cells in use, features that had to share one
-        self.arrays = self.cells, self._keys, self._places, self._used
-
-    @property
-    def used(self) -> int:
-        """Cells in use."""
-        return int(self._used[0])
-
-    @property
-    def shared(self) -> int:
-        """How often a feature had to share a cell."""
-        return int(self._used[1])
-
-    def forget(self, members: int, retain: float, slot: int) -> None:
-        """Discount the cells of an action, or of all (-1)."""
-        two_part.forget_cells(self.cells, self._used, members, retain, slot)
-
-    def state(self) -> State:
-        """The cells in use."""
-        return {"cells": self.cells[: self.used].copy(), "keys": self._keys[: self.used].copy(), "shared": self.shared}
-
-    def restore(self, state: State) -> None:
-        """Replace the cells by those of a `state()`."""
-        self._allocate()
-        count = state["keys"].shape[0]
-        self.cells[:count], self._keys[:count] = state["cells"], state["keys"]
-        self._used[:] = count, state["shared"]
-        rebuild(self._keys, self._places, self._used)
 
 
 @register
@@ -85,7 +42,7 @@ class MixedModel(Model):
         half_life: Rewards after which evidence counts half in the member that forgets; 0 for no such member.
         ids: Fields whose values are ids: one cell a value, with shrinkage toward what all have in common.
         max_bytes: The memory limit.
-        device: "cpu".
+        device: See `Model`.
 
     >>> MixedModel().estimates({"hour": 14.0, "tags": ["new", "red"]}, Actions(("a", "b"))).mean.tolist()
     [0.5, 0.5]
@@ -105,29 +62,28 @@ class MixedModel(Model):
     ) -> None:
         super().__init__(device)
         check_at_least(0, half_life=half_life)
-        if device != "cpu":
-            raise DeviceMissing(f'a mixed model runs on device="cpu", not on {device!r}')
         self.squares, self.pairs, self.half_life, self.max_bytes = squares, pairs, float(half_life), max_bytes
         self.ids = tuple(ids)
+        self._mixed = mixed_backend(device)
         self._kinds = [(0, 0, 0), *[(0, 0, 1)] * bool(half_life), *[(1, 0, 0)] * squares, *[(0, 1, 0)] * pairs]
         self._start()
 
     def _start(self) -> None:
-        self._memory = Arena()
-        layout = self._memory.layout
+        memory = Arena()
+        layout = memory.layout
         layout[arena.MEMBER_COUNT] = len(self._kinds)
         layout[arena.MEMBER_KIND : arena.MEMBER_KIND + 3 * len(self._kinds)] = np.ravel(self._kinds)
         layout[arena.FORGETS_EVERY] = max(1, round(self.half_life / two_part.STEPS_PER_HALF_LIFE))
         layout[[arena.COLUMNS, arena.COLUMNS + 1]] = 1
         members = [arena.MEMBERS + arena.PER_MEMBER * m for m in range(len(self._kinds))]
-        self._memory.resize(
+        memory.resize(
             {arena.DOCUMENTS: Shape(1, 1)} | {first + arena.NOISE: Shape(1, arena.NOISE_WIDTH) for first in members}
         )
         for first in members:
-            self._memory.section(first + arena.NOISE)[0, arena.MEAN_REWARD] = 0.5
-        self._encoder = MixedEncoder(self._memory, self.ids, self.max_bytes)
-        self._cells = CellTable(two_part.PER_MEMBER * len(self._kinds) + 2, self.max_bytes // 4)
-        self._pairs = CellTable(two_part.PER_MEMBER + 2, self.max_bytes // 8 if self.pairs else 0)
+            memory.section(first + arena.NOISE)[0, arena.MEAN_REWARD] = 0.5
+        self._encoder = MixedEncoder(memory, self.ids, self.max_bytes)
+        pairs = self.max_bytes // 8 if self.pairs else 0
+        self._memory = Memory(memory, CellTable(len(self._kinds), self.max_bytes // 4), CellTable(1, pairs))
         self._slots: dict[str, int] = {}
         self._sets: OrderedDict[Actions, tuple[int, NDArray[np.int64]]] = OrderedDict()
         self.ignored, self._refused = 0, RefusedNames()
@@ -139,18 +95,14 @@ class MixedModel(Model):
 
     def estimates(self, context: Row, actions: Actions) -> Estimates:
         """The leader's means and standard deviations."""
-        memory, slots = self._memory, self._slots_of(actions)
-        mean, sd = np.empty(slots.shape[0]), np.empty(slots.shape[0])
-        arrays = self._cells.arrays, self._pairs.arrays
+        slots = self._slots_of(actions)
         if actions.rows is None:
-            packed = self._encoder.pack(context)
-            sigma, n = two_part.estimate(memory.floats, memory.layout, *arrays, *packed, slots, mean, sd)
-            return Estimates(mean, sd, sigma, int(n))
-        for k, row in enumerate(join_rows(context, actions)):
-            one = slice(k, k + 1)
-            packed = self._encoder.pack(row)
-            sigma, n = two_part.estimate(memory.floats, memory.layout, *arrays, *packed, slots[one], mean[one], sd[one])
-        return Estimates(mean, sd, sigma, int(n))
+            return Estimates(*self._mixed.estimate(self._memory, self._encoder.pack(context), slots))
+        rows = [self._encoder.pack(row) for row in join_rows(context, actions)]
+        each = [self._mixed.estimate(self._memory, row, slots[k : k + 1]) for k, row in enumerate(rows)]
+        means, sds, sigmas, counts = zip(*each, strict=True)
+        xp = self.backend.xp
+        return Estimates(xp.concat(means), xp.concat(sds), sigmas[0], counts[0])
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """Teach every member; returns the prediction of the one that was best before."""
@@ -163,9 +115,7 @@ class MixedModel(Model):
         if not self._fit(len(self._slots)):
             self.ignored += 1
             return math.nan
-        memory = self._memory
-        arrays = self._cells.arrays, self._pairs.arrays
-        return float(two_part.learn(memory.floats, memory.layout, *arrays, *packed, slot, reward))
+        return self._mixed.learn(self._memory, packed, slot, reward)
 
     def _admit(self, action: str) -> int:
         """The slot of an action, a new one if there is memory for it; else -1."""
@@ -178,7 +128,7 @@ class MixedModel(Model):
 
     def _fit(self, actions: int) -> bool:
         """Make room for so many actions and for all columns, if the memory limit allows it."""
-        memory, columns = self._memory, self._encoder.columns
+        memory, columns = self._memory.arena, self._encoder.columns
         memory.layout[[arena.COLUMNS, arena.COLUMNS + 1]] = columns
         R = int(memory.layout[arena.COORDINATES])
         shapes: dict[int, Shape] = {}
@@ -226,10 +176,10 @@ class MixedModel(Model):
     @property
     def leader(self) -> int:
         """The index of the member that decides."""
-        return int(two_part.leader(self._memory.floats, self._memory.layout))
+        return int(two_part.leader(self._memory.arena.floats, self._memory.arena.layout))
 
     def _noise_of(self, m: int) -> Vector:
-        noise: Vector = self._memory.section(arena.MEMBERS + arena.PER_MEMBER * m + arena.NOISE)[0]
+        noise: Vector = self._memory.section(m, arena.NOISE)[0]
         return noise
 
     def discount(self, retain: float, action: str | None = None) -> None:
@@ -238,11 +188,11 @@ class MixedModel(Model):
         if slot is None:
             return
         for m in range(len(self._kinds)):
-            two_part.forget(self._memory.floats, self._memory.layout, m, retain, slot)
+            two_part.forget(self._memory.arena.floats, self._memory.arena.layout, m, retain, slot)
             if action is None:
                 self._noise_of(m)[arena.LOSS] *= retain
-        self._cells.forget(len(self._kinds), retain, slot)
-        self._pairs.forget(1, retain, slot)
+        self._memory.cells.forget(retain, slot)
+        self._memory.pairs.forget(retain, slot)
 
     def findings(self) -> list[Finding]:
         """What had no room."""
@@ -251,10 +201,10 @@ class MixedModel(Model):
     def state(self) -> State:
         """Arena, cells, and the names behind their numbers."""
         return {
-            "floats": self._memory.floats.copy(),
-            "layout": self._memory.layout.copy(),
-            "cells": self._cells.state(),
-            "pairs": self._pairs.state(),
+            "floats": self._memory.arena.floats.copy(),
+            "layout": self._memory.arena.layout.copy(),
+            "cells": self._memory.cells.state(),
+            "pairs": self._memory.pairs.state(),
             "actions": list(self._slots),
             "encoder": self._encoder.state(),
             "ignored": self.ignored,
@@ -263,9 +213,9 @@ class MixedModel(Model):
     def restore(self, state: State) -> None:
         """Replace the state by a `state()`."""
         self._start()
-        self._memory.floats, self._memory.layout = state["floats"].copy(), state["layout"].copy()
-        self._cells.restore(state["cells"])
-        self._pairs.restore(state["pairs"])
+        self._memory.arena.floats, self._memory.arena.layout = state["floats"].copy(), state["layout"].copy()
+        self._memory.cells.restore(state["cells"])
+        self._memory.pairs.restore(state["pairs"])
         self._slots = {action: slot for slot, action in enumerate(state["actions"])}
         self._encoder.restore(state["encoder"])
         self.ignored = state["ignored"]

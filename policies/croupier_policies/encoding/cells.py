@@ -1,0 +1,73 @@
+"""Posterior cells by hashed feature and action."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from croupier_policies.base import State
+from croupier_policies.kernels import cells as kernels
+from croupier_policies.kernels import two_part
+
+MAX_CELLS = 1 << 20
+
+
+class CellTable:
+    """A table of cells; see `kernels.cells`. Memory that no cell uses is never touched.
+
+    Args:
+        members: Of the model; each has three numbers in a cell.
+        max_bytes: The memory limit.
+    """
+
+    def __init__(self, members: int, max_bytes: int) -> None:
+        self._members, self._width = members, two_part.PER_MEMBER * members + 2
+        self._size = max(min(max_bytes // (8 * self._width + 24), MAX_CELLS), 8)
+        self._allocate()
+
+    def _allocate(self) -> None:
+        self.cells = np.zeros((self._size, self._width))
+        self._keys = np.zeros(self._size, np.uint64)
+        self._places = np.zeros(1 << (2 * self._size - 1).bit_length(), np.int32)
+        self._used = np.zeros(2, np.int64)  # cells in use, features that had to share one
+        self.arrays = self.cells, self._keys, self._places, self._used
+
+    @property
+    def used(self) -> int:
+        """Cells in use."""
+        return int(self._used[0])
+
+    @property
+    def room(self) -> int:
+        """Cells that there is room for."""
+        return self._size
+
+    @property
+    def shared(self) -> int:
+        """How often a feature had to share a cell with others for lack of room."""
+        return int(self._used[1])
+
+    def find(self, hashes: NDArray[np.uint64], slot: int) -> list[int]:
+        """The cell of every feature with an action, -1 for none."""
+        return [int(kernels.find(self._keys, self._places, self._used, code, slot)) for code in hashes]
+
+    def claim(self, hashes: NDArray[np.uint64], slot: int) -> NDArray[np.int64]:
+        """The cell of every feature with an action, new ones where there are none; -1 without room."""
+        claimed: NDArray[np.int64] = two_part.claim_all(self.arrays, hashes, slot)
+        return claimed
+
+    def forget(self, retain: float, slot: int) -> None:
+        """Discount the cells of an action, or of all (-1)."""
+        two_part.forget_cells(self.cells, self._used, self._members, retain, slot)
+
+    def state(self) -> State:
+        """The cells in use."""
+        return {"cells": self.cells[: self.used].copy(), "keys": self._keys[: self.used].copy(), "shared": self.shared}
+
+    def restore(self, state: State) -> None:
+        """Replace the cells by those of a `state()`."""
+        self._allocate()
+        count = state["keys"].shape[0]
+        self.cells[:count], self._keys[:count] = state["cells"], state["keys"]
+        self._used[:] = count, state["shared"]
+        kernels.rebuild(self._keys, self._places, self._used)
