@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from croupier_policies import arrays
 from croupier_policies.base import Vector
 from croupier_policies.encoding.arena import Arena
-from croupier_policies.encoding.cells import CellTable
+from croupier_policies.encoding.cells import CellTable, Products
+from croupier_policies.encoding.items import PackedItems
 from croupier_policies.encoding.mixed import PackedRow
 from croupier_policies.kernels import arena, two_part
 from croupier_policies.kernels import encoding_mixed as encoding
+from croupier_policies.kernels.crossing import SHARED
 from croupier_policies.reference import two_part as reference
 from croupier_policies.reference.ridge import triangle
 
@@ -26,11 +28,15 @@ class Memory(NamedTuple):
         arena: Statistics of the encoding, and the posteriors but for their cells.
         cells: Those of all members.
         pairs: Those of products of fields, of the one member that has them.
+        features: Statistics of the features of actions.
+        products: Columns of their products with the context.
     """
 
     arena: Arena
     cells: CellTable
     pairs: CellTable
+    features: Arena
+    products: Products
 
     def section(self, m: int, k: int) -> Vector:
         """Section k of member m."""
@@ -47,39 +53,58 @@ class MixedBackend(ABC):
     """How a mixed model estimates and learns."""
 
     @abstractmethod
-    def estimate(self, memory: Memory, row: PackedRow, slots: NDArray[np.int64]) -> tuple[Any, Any, float, int]:
+    def estimate(
+        self, memory: Memory, row: PackedRow, items: PackedItems | None, slots: NDArray[np.int64]
+    ) -> tuple[Any, Any, float, int]:
         """The leader's mean and sd of the actions in `slots`, -1 for one never rewarded; σ and the rewards learned."""
 
     @abstractmethod
-    def learn(self, memory: Memory, row: PackedRow, slot: int, reward: float) -> float:
-        """Observe the row and teach every member; returns the leader's prediction before."""
+    def learn(self, memory: Memory, row: PackedRow, item: PackedRow | None, slot: int, reward: float) -> float:
+        """Observe context and features and teach every member; returns the leader's prediction before."""
 
 
 class NumbaMixedBackend(MixedBackend):
     """One kernel call for each."""
 
-    def estimate(self, memory: Memory, row: PackedRow, slots: NDArray[np.int64]) -> tuple[Any, Any, float, int]:
-        """The kernel `two_part.estimate`."""
+    def estimate(
+        self, memory: Memory, row: PackedRow, items: PackedItems | None, slots: NDArray[np.int64]
+    ) -> tuple[Any, Any, float, int]:
+        """The kernels `two_part.estimate` and `estimate_items`."""
         mean, sd = np.empty(slots.shape[0]), np.empty(slots.shape[0])
-        floats, layout = memory.arena.floats, memory.arena.layout
-        sigma, n = two_part.estimate(
-            floats, layout, memory.cells.arrays, memory.pairs.arrays, *row, slots, mean, sd
-        )
+        where, tables = memory.arena.arrays, (memory.cells.arrays, memory.pairs.arrays)
+        if items is None:
+            sigma, n = two_part.estimate(*where, *tables, *row, slots, mean, sd)
+        else:
+            products, features = memory.products.arrays, memory.features.arrays
+            sigma, n = two_part.estimate_items(*where, *features, *tables, products, *row, *items, slots, mean, sd)
         return mean, sd, sigma, int(n)
 
-    def learn(self, memory: Memory, row: PackedRow, slot: int, reward: float) -> float:
-        """The kernel `two_part.learn`."""
-        floats, layout = memory.arena.floats, memory.arena.layout
-        return float(two_part.learn(floats, layout, memory.cells.arrays, memory.pairs.arrays, *row, slot, reward))
+    def learn(self, memory: Memory, row: PackedRow, item: PackedRow | None, slot: int, reward: float) -> float:
+        """The kernels `two_part.learn` and `learn_item`."""
+        where, tables = memory.arena.arrays, (memory.cells.arrays, memory.pairs.arrays)
+        if item is None:
+            return float(two_part.learn(*where, *tables, *row, slot, reward))
+        products, features = memory.products.arrays, memory.features.arrays
+        return float(two_part.learn_item(*where, *features, *tables, products, *row, *item, slot, reward))
 
 
 class _Where(NamedTuple):
-    """A row as one member sees it: u, s, and where the values of s are."""
+    """A row as one member sees it, and where the parts of its posterior are.
+
+    Attributes:
+        u: The own full part, then the shared one.
+        s: Coordinates, own cells, shared cells, pairs.
+        columns: Of the own full part.
+        coordinates: How many.
+        cells: (slots, own and shared hashes), -1 for none.
+        pairs: (slots, hashes), -1 for none.
+    """
 
     u: Vector
     s: Vector
+    columns: int
     coordinates: int
-    cells: NDArray[np.int64]  # (slots, hashes), -1 for none
+    cells: NDArray[np.int64]
     pairs: NDArray[np.int64]
 
 
@@ -89,60 +114,91 @@ class ArrayMixedBackend(MixedBackend):
     def __init__(self, xp: Any) -> None:
         self.xp = xp
 
-    def estimate(self, memory: Memory, row: PackedRow, slots: NDArray[np.int64]) -> tuple[Any, Any, float, int]:
-        """`reference.two_part.scores`."""
-        floats, layout = memory.arena.floats, memory.arena.layout
-        m = two_part.leader(floats, layout)
+    def estimate(
+        self, memory: Memory, row: PackedRow, items: PackedItems | None, slots: NDArray[np.int64]
+    ) -> tuple[Any, Any, float, int]:
+        """`reference.two_part.scores`; for all actions at once if they have no features."""
+        m = two_part.leader(*memory.arena.arrays)
         noise = memory.section(m, arena.NOISE)[0]
-        encoded = encoding.encode(floats, layout, *row, bool(memory.kind(m)[1]))
-        found = [
-            np.array([table.find(hashes, int(slot)) for slot in slots], np.int64).reshape(len(slots), -1)
-            for table, hashes in ((memory.cells, encoded[5]), (memory.pairs, encoded[7]))
-        ]
-        where = self._where(memory, m, encoded, *found)
-        posterior = self._posterior(memory, m, slots, where)
-        u, s = self.xp.asarray(where.u), self.xp.asarray(where.s)
-        mean, sd = reference.scores(self.xp, u, s, posterior, float(noise[arena.MEAN_REWARD]), encoded[9])
+        encoded = encoding.encode(*memory.arena.arrays, *row, bool(memory.kind(m)[1]))
+        if items is None:
+            mean, sd = self._scores(memory, m, encoded, two_part.nothing(), slots)
+        else:
+            each = []
+            for k, z in enumerate(items.coordinates):
+                (i, j), (i1, j1) = items.starts[k], items.starts[k + 1]
+                features = encoding.encode_at(
+                    *memory.features.arrays, items.integers[i:i1], items.floats[j:j1], z, False
+                )
+                own, shared = two_part.joined(encoded, features, memory.products.arrays, False)
+                each.append(self._scores(memory, m, own, shared, slots[k : k + 1]))
+            mean, sd = (self.xp.concat(parts) for parts in zip(*each, strict=True))
         return mean, sd, float(two_part.sigma(noise)), int(noise[arena.REWARDS])
 
-    def learn(self, memory: Memory, row: PackedRow, slot: int, reward: float) -> float:
+    def _scores(self, memory: Memory, m: int, row: Any, shared: Any, slots: NDArray[np.int64]) -> tuple[Any, Any]:
+        cells = [memory.cells.find(row[5], int(slot)) + memory.cells.find(shared[2], SHARED) for slot in slots]
+        pairs = [memory.pairs.find(row[7], int(slot)) for slot in slots]
+        index = [np.array(found, np.int64).reshape(len(slots), -1) for found in (cells, pairs)]
+        where = self._where(memory, m, row, shared, *index)
+        u, s, posterior = self.xp.asarray(where.u), self.xp.asarray(where.s), self._posterior(memory, m, slots, where)
+        return reference.scores(
+            self.xp, u, s, posterior, float(memory.section(m, arena.NOISE)[0, arena.MEAN_REWARD]), row[9]
+        )
+
+    def learn(self, memory: Memory, row: PackedRow, item: PackedRow | None, slot: int, reward: float) -> float:
         """`reference.two_part.learn` of every member."""
-        floats, layout = memory.arena.floats, memory.arena.layout
-        members = range(int(layout[arena.MEMBER_COUNT]))
-        encoding.observe(floats, layout, *row)
-        encoded = encoding.encode(floats, layout, *row, any(memory.kind(m)[1] for m in members))
-        claimed = memory.cells.claim(encoded[5], slot)[None, :], memory.pairs.claim(encoded[7], slot)[None, :]
-        leader = two_part.leader(floats, layout)
-        means = [self._teach(memory, m, slot, reward, self._where(memory, m, encoded, *claimed)) for m in members]
+        members = range(int(memory.arena.layout[arena.MEMBER_COUNT]))
+        encoding.observe(*memory.arena.arrays, *row)
+        if item is not None:
+            encoding.observe(*memory.features.arrays, *item)
+        own = encoding.encode(*memory.arena.arrays, *row, any(memory.kind(m)[1] for m in members))
+        shared = two_part.nothing()
+        if item is not None:
+            features = encoding.encode(*memory.features.arrays, *item, False)
+            own, shared = two_part.joined(own, features, memory.products.arrays, True)
+        claims = memory.cells.claim(own[5], slot), memory.pairs.claim(own[7], slot)
+        cells = np.concatenate([claims[0], memory.cells.claim(shared[2], SHARED)])
+        leader = two_part.leader(*memory.arena.arrays)
+        index = cells[None, :], claims[1][None, :]
+        means = [
+            self._teach(memory, m, slot, reward, self._where(memory, m, own, shared, *index)) for m in members
+        ]
         return means[leader]
 
     def _where(
-        self, memory: Memory, m: int, encoded: Any, cells: NDArray[np.int64], pairs: NDArray[np.int64]
+        self, memory: Memory, m: int, row: Any, shared: Any, cells: NDArray[np.int64], pairs: NDArray[np.int64]
     ) -> _Where:
         squares, crosses, _ = memory.kind(m)
-        u = np.zeros(int(memory.arena.layout[arena.COLUMNS + squares]))
-        u[encoded[2 * squares]] = encoded[2 * squares + 1]
-        parts = [encoded[4], encoded[6], encoded[8]] if crosses else [encoded[4], encoded[6]]
-        return _Where(u, np.concatenate(parts), encoded[4].shape[0], cells, pairs if crosses else pairs[:, :0])
+        columns = int(memory.arena.layout[arena.COLUMNS + squares])
+        u = np.zeros(columns + (memory.products.used if shared[1].shape[0] else 0))
+        u[row[2 * squares]] = row[2 * squares + 1]
+        u[columns + shared[0]] = shared[1]
+        parts = [row[4], row[6], shared[3], *([row[8]] if crosses else [])]
+        return _Where(u, np.concatenate(parts), columns, row[4].shape[0], cells, pairs if crosses else pairs[:, :0])
 
     def _posterior(self, memory: Memory, m: int, slots: NDArray[np.int64], where: _Where) -> reference.Posterior:
         """The posteriors of several actions on the device; the prior for slot -1."""
-        d, xp, known = where.u.shape[0], self.xp, slots >= 0
-        rows, cols, entry = triangle(np, d)
+        d, c, known = where.u.shape[0], where.columns, slots >= 0
         B = np.broadcast_to(np.eye(d), (len(slots), d, d)).copy()
         theta, theta1 = np.zeros((len(slots), d)), np.zeros((len(slots), d))
         diagonal = np.zeros((3, len(slots), where.s.shape[0]))
         if known.any():
             weights, vectors = memory.section(m, arena.WEIGHTS), memory.section(m, arena.VECTORS)
             P, R, own = weights.shape[1] // 2, vectors.shape[1] // 3, slots[known]
-            B[known] = memory.section(m, arena.TRIANGLES)[own][:, entry].reshape(-1, d, d)
-            theta[known], theta1[known] = weights[own][:, :d], weights[own][:, P : P + d]
+            square = triangle(np, c)[2]
+            B[known, :c, :c] = memory.section(m, arena.TRIANGLES)[own][:, square].reshape(-1, c, c)
+            theta[known, :c], theta1[known, :c] = weights[own][:, :c], weights[own][:, P : P + c]
             for part in range(3):
                 diagonal[part, known, :R] = vectors[own][:, part * R : (part + 1) * R]
+        if d > c:
+            weights = memory.section(m, arena.SHARED_WEIGHTS)[0]
+            square, P = triangle(np, d - c)[2], weights.shape[0] // 2
+            B[:, c:, c:] = memory.section(m, arena.SHARED_TRIANGLE)[0, square].reshape(d - c, d - c)
+            theta[:, c:], theta1[:, c:] = weights[: d - c], weights[P : P + d - c]
         end = where.coordinates + where.cells.shape[1]
         diagonal[:, :, where.coordinates : end] = self._cells(memory.cells.cells, where.cells, memory, m)
         diagonal[:, :, end:] = _gathered(memory.pairs.cells, where.pairs, 0)
-        return reference.Posterior(*map(xp.asarray, (B, theta, theta1, *diagonal)))
+        return reference.Posterior(*map(self.xp.asarray, (B, theta, theta1, *diagonal)))
 
     def _cells(self, cells: Vector, index: NDArray[np.int64], memory: Memory, m: int) -> Vector:
         """prec - 1, w and w1 of cells, after the forgetting that is due."""
@@ -159,11 +215,19 @@ class ArrayMixedBackend(MixedBackend):
         u, s = self.xp.asarray(where.u), self.xp.asarray(where.s)
         learned, seen = reference.learn(self.xp, u, s, one, reward)
         B, theta, theta1, *diagonal = map(arrays.to_host, learned)
-        d = B.shape[0]
-        rows, cols, _ = triangle(np, d)
-        memory.section(m, arena.TRIANGLES)[slot, : d * (d + 1) // 2] = B[rows, cols]
-        weights, vector = memory.section(m, arena.WEIGHTS)[slot], memory.section(m, arena.VECTORS)[slot]
-        weights[:d], weights[weights.shape[0] // 2 :][:d] = theta, theta1
+        own, shared = slice(where.columns), slice(where.columns, None)
+        _store(
+            memory.section(m, arena.TRIANGLES)[slot],
+            memory.section(m, arena.WEIGHTS)[slot],
+            (B[own, own], theta[own], theta1[own]),
+        )
+        if where.u.shape[0] > where.columns:
+            _store(
+                memory.section(m, arena.SHARED_TRIANGLE)[0],
+                memory.section(m, arena.SHARED_WEIGHTS)[0],
+                (B[shared, shared], theta[shared], theta1[shared]),
+            )
+        vector = memory.section(m, arena.VECTORS)[slot]
         first, R, end = two_part.PER_MEMBER * m, where.coordinates, where.coordinates + where.cells.shape[1]
         cells, pairs = where.cells[0], where.pairs[0]
         for part, values in enumerate(diagonal):
@@ -179,6 +243,15 @@ class ArrayMixedBackend(MixedBackend):
             two_part.forget(memory.arena.floats, memory.arena.layout, m, two_part.RETAINED, -1)
             noise[arena.EPOCHS] += 1.0
         return mean
+
+
+def _store(packed: Vector, weights: Vector, learned: tuple[Vector, Vector, Vector]) -> None:
+    """Write a covariance into a packed triangle, and θ and θ1 into the halves of the weights."""
+    B, theta, theta1 = learned
+    d = B.shape[0]
+    rows, cols, _ = triangle(np, d)
+    packed[: d * (d + 1) // 2] = B[rows, cols]
+    weights[:d], weights[weights.shape[0] // 2 :][:d] = theta, theta1
 
 
 def _gathered(cells: Vector, index: NDArray[np.int64], first: int) -> Vector:

@@ -40,6 +40,11 @@ class Arena:
         self.floats: Vector = np.zeros(0)
         self.layout: NDArray[np.int64] = np.zeros(arena.LENGTH, np.int64)
 
+    @property
+    def arrays(self) -> tuple[Vector, NDArray[np.int64]]:
+        """Floats and layout."""
+        return self.floats, self.layout
+
     def section(self, k: int) -> Vector:
         """Section k, a view of shape (rows, width)."""
         start, rows, width = self.layout[3 * k : 3 * k + 3].tolist()

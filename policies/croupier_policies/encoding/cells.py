@@ -71,3 +71,36 @@ class CellTable:
         self.cells[:count], self._keys[:count] = state["cells"], state["keys"]
         self._used[:] = count, state["shared"]
         kernels.rebuild(self._keys, self._places, self._used)
+
+
+class Products:
+    """The products of a context's and an action's columns that have a column themselves; see `kernels.crossing`.
+
+    Args:
+        size: The largest number of columns.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._set(np.zeros(0, np.uint64))
+
+    def _set(self, keys: NDArray[np.uint64]) -> None:
+        count = keys.shape[0]
+        self._keys = np.zeros(self.size, np.uint64)
+        self._keys[:count] = keys
+        self._places, self._used = np.zeros(1 << (2 * self.size).bit_length(), np.int32), np.array([count, 0])
+        kernels.rebuild(self._keys, self._places, self._used)
+        self.arrays = self._keys, self._places, self._used
+
+    @property
+    def used(self) -> int:
+        """Columns in use."""
+        return int(self._used[0])
+
+    def state(self) -> State:
+        """The hashes of the products, in the order of their columns."""
+        return {"keys": self._keys[: self.used].copy()}
+
+    def restore(self, state: State) -> None:
+        """Replace the products by those of a `state()`."""
+        self._set(state["keys"])

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier_policies.base import Finding, Reason, RefusedNames, Row, State, Text, Vector
+from croupier_policies.base import Finding, Reason, RefusedNames, Row, State, Text, Vector, listed
 from croupier_policies.encoding.arena import Arena, Shape
 from croupier_policies.encoding.watch import ScaleWatch
 from croupier_policies.kernels import arena, blocks
@@ -106,6 +106,11 @@ class MixedEncoder:
         self.ignored, self._refused, self._watch = ignored, RefusedNames(), ScaleWatch()
         self._hot = sum(map(len, strings.values()))
         self._arrays: dict[int, NDArray[np.int64]] = {}  # integers of array rows whose numbers are all known, by width
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Changes whenever a packed row may."""
+        return len(self._numbers), self._hot, len(self._fields), len(self._blocks)
 
     @property
     def columns(self) -> tuple[int, int]:
@@ -266,15 +271,16 @@ class MixedEncoder:
             known = self._hashes[name, value] = int.from_bytes(digest, "little", signed=True)
         return known
 
-    def findings(self) -> list[Finding]:
-        """What had no room."""
+    def findings(self, prefix: str = "") -> list[Finding]:
+        """What had no room; `prefix` precedes the names."""
         if not self.ignored:
             return []
+        names = tuple(prefix + name for name in self._refused.names)
         text = (
-            f"there was no memory for new numbers or arrays {self.ignored} times{self._refused.of()}, and nothing is "
+            f"there was no memory for new numbers or arrays {self.ignored} times{_listed(names)}, and nothing is "
             "learned from them; give fewer, or open the store with a policy of larger max_bytes and replay=True"
         )
-        return [Finding(Reason.FEATURES_WITHOUT_ROOM, self.ignored, self._refused.names, text)]
+        return [Finding(Reason.FEATURES_WITHOUT_ROOM, self.ignored, names, text)]
 
     def state(self) -> State:
         """Names, in the order of their columns; the statistics are in the arena."""
@@ -298,6 +304,10 @@ class MixedEncoder:
             {(name, width): index for index, (name, width) in enumerate(state["blocks"])},
             state["ignored"],
         )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return f" ({listed(names)})" if names else ""
 
 
 _NONE: dict[str, Any] = {}

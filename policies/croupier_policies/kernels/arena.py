@@ -13,8 +13,8 @@ NUMBERS, TAGS, DOCUMENTS, HEAD = range(4)
 BLOCKS, PER_BLOCK = 4, 4  # of block b: BLOCKS + PER_BLOCK·b + one of
 BASIS, SKETCH, ROWS, STATISTICS = range(4)
 MAX_BLOCKS = 8
-MEMBERS, PER_MEMBER = BLOCKS + PER_BLOCK * MAX_BLOCKS, 4  # of member m: MEMBERS + PER_MEMBER·m + one of
-NOISE, TRIANGLES, WEIGHTS, VECTORS = range(4)
+MEMBERS, PER_MEMBER = BLOCKS + PER_BLOCK * MAX_BLOCKS, 6  # of member m: MEMBERS + PER_MEMBER·m + one of
+NOISE, TRIANGLES, WEIGHTS, VECTORS, SHARED_TRIANGLE, SHARED_WEIGHTS = range(6)
 MAX_MEMBERS = 8
 SECTIONS = MEMBERS + PER_MEMBER * MAX_MEMBERS
 
@@ -40,7 +40,7 @@ DOCUMENT_BUCKETS = 1 << 14
 # rows of a block: subtracted when encoding, running mean, its second moments, factors
 CENTRE, RUNNING, SPREAD, FACTOR = range(4)
 # statistics of a block
-SEEN_ROWS, SCALE, SINCE, MEAN_SQUARE, CLIPPED = range(5)
+SEEN_ROWS, SCALE, SINCE, MEAN_SQUARE, CLIPPED, TURNS = range(6)
 STATISTICS_WIDTH = 8
 RANK = 128  # coordinates of a block, or as many as it has numbers
 SETTLED = 4096  # rows after which a block's basis stays

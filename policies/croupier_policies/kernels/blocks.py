@@ -83,6 +83,16 @@ def _orthonormalise(V, k, attempt):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
+def turns(F, L):  # type: ignore[no-untyped-def] # compiled
+    """How often the bases have changed: coordinates stay what they are in between."""
+    total = 0.0
+    for b in range(arena.MAX_BLOCKS):
+        if L[3 * (arena.BLOCKS + arena.PER_BLOCK * b + arena.STATISTICS) + 1] > 0:
+            total += _block(F, L, b)[3][arena.TURNS]
+    return total
+
+
+@jit
 def project_block(F, L, b, x, out):  # type: ignore[no-untyped-def] # compiled
     """Write the coordinates of a row into those of block b in `out`; 0 before two rows were seen."""
     basis, _, rows, statistics = _block(F, L, b)
@@ -150,6 +160,7 @@ def observe_block(F, L, b, x):  # type: ignore[no-untyped-def] # compiled
     statistics[arena.SINCE] += 1.0
     whole = int(n)
     if whole >= 2 and whole & (whole - 1) == 0:
+        statistics[arena.TURNS] += 1.0
         if whole == FIRST_TURN and _unequal(rows, n):
             _standardise(F, L, b)
         else:

@@ -37,7 +37,7 @@ def _key(feature, slot):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def _place(keys, table, key):  # type: ignore[no-untyped-def] # compiled
+def place(keys, table, key):  # type: ignore[no-untyped-def] # compiled
     """Where the key is, or the free place where it belongs."""
     mask = np.uint64(table.shape[0] - 1)
     i = key & mask
@@ -49,9 +49,9 @@ def _place(keys, table, key):  # type: ignore[no-untyped-def] # compiled
 @jit
 def find(keys, table, used, feature, slot):  # type: ignore[no-untyped-def] # compiled
     """The cell of a feature and an action, or -1."""
-    cell = table[_place(keys, table, _key(feature, slot))] - 1
+    cell = table[place(keys, table, _key(feature, slot))] - 1
     if cell < 0 and 8 * used[0] >= 7 * keys.shape[0]:
-        cell = table[_place(keys, table, _key(feature & FOLDS, slot))] - 1
+        cell = table[place(keys, table, _key(feature & FOLDS, slot))] - 1
     return cell
 
 
@@ -59,11 +59,11 @@ def find(keys, table, used, feature, slot):  # type: ignore[no-untyped-def] # co
 def claim(keys, table, used, feature, slot):  # type: ignore[no-untyped-def] # compiled
     """The cell of a feature and an action, a new one if there is none; -1 where there is no room at all."""
     key = _key(feature, slot)
-    i = _place(keys, table, key)
+    i = place(keys, table, key)
     if table[i] == 0 and 8 * used[0] >= 7 * keys.shape[0]:
         used[1] += 1
         key = _key(feature & FOLDS, slot)
-        i = _place(keys, table, key)
+        i = place(keys, table, key)
     if table[i] == 0:
         if used[0] == keys.shape[0]:
             return -1
@@ -77,4 +77,4 @@ def claim(keys, table, used, feature, slot):  # type: ignore[no-untyped-def] # c
 def rebuild(keys, table, used):  # type: ignore[no-untyped-def] # compiled
     """Fill an empty table from the keys in use."""
     for c in range(used[0]):
-        table[_place(keys, table, keys[c])] = c + 1
+        table[place(keys, table, keys[c])] = c + 1

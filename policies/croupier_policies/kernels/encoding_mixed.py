@@ -145,8 +145,29 @@ def _tag_weight(count, rows, documents):  # type: ignore[no-untyped-def] # compi
 
 
 @jit
+def coordinates(F, L, I, X):  # type: ignore[no-untyped-def] # compiled
+    """The coordinates of all blocks of a row."""
+    z = np.zeros(L[arena.COORDINATES])
+    n = I.shape[0] - 2 * I[BLOCKS]
+    x = X.shape[0]
+    for k in range(I[BLOCKS]):
+        x -= I[n + 2 * k + 1]
+    for k in range(I[BLOCKS]):
+        project_block(F, L, I[n], X[x : x + I[n + 1]], z)
+        x += I[n + 1]
+        n += 2
+    return z
+
+
+@jit
 def encode(F, L, I, X, with_pairs):  # type: ignore[no-untyped-def] # compiled
-    """The encoded row: columns and values of the full part without and with squares, the coordinates of all blocks,
+    """The encoded row; see `encode_at`."""
+    return encode_at(F, L, I, X, coordinates(F, L, I, X), with_pairs)
+
+
+@jit
+def encode_at(F, L, I, X, z, with_pairs):  # type: ignore[no-untyped-def] # compiled
+    """The encoded row, given the coordinates of its blocks: columns and values of the full part without and with squares, the coordinates of all blocks,
     hashes and values of cells and of pairs, and the squared length of values that have no column yet.
     """
     numbers, tags = section(F, L, arena.NUMBERS), section(F, L, arena.TAGS)
@@ -162,18 +183,19 @@ def encode(F, L, I, X, with_pairs):  # type: ignore[no-untyped-def] # compiled
     a, b, c, d = 1, 1, 0, 0  # places in the full part, in that with squares, among cells, among atoms
     n, x = COUNTS, 0
     for k in range(count):
-        record, z = numbers[I[n]], standardised(numbers[I[n]], X[x])
+        record, value = numbers[I[n]], standardised(numbers[I[n]], X[x])
         if record[arena.COLUMN] >= 0.0:
-            cols[a], vals[a] = int(record[arena.COLUMN]), z
+            cols[a], vals[a] = int(record[arena.COLUMN]), value
             a += 1
-            cols2[b], vals2[b] = int(record[arena.COLUMN_SQUARED]), z
-            cols2[b + 1], vals2[b + 1] = int(record[arena.COLUMN_SQUARED]) + 1, z * z - 0.25 if z != 0.0 else 0.0
+            cols2[b], vals2[b] = int(record[arena.COLUMN_SQUARED]), value
+            cols2[b + 1] = int(record[arena.COLUMN_SQUARED]) + 1
+            vals2[b + 1] = value * value - 0.25 if value != 0.0 else 0.0
             b += 2
         else:
-            hashes[c], weights[c] = np.uint64(I[n + 1]), z
+            hashes[c], weights[c] = np.uint64(I[n + 1]), value
             c += 1
         if d < room:
-            atoms[d], fields[d], strengths[d] = np.uint64(I[n + 1]), k, z
+            atoms[d], fields[d], strengths[d] = np.uint64(I[n + 1]), k, value
             d += 1
         n += 2
         x += 1
@@ -212,11 +234,6 @@ def encode(F, L, I, X, with_pairs):  # type: ignore[no-untyped-def] # compiled
                 d += 1
         n += size
         x += size
-    coordinates = np.zeros(L[arena.COORDINATES])
-    for k in range(I[BLOCKS]):
-        project_block(F, L, I[n], X[x : x + I[n + 1]], coordinates)
-        x += I[n + 1]
-        n += 2
     _shrink(vals[1:a], MAX_SQUARED_NORM)
     _shrink(vals2[1:b], MAX_SQUARED_NORM)
     pair_hashes, pair_values = _pairs(atoms[:d], fields[:d], strengths[:d])
@@ -225,7 +242,7 @@ def encode(F, L, I, X, with_pairs):  # type: ignore[no-untyped-def] # compiled
         vals[:a],
         cols2[:b],
         vals2[:b],
-        coordinates,
+        z,
         hashes[:c],
         weights[:c],
         pair_hashes,

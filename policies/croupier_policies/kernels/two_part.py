@@ -15,12 +15,14 @@ import numpy as np
 from croupier_policies.kernels import arena
 from croupier_policies.kernels.arena import section
 from croupier_policies.kernels.cells import claim, find
-from croupier_policies.kernels.encoding_mixed import encode, observe
+from croupier_policies.kernels.crossing import SHARED, cross, factors
+from croupier_policies.kernels.encoding_mixed import encode, encode_at, observe
 from croupier_policies.kernels.jit import jit, reduced
 
 PRECISION, MEAN, MEAN1 = range(3)
 PER_MEMBER = 3  # numbers of a cell
 SQUARES, PAIRS, FORGETS = range(3)  # of a member's kind
+OWN = 0.03  # prior variance of an action's own part, where its features share what they teach
 LOSS_DECAY = 0.5 ** (1.0 / 1000.0)
 STEPS_PER_HALF_LIFE = 16
 RETAINED = 0.5 ** (1.0 / STEPS_PER_HALF_LIFE)  # κ of a step
@@ -64,45 +66,110 @@ def leader(F, L):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
+def _scaled(row, factor, unseen):  # type: ignore[no-untyped-def] # compiled
+    """The row of an action's own part, whose prior variance is factor²; `unseen` is that of its features."""
+    cols, vals, cols2, vals2, z, hashes, values, pair_hashes, pair_values, length = row
+    return (
+        cols,
+        factor * vals,
+        cols2,
+        factor * vals2,
+        factor * z,
+        hashes,
+        factor * values,
+        pair_hashes,
+        factor * pair_values,
+        factor * factor * length + unseen,
+    )
+
+
+@jit
+def nothing():  # type: ignore[no-untyped-def] # compiled
+    """The shared row of an action without features."""
+    return np.empty(0, np.int64), np.empty(0), np.empty(0, np.uint64), np.empty(0)
+
+
+@jit
+def joined(row, features, products, claims):  # type: ignore[no-untyped-def] # compiled
+    """The own row and the shared row of an action with features, given both encoded rows."""
+    shared = cross(factors(row), factors(features), products, claims)
+    return _scaled(row, math.sqrt(OWN), features[9]), shared
+
+
+@jit
 def estimate(F, L, cells, pairs, I, X, slots, mean, sd):  # type: ignore[no-untyped-def] # compiled
     """Write the leader's means and sds for the actions in `slots`, -1 for one never rewarded; returns σ and n."""
     m = leader(F, L)
-    row = encode(F, L, I, X, _kind(L, m, PAIRS))
-    noise, triangles, weights, vectors = _member(F, L, m)
+    row, shared = encode(F, L, I, X, _kind(L, m, PAIRS)), nothing()
+    noise = _member(F, L, m)[0]
     for k in range(slots.shape[0]):
-        mean[k], sd[k] = _estimate_one(L, m, row, noise, triangles, weights, vectors, cells, pairs, slots[k])
+        mean[k], sd[k] = _estimate_one(F, L, m, row, shared, cells, pairs, slots[k])
     return sigma(noise), noise[arena.REWARDS]
 
 
 @jit
-def _estimate_one(L, m, row, noise, triangles, weights, vectors, cells, pairs, slot):  # type: ignore[no-untyped-def] # compiled
+def estimate_items(F, L, G, M, cells, pairs, products, I, X, J, Y, starts, Z, slots, mean, sd):  # type: ignore[no-untyped-def] # compiled
+    """`estimate` for actions with features: their statistics `G` and layout `M`, packed rows `J` and `Y`, which begin at
+    `starts`, (K + 1, 2), and the coordinates of their blocks, (K, R).
+    """
+    m = leader(F, L)
+    row = encode(F, L, I, X, _kind(L, m, PAIRS))
+    x, noise, own = factors(row), _member(F, L, m)[0], math.sqrt(OWN)
+    for k in range(slots.shape[0]):
+        (i, j), (i1, j1) = starts[k], starts[k + 1]
+        features = encode_at(G, M, J[i:i1], Y[j:j1], Z[k], False)
+        shared = cross(x, factors(features), products, False)
+        mean[k], sd[k] = _estimate_one(F, L, m, _scaled(row, own, features[9]), shared, cells, pairs, slots[k])
+    return sigma(noise), noise[arena.REWARDS]
+
+
+@jit
+def _estimate_one(F, L, m, row, shared, cells, pairs, slot):  # type: ignore[no-untyped-def] # compiled
     cols, vals, cols2, vals2, z, hashes, values, pair_hashes, pair_values, unseen = row
     if _kind(L, m, SQUARES):
         cols, vals = cols2, vals2
-    centre = noise[arena.MEAN_REWARD]
+    noise, triangles, weights, vectors = _member(F, L, m)
+    centre, epoch = noise[arena.MEAN_REWARD], noise[arena.EPOCHS]
+    kappa = RETAINED if _kind(L, m, FORGETS) else 1.0
     q, gain = unseen, 0.0
+    if shared[1].shape[0]:
+        more, better = _full(*_shared(F, L, m), shared[0], shared[1], centre)
+        q, gain = q + more, gain + better
+    if shared[3].shape[0]:
+        more, better = _sparse(cells, shared[2], shared[3], SHARED, PER_MEMBER * m, centre, kappa, epoch)
+        q, gain = q + more, gain + better
     if slot < 0:
         q += reduced(vals, vals) + reduced(z, z) + reduced(values, values)
         if _kind(L, m, PAIRS):
             q += reduced(pair_values, pair_values)
-        return centre, math.sqrt(q)
-    q += _form(triangles[slot], cols, vals)
-    own, P = weights[slot], weights.shape[1] // 2
-    for a in range(cols.shape[0]):
-        gain += vals[a] * (own[cols[a]] - centre * own[P + cols[a]])
+        return centre + gain, math.sqrt(max(q, 0.0))
+    more, better = _full(triangles[slot], weights[slot], cols, vals, centre)
+    q, gain = q + more, gain + better
     if z.shape[0]:
         more, better = _dense(vectors[slot], z, centre)
-        q += more
-        gain += better
-    kappa = RETAINED if _kind(L, m, FORGETS) else 1.0
-    more, better = _sparse(cells, hashes, values, slot, PER_MEMBER * m, centre, kappa, noise[arena.EPOCHS])
-    q += more
-    gain += better
+        q, gain = q + more, gain + better
+    more, better = _sparse(cells, hashes, values, slot, PER_MEMBER * m, centre, kappa, epoch)
+    q, gain = q + more, gain + better
     if _kind(L, m, PAIRS):
         more, better = _sparse(pairs, pair_hashes, pair_values, slot, 0, centre, 1.0, 0.0)
-        q += more
-        gain += better
+        q, gain = q + more, gain + better
     return centre + gain, math.sqrt(max(q, 0.0))
+
+
+@jit
+def _shared(F, L, m):  # type: ignore[no-untyped-def] # compiled
+    """The triangle and the weights that all actions of member m share."""
+    first = arena.MEMBERS + arena.PER_MEMBER * m
+    return section(F, L, first + arena.SHARED_TRIANGLE)[0], section(F, L, first + arena.SHARED_WEIGHTS)[0]
+
+
+@jit
+def _full(triangle, own, cols, vals, centre):  # type: ignore[no-untyped-def] # compiled
+    """uᵀBu and (θ - r̄·θ1)ᵀu."""
+    P, gain = own.shape[0] // 2, 0.0
+    for a in range(cols.shape[0]):
+        gain += vals[a] * (own[cols[a]] - centre * own[P + cols[a]])
+    return _form(triangle, cols, vals), gain
 
 
 @jit
@@ -180,16 +247,37 @@ def _forgotten(precision, w, w1, retain):  # type: ignore[no-untyped-def] # comp
 def learn(F, L, cells, pairs, I, X, slot, reward):  # type: ignore[no-untyped-def] # compiled
     """Observe and encode the row, and teach every member; returns what the leader predicted."""
     observe(F, L, I, X)
-    with_pairs = False
+    row = encode(F, L, I, X, _any_pairs(L))
+    return _teach_all(F, L, row, nothing(), 0, cells, pairs, slot, reward)
+
+
+@jit
+def learn_item(F, L, G, M, cells, pairs, products, I, X, J, Y, slot, reward):  # type: ignore[no-untyped-def] # compiled
+    """`learn` for an action with features."""
+    observe(F, L, I, X)
+    observe(G, M, J, Y)
+    row, features = encode(F, L, I, X, _any_pairs(L)), encode(G, M, J, Y, False)
+    own, shared = joined(row, features, products, True)
+    return _teach_all(F, L, own, shared, products[2][0], cells, pairs, slot, reward)
+
+
+@jit
+def _any_pairs(L):  # type: ignore[no-untyped-def] # compiled
     for m in range(L[arena.MEMBER_COUNT]):
-        with_pairs |= _kind(L, m, PAIRS)
-    row = encode(F, L, I, X, with_pairs)
-    touched = claim_all(cells, row[5], slot)
-    touched_pairs = claim_all(pairs, row[7], slot)
-    first = leader(F, L)
-    predicted = 0.0
+        if _kind(L, m, PAIRS):
+            return True
+    return False
+
+
+@jit
+def _teach_all(F, L, row, shared, columns, cells, pairs, slot, reward):  # type: ignore[no-untyped-def] # compiled
+    touched, touched_pairs = claim_all(cells, row[5], slot), claim_all(pairs, row[7], slot)
+    touched_shared = claim_all(cells, shared[2], SHARED)
+    first, predicted = leader(F, L), 0.0
     for m in range(L[arena.MEMBER_COUNT]):
-        mean = _teach(F, L, m, row, cells[0], touched, pairs[0], touched_pairs, slot, reward)
+        mean = _teach(
+            F, L, m, row, shared, columns, cells[0], touched, touched_shared, pairs[0], touched_pairs, slot, reward
+        )
         if m == first:
             predicted = mean
     return predicted
@@ -197,6 +285,7 @@ def learn(F, L, cells, pairs, I, X, slot, reward):  # type: ignore[no-untyped-de
 
 @jit
 def claim_all(table, hashes, slot):  # type: ignore[no-untyped-def] # compiled
+    """The cells of features with an action, new ones where there are none; -1 without room."""
     cells, keys, places, used = table
     touched = np.empty(hashes.shape[0], np.int64)
     for k in range(hashes.shape[0]):
@@ -209,50 +298,49 @@ def claim_all(table, hashes, slot):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def _teach(F, L, m, row, cells, touched, pairs, touched_pairs, slot, reward):  # type: ignore[no-untyped-def] # compiled
-    """One innovation updates both parts of one action; returns the prediction before it."""
+def _teach(F, L, m, row, shared, columns, cells, touched, touched_shared, pairs, touched_pairs, slot, reward):  # type: ignore[no-untyped-def] # compiled
+    """One innovation updates all parts of one action; returns the prediction before it."""
     cols, vals, cols2, vals2, z, _, values, _, pair_values, _ = row
     squares, crosses, forgets = _kind(L, m, SQUARES), _kind(L, m, PAIRS), _kind(L, m, FORGETS)
     if squares:
         cols, vals = cols2, vals2
     noise, triangles, weights, vectors = _member(F, L, m)
-    triangle, own, vector = triangles[slot], weights[slot], vectors[slot]
-    P, R, p = own.shape[0] // 2, z.shape[0], L[arena.COLUMNS + squares]
-    width, first = vector.shape[0] // 3, PER_MEMBER * m
+    vector, first = vectors[slot], PER_MEMBER * m
+    R, width = z.shape[0], vector.shape[0] // 3
     if forgets:
         for k in range(touched.shape[0]):
-            _forget_cell(cells, touched[k], first, noise[arena.EPOCHS])
-    px = np.zeros(p)
-    _project(triangle, cols, vals, px)
-    q, theta, theta1 = 0.0, 0.0, 0.0
-    for a in range(cols.shape[0]):
-        q += vals[a] * px[cols[a]]
-        theta += vals[a] * own[cols[a]]
-        theta1 += vals[a] * own[P + cols[a]]
+            forget_cell(cells, touched[k], first, noise[arena.EPOCHS])
+        for k in range(touched_shared.shape[0]):
+            forget_cell(cells, touched_shared[k], first, noise[arena.EPOCHS])
+    px = np.zeros(L[arena.COLUMNS + squares])
+    q, theta, theta1 = _predict(triangles[slot], weights[slot], cols, vals, px)
+    shared_px = np.zeros(columns)
+    if columns:
+        more, better, better1 = _predict(*_shared(F, L, m), shared[0], shared[1], shared_px)
+        q, theta, theta1 = q + more, theta + better, theta1 + better1
     for k in range(R):
         q += z[k] * z[k] / (1.0 + vector[k])
         theta += z[k] * vector[width + k]
         theta1 += z[k] * vector[2 * width + k]
     more, better, better1 = _read(cells, touched, values, first)
     q, theta, theta1 = q + more, theta + better, theta1 + better1
+    more, better, better1 = _read(cells, touched_shared, shared[3], first)
+    q, theta, theta1 = q + more, theta + better, theta1 + better1
     if crosses:
         more, better, better1 = _read(pairs, touched_pairs, pair_values, 0)
         q, theta, theta1 = q + more, theta + better, theta1 + better1
     down = 1.0 / (1.0 + q)
     step, step1 = down * (reward - theta), down * (1.0 - theta1)
-    for i in range(p):
-        start, scaled = i * (i + 1) // 2, down * px[i]
-        if scaled != 0.0:
-            for j in range(i + 1):
-                triangle[start + j] -= scaled * px[j]
-            own[i] += step * px[i]
-            own[P + i] += step1 * px[i]
+    _update(triangles[slot], weights[slot], px, down, step, step1)
+    if columns:
+        _update(*_shared(F, L, m), shared_px, down, step, step1)
     for k in range(R):
         gain = z[k] / (1.0 + vector[k])
         vector[width + k] += gain * step
         vector[2 * width + k] += gain * step1
         vector[k] += z[k] * z[k]
     _write(cells, touched, values, first, step, step1)
+    _write(cells, touched_shared, shared[3], first, step, step1)
     if crosses:
         _write(pairs, touched_pairs, pair_values, 0, step, step1)
     mean = noise[arena.MEAN_REWARD] + theta - noise[arena.MEAN_REWARD] * theta1
@@ -261,6 +349,31 @@ def _teach(F, L, m, row, cells, touched, pairs, touched_pairs, slot, reward):  #
         forget(F, L, m, RETAINED, -1)
         noise[arena.EPOCHS] += 1.0
     return mean
+
+
+@jit
+def _predict(triangle, own, cols, vals, px):  # type: ignore[no-untyped-def] # compiled
+    """Bu into `px`, zeros before; returns uᵀBu, θᵀu and θ1ᵀu."""
+    _project(triangle, cols, vals, px)
+    P, q, theta, theta1 = own.shape[0] // 2, 0.0, 0.0, 0.0
+    for a in range(cols.shape[0]):
+        q += vals[a] * px[cols[a]]
+        theta += vals[a] * own[cols[a]]
+        theta1 += vals[a] * own[P + cols[a]]
+    return q, theta, theta1
+
+
+@jit
+def _update(triangle, own, px, down, step, step1):  # type: ignore[no-untyped-def] # compiled
+    """B -= down·BuBuᵀ, θ += step·Bu, θ1 += step1·Bu."""
+    P = own.shape[0] // 2
+    for i in range(px.shape[0]):
+        start, scaled = i * (i + 1) // 2, down * px[i]
+        if scaled != 0.0:
+            for j in range(i + 1):
+                triangle[start + j] -= scaled * px[j]
+            own[i] += step * px[i]
+            own[P + i] += step1 * px[i]
 
 
 @jit
@@ -314,7 +427,7 @@ def _write(cells, touched, values, first, step, step1):  # type: ignore[no-untyp
 
 
 @jit
-def _forget_cell(cells, c, first, epoch):  # type: ignore[no-untyped-def] # compiled
+def forget_cell(cells, c, first, epoch):  # type: ignore[no-untyped-def] # compiled
     """Apply the forgetting that is due to one cell."""
     if c < 0:
         return
@@ -349,25 +462,34 @@ def forget(F, L, m, retain, slot):  # type: ignore[no-untyped-def] # compiled
     With b = B_ii, B_ii ← b/(b + κ(1 - b)), θ_i ← κ·θ_i/(b + κ(1 - b)). B only gains on its diagonal.
     """
     noise, triangles, weights, vectors = _member(F, L, m)
-    p, P, R = L[arena.COLUMNS + _kind(L, m, SQUARES)], weights.shape[1] // 2, vectors.shape[1] // 3
+    p, R = L[arena.COLUMNS + _kind(L, m, SQUARES)], vectors.shape[1] // 3
     for s in range(triangles.shape[0]):
         if slot >= 0 and s != slot:
             continue
-        for i in range(p):
-            entry = i * (i + 1) // 2 + i
-            b = triangles[s, entry]
-            rest = b + retain * (1.0 - b)
-            triangles[s, entry] = b / rest
-            weights[s, i] *= retain / rest
-            weights[s, P + i] *= retain / rest
+        _forget_full(triangles[s], weights[s], p, retain)
         for k in range(R):
             vectors[s, k], vectors[s, R + k], vectors[s, 2 * R + k] = _forgotten(
                 vectors[s, k], vectors[s, R + k], vectors[s, 2 * R + k], retain
             )
+    if slot < 0 and L[3 * (arena.MEMBERS + arena.PER_MEMBER * m + arena.SHARED_WEIGHTS) + 1] > 0:
+        triangle, own = _shared(F, L, m)
+        _forget_full(triangle, own, own.shape[0] // 2, retain)
     if slot < 0:
         noise[arena.WEIGHT] *= retain
         noise[arena.REWARD_M2] *= retain
         noise[arena.ERRORS] *= retain
+
+
+@jit
+def _forget_full(triangle, own, p, retain):  # type: ignore[no-untyped-def] # compiled
+    P = own.shape[0] // 2
+    for i in range(p):
+        entry = i * (i + 1) // 2 + i
+        b = triangle[entry]
+        rest = b + retain * (1.0 - b)
+        triangle[entry] = b / rest
+        own[i] *= retain / rest
+        own[P + i] *= retain / rest
 
 
 @jit

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from croupier_policies.backends.mixed import Memory, mixed_backend
 from croupier_policies.base import Actions, Finding, RefusedNames, Row, State, Vector
 from croupier_policies.encoding.arena import Arena, Shape
-from croupier_policies.encoding.cells import CellTable
+from croupier_policies.encoding.cells import CellTable, Products
+from croupier_policies.encoding.items import ItemPacker
 from croupier_policies.encoding.mixed import MixedEncoder
-from croupier_policies.encoding.rows import join_row, join_rows
 from croupier_policies.exploration.base import Estimates
 from croupier_policies.kernels import arena, two_part
 from croupier_policies.models.base import Model, check_at_least, rewards_without_room
 from croupier_policies.registry import register
 
+SHARED_COLUMNS = 96  # of products of context and features, in a full posterior
 MAX_SETS = 256  # candidate sets whose slots are cached
 
 
@@ -32,6 +33,9 @@ class MixedModel(Model):
     *diagonal* part has one cell for each of the rest: tags, words, ids, rare values, coordinates of long arrays. One
     innovation updates both (`reference.two_part`). Numbers are clipped to fences that a sample of them sets, so an
     outlier does no harm. A long array is encoded in streaming principal coordinates (`kernels.blocks`).
+
+    Where actions have features, an action's own part has a prior variance of .03, and a part that all share learns the
+    products of context and features: about 100 columns in a full posterior, cells beyond.
 
     The members are: the model; one that forgets with a half-life of 500 rewards; one with the squares of numbers; one
     with products of all pairs of fields. The one with the smallest discounted squared one-step-ahead error decides.
@@ -81,9 +85,14 @@ class MixedModel(Model):
         )
         for first in members:
             memory.section(first + arena.NOISE)[0, arena.MEAN_REWARD] = 0.5
-        self._encoder = MixedEncoder(memory, self.ids, self.max_bytes)
+        self.encoder = MixedEncoder(memory, self.ids, self.max_bytes)
         pairs = self.max_bytes // 8 if self.pairs else 0
-        self._memory = Memory(memory, CellTable(len(self._kinds), self.max_bytes // 4), CellTable(1, pairs))
+        cells = CellTable(len(self._kinds), self.max_bytes // 4)
+        products = Products(min(SHARED_COLUMNS, math.isqrt(self.max_bytes // 256)))
+        self.memory = Memory(memory, cells, CellTable(1, pairs), Arena(), products)
+        self.memory.features.resize({arena.DOCUMENTS: Shape(1, 1)})
+        self.features = MixedEncoder(self.memory.features, (), self.max_bytes // 8)
+        self._items = ItemPacker(self.memory.features, self.features)
         self._slots: dict[str, int] = {}
         self._sets: OrderedDict[Actions, tuple[int, NDArray[np.int64]]] = OrderedDict()
         self.ignored, self._refused = 0, RefusedNames()
@@ -96,13 +105,8 @@ class MixedModel(Model):
     def estimates(self, context: Row, actions: Actions) -> Estimates:
         """The leader's means and standard deviations."""
         slots = self._slots_of(actions)
-        if actions.rows is None:
-            return Estimates(*self._mixed.estimate(self._memory, self._encoder.pack(context), slots))
-        rows = [self._encoder.pack(row) for row in join_rows(context, actions)]
-        each = [self._mixed.estimate(self._memory, row, slots[k : k + 1]) for k, row in enumerate(rows)]
-        means, sds, sigmas, counts = zip(*each, strict=True)
-        xp = self.backend.xp
-        return Estimates(xp.concat(means), xp.concat(sds), sigmas[0], counts[0])
+        items = self._items.pack(actions)
+        return Estimates(*self._mixed.estimate(self.memory, self.encoder.pack(context), items, slots))
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """Teach every member; returns the prediction of the one that was best before."""
@@ -111,11 +115,26 @@ class MixedModel(Model):
             self.ignored += 1
             self._refused.add(actions.ids[index])
             return math.nan
-        packed = self._encoder.admit(join_row(context, actions, index))
+        packed = self.encoder.admit(context)
+        item = None if actions.rows is None else self.features.admit(actions.rows[index])
         if not self._fit(len(self._slots)):
             self.ignored += 1
             return math.nan
-        return self._mixed.learn(self._memory, packed, slot, reward)
+        if item is not None:
+            self._share()
+        return self._mixed.learn(self.memory, packed, item, slot, reward)
+
+    def _share(self) -> None:
+        """Make room for what actions with features share."""
+        memory, P = self.memory.arena, self.memory.products.size
+        first = arena.MEMBERS + arena.SHARED_TRIANGLE
+        if memory.shape(first)[0]:
+            return
+        starts = [first + arena.PER_MEMBER * m for m in range(len(self._kinds))]
+        triangles = {start: Shape(1, P * (P + 1) // 2) for start in starts}
+        memory.resize(triangles | {start + 1: Shape(1, 2 * P) for start in starts})
+        for start in starts:
+            _fill_identity(memory.section(start), 0, 0)
 
     def _admit(self, action: str) -> int:
         """The slot of an action, a new one if there is memory for it; else -1."""
@@ -128,7 +147,7 @@ class MixedModel(Model):
 
     def _fit(self, actions: int) -> bool:
         """Make room for so many actions and for all columns, if the memory limit allows it."""
-        memory, columns = self._memory.arena, self._encoder.columns
+        memory, columns = self.memory.arena, self.encoder.columns
         memory.layout[[arena.COLUMNS, arena.COLUMNS + 1]] = columns
         R = int(memory.layout[arena.COORDINATES])
         shapes: dict[int, Shape] = {}
@@ -176,10 +195,10 @@ class MixedModel(Model):
     @property
     def leader(self) -> int:
         """The index of the member that decides."""
-        return int(two_part.leader(self._memory.arena.floats, self._memory.arena.layout))
+        return int(two_part.leader(self.memory.arena.floats, self.memory.arena.layout))
 
     def _noise_of(self, m: int) -> Vector:
-        noise: Vector = self._memory.section(m, arena.NOISE)[0]
+        noise: Vector = self.memory.section(m, arena.NOISE)[0]
         return noise
 
     def discount(self, retain: float, action: str | None = None) -> None:
@@ -188,36 +207,45 @@ class MixedModel(Model):
         if slot is None:
             return
         for m in range(len(self._kinds)):
-            two_part.forget(self._memory.arena.floats, self._memory.arena.layout, m, retain, slot)
+            two_part.forget(self.memory.arena.floats, self.memory.arena.layout, m, retain, slot)
             if action is None:
                 self._noise_of(m)[arena.LOSS] *= retain
-        self._memory.cells.forget(retain, slot)
-        self._memory.pairs.forget(retain, slot)
+        self.memory.cells.forget(retain, slot)
+        self.memory.pairs.forget(retain, slot)
 
     def findings(self) -> list[Finding]:
         """What had no room."""
-        return self._encoder.findings() + rewards_without_room(self.ignored, self._refused, self.max_bytes)
+        found = self.encoder.findings() + self.features.findings("action.")
+        return found + rewards_without_room(self.ignored, self._refused, self.max_bytes)
 
     def state(self) -> State:
         """Arena, cells, and the names behind their numbers."""
         return {
-            "floats": self._memory.arena.floats.copy(),
-            "layout": self._memory.arena.layout.copy(),
-            "cells": self._memory.cells.state(),
-            "pairs": self._memory.pairs.state(),
+            "floats": self.memory.arena.floats.copy(),
+            "layout": self.memory.arena.layout.copy(),
+            "cells": self.memory.cells.state(),
+            "pairs": self.memory.pairs.state(),
+            "products": self.memory.products.state(),
             "actions": list(self._slots),
-            "encoder": self._encoder.state(),
+            "encoder": self.encoder.state(),
+            "features": self.features.state(),
+            "feature_floats": self.memory.features.floats.copy(),
+            "feature_layout": self.memory.features.layout.copy(),
             "ignored": self.ignored,
         }
 
     def restore(self, state: State) -> None:
         """Replace the state by a `state()`."""
         self._start()
-        self._memory.arena.floats, self._memory.arena.layout = state["floats"].copy(), state["layout"].copy()
-        self._memory.cells.restore(state["cells"])
-        self._memory.pairs.restore(state["pairs"])
+        self.memory.arena.floats, self.memory.arena.layout = state["floats"].copy(), state["layout"].copy()
+        self.memory.cells.restore(state["cells"])
+        self.memory.pairs.restore(state["pairs"])
+        self.memory.products.restore(state["products"])
+        features = self.memory.features
+        features.floats, features.layout = state["feature_floats"].copy(), state["feature_layout"].copy()
+        self.features.restore(state["features"])
         self._slots = {action: slot for slot, action in enumerate(state["actions"])}
-        self._encoder.restore(state["encoder"])
+        self.encoder.restore(state["encoder"])
         self.ignored = state["ignored"]
 
 

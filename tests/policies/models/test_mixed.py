@@ -1,0 +1,269 @@
+"""The mixed model: kernels against formulas, block turns, outliers, capacity, and what it learns."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from croupier_policies import Actions, AdaptivePolicy, AnnealedSoftmax, LinearPolicy, MixedModel
+from croupier_policies.base import Row, Text
+from croupier_policies.checks.states import bitwise_equal, through_storage
+from croupier_policies.exploration.sampling import draw
+from croupier_policies.kernels import arena, blocks, cells, encoding_mixed, two_part
+
+ACTIONS = Actions(("a", "b", "c"))
+
+
+def rows(count: int, width: int = 70, seed: int = 0) -> Iterator[Row]:
+    """Contexts with every kind of value, some of them missing at times."""
+    rng = np.random.default_rng(seed)
+    for t in range(count):
+        row: dict[str, Any] = {
+            "counts": {f"w{rng.integers(9)}": float(rng.integers(1, 4)), "always": 1.0},
+            "hour": float(rng.normal(12, 3)),
+            "plan": f"p{rng.integers(3)}",
+            "rare": f"r{rng.integers(40)}",
+            "tags": [f"t{rng.integers(12)}" for _ in range(3)],
+            "title": Text(f"Word{rng.integers(20)} and word{rng.integers(5)}"),
+            "unit": f"u{rng.integers(50)}",
+            "vector": rng.normal(size=width) * np.linspace(2, 0.1, width) + 0.5,
+        }
+        if t % 7 == 0:
+            del row["vector"], row["tags"]
+        yield row
+
+
+def taught(model: MixedModel, count: int, width: int = 70) -> MixedModel:
+    rng = np.random.default_rng(1)
+    for row in rows(count, width):
+        k = int(rng.integers(3))
+        model.learn(row, ACTIONS, k, float((row["hour"] > 12.0) == (k == 0)))  # type: ignore[call-overload,operator]
+    return model
+
+
+@pytest.mark.parametrize("options", [{}, {"half_life": 40.0}, {"squares": False, "pairs": False}])
+def test_the_kernels_are_the_formulas(options: dict[str, Any]) -> None:
+    one, other = (taught(MixedModel(ids=("unit",), device=device, **options), 150) for device in ("cpu", "numpy"))
+    assert one.leader == other.leader
+    for row in rows(20, seed=5):
+        a, b = one.estimates(row, ACTIONS), other.estimates(row, ACTIONS)
+        assert np.allclose(a.mean, b.mean, rtol=0.0, atol=1e-9)
+        assert np.allclose(a.sd, b.sd, rtol=0.0, atol=1e-9)
+        assert abs(a.sigma - b.sigma) < 1e-9
+
+
+def test_a_state_is_restored_bit_for_bit_and_learns_on() -> None:
+    model = taught(MixedModel(ids=("unit",)), 130)
+    copy = MixedModel(ids=("unit",))
+    copy.restore(through_storage(model.state()))
+    assert bitwise_equal(copy.state(), model.state())
+    assert bitwise_equal(taught(copy, 90).state(), taught(model, 90).state())
+
+
+def test_turning_a_basis_changes_no_prediction_where_no_coordinate_is_left_out() -> None:
+    """70 numbers have 70 coordinates: the new basis spans all that the old one did."""
+    model, rng = MixedModel(squares=False, pairs=False, half_life=0.0), np.random.default_rng(0)
+    for t in range(64):
+        x = rng.normal(size=70)
+        before = model.estimates(x, ACTIONS).mean
+        model.learn(x, ACTIONS, t % 3, float(x[0] > 0.0))
+    floats, layout = model.memory.arena.floats, model.memory.arena.layout
+    probe = rng.normal(size=70)
+    before = model.estimates(probe, ACTIONS).mean.copy()
+    for _ in range(63):  # up to the next turn, without teaching
+        encoding_mixed.observe(floats, layout, *model.encoder.pack(rng.normal(size=70)))
+    basis = model.memory.arena.section(arena.BLOCKS + arena.BASIS).copy()
+    assert np.allclose(model.estimates(probe, ACTIONS).mean, before, rtol=0.0, atol=1e-12)
+    encoding_mixed.observe(floats, layout, *model.encoder.pack(rng.normal(size=70)))
+    turned = model.memory.arena.section(arena.BLOCKS + arena.BASIS)
+    assert not np.allclose(basis, turned)
+    assert np.allclose(turned.T @ turned, np.eye(70), atol=1e-9)
+    assert np.allclose(model.estimates(probe, ACTIONS).mean, before, rtol=0.0, atol=1e-9)
+
+
+def test_a_basis_finds_the_directions_in_which_rows_vary() -> None:
+    model, rng = MixedModel(squares=False, pairs=False, half_life=0.0), np.random.default_rng(0)
+    directions = np.linalg.qr(rng.normal(size=(300, 5)))[0]
+    for _ in range(1100):
+        x = directions @ rng.normal(size=5) + 0.02 * rng.normal(size=300)
+        model.learn(x, ACTIONS, 0, 0.5)
+    basis = model.memory.arena.section(arena.BLOCKS + arena.BASIS)
+    assert np.linalg.norm(basis.T @ directions, axis=0).min() > 0.99
+
+
+def test_measurements_of_unequal_scales_are_standardised_one_by_one() -> None:
+    model, rng = MixedModel(), np.random.default_rng(0)
+    scales = 10.0 ** np.linspace(-3, 3, 100)
+    hits = 0
+    for t in range(1500):
+        x = rng.normal(size=100) * scales
+        mean = model.estimates(x, ACTIONS).mean
+        best = 0 if x[3] > 0.0 else 1  # by one of the smallest scales
+        hits += t >= 1000 and int(np.argmax(mean[:2])) == best
+        k = t % 2
+        model.learn(x, ACTIONS, k, float(k == best))
+    assert hits > 0.8 * 500
+
+
+@pytest.mark.parametrize("outlier", [999_999.0, -1e300])
+def test_one_outlier_leaves_a_feature_its_scale(outlier: float) -> None:
+    """It is clipped to fences that a sample sets; the running moments hardly move."""
+    rng = np.random.default_rng(0)
+    model = MixedModel()
+    for t in range(400):
+        x = outlier if t == 200 else float(rng.normal())
+        model.learn({"x": x}, ACTIONS, t % 2, float((x > 0.0) == (t % 2 == 0)))
+    high, low = (model.estimates({"x": value}, ACTIONS).mean for value in (1.0, -1.0))
+    assert high[0] - high[1] > 0.4
+    assert low[1] - low[0] > 0.4
+
+
+def test_an_outlier_in_an_embedding_leaves_the_block_its_scale() -> None:
+    rng = np.random.default_rng(0)
+    model = MixedModel()
+    for t in range(600):
+        x = rng.normal(size=100)
+        side = x[:10].sum() > 0.0
+        if t == 100:
+            x[5] = 999_999.0
+        model.learn(x, ACTIONS, t % 2, float(side == (t % 2 == 0)))
+    x = np.zeros(100)
+    x[:10] = 1.0
+    assert np.argmax(model.estimates(x, ACTIONS).mean[:2]) == 0
+    assert np.argmax(model.estimates(-x, ACTIONS).mean[:2]) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "other"),
+    [
+        ({"words": {"red": 1.0, "big": 1.0}}, {"words": {"blue": 1.0, "big": 1.0}}),  # counts that are always 1
+        ({"tags": ["red", "big"]}, {"tags": ["blue", "big"]}),
+        ({"text": Text("Red, big")}, {"text": Text("Blue; big")}),
+        ({"colour": "red"}, {"colour": "blue"}),
+        ({"unit": "red"}, {"unit": "blue"}),
+    ],
+    ids=["counts", "tags", "text", "string", "unit"],
+)
+def test_every_kind_of_value_is_learned(row: Row, other: Row) -> None:
+    policy = AdaptivePolicy()
+    for t in range(300):
+        x, k = (row, other)[t % 2], (t // 2) % 2
+        policy.learn(x, ACTIONS, k, float(t % 2 == k), 0.5)
+    assert np.argmax(policy.probabilities(row, ACTIONS)) == 0
+    assert np.argmax(policy.probabilities(other, ACTIONS)) == 1
+
+
+def test_a_new_feature_is_learned_after_thousands_of_values() -> None:
+    """There is no cliff: values without a column are hashed, and a field that begins late is learned."""
+    policy, rng = AdaptivePolicy(), np.random.default_rng(0)
+    hits = []
+    for t in range(3500):
+        row: dict[str, float | str] = {"user": f"u{t if t < 2500 else rng.integers(2500)}"}
+        if t >= 2500:
+            row["zone"] = ("north", "south")[t % 2]
+        p = policy.probabilities(row, Actions(("a", "b")))
+        k = draw(p, float(rng.random()))
+        reward = float(k == t % 2) if t >= 2500 else float(rng.random() < 0.5)
+        policy.learn(row, Actions(("a", "b")), k, reward, float(p[k]))
+        hits.append(reward)
+    assert np.mean(hits[-400:]) > 0.95
+
+
+def test_a_change_is_followed() -> None:
+    """After a reversal the member that forgets leads, and the old winner is left."""
+    policy, rng = AdaptivePolicy(), np.random.default_rng(0)
+    rewards = []
+    for t in range(6000):
+        x = rng.normal(size=4)
+        p = policy.probabilities(x, ACTIONS)
+        k = draw(p, float(rng.random()))
+        side = x[0] > 0.0 if t < 3000 else x[0] <= 0.0
+        reward = float(rng.random() < (0.8 if side == (k == 0) else 0.2))
+        policy.learn(x, ACTIONS, k, reward, float(p[k]))
+        rewards.append(reward)
+    assert np.mean(rewards[2000:3000]) > 0.75
+    assert np.mean(rewards[5000:]) > 0.75
+
+
+def test_pairs_of_fields_are_learned() -> None:
+    policy, rng = AdaptivePolicy(), np.random.default_rng(0)
+    rewards = []
+    for _ in range(3000):
+        one, other = rng.integers(4, size=2)
+        row: Row = {"one": f"v{one}", "other": f"w{other}"}
+        p = policy.probabilities(row, ACTIONS)
+        k = draw(p, float(rng.random()))
+        reward = float(rng.random() < (0.8 if k == (one + other) % 3 else 0.1))
+        policy.learn(row, ACTIONS, k, reward, float(p[k]))
+        rewards.append(reward)
+    assert np.mean(rewards[-1000:]) > 0.7
+
+
+def test_estimates_do_not_depend_on_the_unit_of_the_reward() -> None:
+    """Rewards of a narrow part of the range are learned as well as those of all of it."""
+    rng, wide, narrow = np.random.default_rng(0), MixedModel(), MixedModel()
+    for t in range(500):
+        x, k = rng.normal(size=3), t % 3
+        reward = float((x[0] > 0.0) == (k == 0))
+        wide.learn(x, ACTIONS, k, reward)
+        narrow.learn(x, ACTIONS, k, 1e-5 * reward)
+    law = AnnealedSoftmax()
+    x = rng.normal(size=3)
+    assert np.allclose(wide.choose(x, ACTIONS, law), narrow.choose(x, ACTIONS, law), rtol=0.0, atol=1e-6)
+
+
+FEATURES = np.arange(1, 501, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+
+
+def test_full_tables_share_cells_and_say_so() -> None:
+    keys, places, used = np.zeros(64, np.uint64), np.zeros(128, np.int32), np.zeros(2, np.int64)
+    claimed = [cells.claim(keys, places, used, FEATURES[k], k % 3) for k in range(500)]
+    assert max(claimed) == 63
+    assert used.tolist()[0] == 64
+    assert used[1] > 0
+    found = [cells.find(keys, places, used, FEATURES[k], k % 3) for k in range(56)]
+    assert found == claimed[:56]  # the first ones keep their own
+    again = np.zeros(128, np.int32)
+    cells.rebuild(keys, again, used)
+    assert [cells.find(keys, again, used, FEATURES[k], k % 3) for k in range(56)] == claimed[:56]
+
+
+def test_forgetting_a_cell_later_equals_forgetting_it_at_once() -> None:
+    model, rng = MixedModel(ids=("unit",), half_life=32.0, squares=False, pairs=False), np.random.default_rng(0)
+    for t in range(40):
+        model.learn({"unit": f"u{t % 2}"}, ACTIONS, 0, float(rng.random()))
+    mean = model.estimates({"unit": "u0"}, ACTIONS).mean
+    table = model.memory.cells
+    noise = model.memory.section(1, arena.NOISE)[0]
+    for c in range(table.used):
+        two_part.forget_cell(table.cells, c, two_part.PER_MEMBER, noise[arena.EPOCHS])
+    assert np.allclose(model.estimates({"unit": "u0"}, ACTIONS).mean, mean, rtol=0.0, atol=1e-12)
+
+
+def test_forgetting_keeps_a_posterior_positive_definite() -> None:
+    model, rng = MixedModel(half_life=16.0, squares=False, pairs=False), np.random.default_rng(0)
+    for t in range(1000):
+        x = rng.normal(size=3)
+        model.learn(np.array([x[0], x[0] + 0.01 * x[1], x[2]]), ACTIONS, t % 3, float(rng.random()))
+    triangle = model.memory.section(1, arena.TRIANGLES)[0]
+    B = np.zeros((4, 4))
+    B[np.tril_indices(4)] = triangle[:10]
+    assert np.linalg.eigvalsh(B + np.tril(B, -1).T).min() > 0.0
+
+
+def test_a_block_starts_orthonormal_and_the_same_everywhere() -> None:
+    one, other = (MixedModel(), MixedModel())
+    for model in (one, other):
+        model.encoder.admit(np.ones(200))
+    basis, twin = (model.memory.arena.section(arena.BLOCKS + arena.BASIS) for model in (one, other))
+    assert np.array_equal(basis, twin)
+    assert np.allclose(basis.T @ basis, np.eye(arena.RANK), atol=1e-12)
+    assert blocks.first_coordinate(one.memory.arena.layout, 1) == arena.RANK
+
+
+def test_a_law_and_its_kernel_agree() -> None:
+    policy = LinearPolicy(model=taught(MixedModel(), 60), law=AnnealedSoftmax())
+    row = next(rows(1, seed=9))
+    expected = policy.law.probabilities(np, policy.estimates(row, ACTIONS))
+    assert np.allclose(policy.probabilities(row, ACTIONS), expected, rtol=0.0, atol=1e-12)
