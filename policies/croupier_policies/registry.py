@@ -46,7 +46,7 @@ def registered(kind: type[T]) -> dict[str, type[T]]:
 
     >>> from croupier_policies import Law
     >>> sorted(registered(Law))[:3]
-    ['boltzmann', 'epsilon-greedy', 'inverse-gap']
+    ['annealed-softmax', 'boltzmann', 'epsilon-greedy']
     """
     return {_name(cls): cls for cls in sorted(_CLASSES, key=_name) if issubclass(cls, kind)}
 
@@ -55,7 +55,7 @@ def implementations() -> dict[str, type[Configurable]]:
     """The registered policies and learners, by name.
 
     >>> sorted(implementations())[:3]
-    ['bag', 'catalogue', 'constant']
+    ['adaptive', 'bag', 'catalogue']
     """
     return {**registered(Policy), **registered(Learner)}  # type: ignore[type-abstract] # only compared with
 

@@ -38,6 +38,12 @@ class Memory(NamedTuple):
     features: Arena
     products: Products
 
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """What every kernel takes first."""
+        tables = self.cells.arrays, self.pairs.arrays, self.products.arrays
+        return *self.arena.arrays, *self.features.arrays, *tables
+
     def section(self, m: int, k: int) -> Vector:
         """Section k of member m."""
         return self.arena.section(arena.MEMBERS + arena.PER_MEMBER * m + k)
@@ -47,6 +53,10 @@ class Memory(NamedTuple):
         first = arena.MEMBER_KIND + 3 * m
         squares, pairs, forgets = self.arena.layout[first : first + 3].tolist()
         return squares, pairs, forgets
+
+
+NO_ITEM = PackedRow(np.zeros(0, np.int64), np.zeros(0))
+NO_ITEMS = PackedItems(*NO_ITEM, np.zeros((0, 2), np.int64), np.zeros((0, 0)))
 
 
 class MixedBackend(ABC):
@@ -69,23 +79,16 @@ class NumbaMixedBackend(MixedBackend):
     def estimate(
         self, memory: Memory, row: PackedRow, items: PackedItems | None, slots: NDArray[np.int64]
     ) -> tuple[Any, Any, float, int]:
-        """The kernels `two_part.estimate` and `estimate_items`."""
+        """The kernel `two_part.estimate`."""
         mean, sd = np.empty(slots.shape[0]), np.empty(slots.shape[0])
-        where, tables = memory.arena.arrays, (memory.cells.arrays, memory.pairs.arrays)
-        if items is None:
-            sigma, n = two_part.estimate(*where, *tables, *row, slots, mean, sd)
-        else:
-            products, features = memory.products.arrays, memory.features.arrays
-            sigma, n = two_part.estimate_items(*where, *features, *tables, products, *row, *items, slots, mean, sd)
+        arguments = *memory.arrays, *row, *(NO_ITEMS if items is None else items)
+        sigma, n = two_part.estimate(*arguments, slots, mean, sd)  # type: ignore[call-arg] # the tuple's length is not known
         return mean, sd, sigma, int(n)
 
     def learn(self, memory: Memory, row: PackedRow, item: PackedRow | None, slot: int, reward: float) -> float:
-        """The kernels `two_part.learn` and `learn_item`."""
-        where, tables = memory.arena.arrays, (memory.cells.arrays, memory.pairs.arrays)
-        if item is None:
-            return float(two_part.learn(*where, *tables, *row, slot, reward))
-        products, features = memory.products.arrays, memory.features.arrays
-        return float(two_part.learn_item(*where, *features, *tables, products, *row, *item, slot, reward))
+        """The kernel `two_part.learn`."""
+        arguments = *memory.arrays, *row, *(NO_ITEM if item is None else item)
+        return float(two_part.learn(*arguments, slot, reward))  # type: ignore[call-arg] # the tuple's length is not known
 
 
 class _Where(NamedTuple):
@@ -109,7 +112,7 @@ class _Where(NamedTuple):
 
 
 class ArrayMixedBackend(MixedBackend):
-    """The formulas; rows are encoded on the host, by the kernels, and posteriors go to the device for each operation."""
+    """The formulas; rows are encoded on the host by the kernels, and posteriors go to the device for each operation."""
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
@@ -160,10 +163,8 @@ class ArrayMixedBackend(MixedBackend):
         cells = np.concatenate([claims[0], memory.cells.claim(shared[2], SHARED)])
         leader = two_part.leader(*memory.arena.arrays)
         index = cells[None, :], claims[1][None, :]
-        means = [
-            self._teach(memory, m, slot, reward, self._where(memory, m, own, shared, *index)) for m in members
-        ]
-        return means[leader]
+        means = [self._teach(memory, m, slot, reward, self._where(memory, m, own, shared, *index)) for m in members]
+        return float(means[leader])
 
     def _where(
         self, memory: Memory, m: int, row: Any, shared: Any, cells: NDArray[np.int64], pairs: NDArray[np.int64]
@@ -206,7 +207,7 @@ class ArrayMixedBackend(MixedBackend):
         if not memory.kind(m)[2]:
             return values
         steps = memory.section(m, arena.NOISE)[0, arena.EPOCHS] - np.where(index < 0, 0.0, cells[index, -2])
-        return np.array(reference.forget_diagonal(*values, two_part.RETAINED**steps))
+        return np.array(reference.forget_diagonal(values[0], values[1], values[2], two_part.RETAINED**steps))
 
     def _teach(self, memory: Memory, m: int, slot: int, reward: float, where: _Where) -> float:
         forgets, noise = memory.kind(m)[2], memory.section(m, arena.NOISE)[0]

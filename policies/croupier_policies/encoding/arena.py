@@ -57,8 +57,11 @@ class Arena:
 
     def size_with(self, shapes: dict[int, Shape]) -> int:
         """The number of floats that there would be with these sections."""
-        old = self.floats.shape[0]
-        return old + sum(new.rows * new.width - np.prod(self.shape(k), dtype=int).item() for k, new in shapes.items())
+        total: int = self.floats.shape[0]
+        for k, new in shapes.items():
+            rows, width = self.shape(k)
+            total += new.rows * new.width - rows * width
+        return total
 
     def resize(self, shapes: dict[int, Shape]) -> None:
         """Give sections new shapes, at least as large; what is new is 0."""

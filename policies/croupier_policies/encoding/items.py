@@ -54,11 +54,17 @@ class ItemPacker:
         return cached[1]
 
     def _packed(self, rows: Sequence[Row]) -> PackedItems:
-        packed = [self._encoder.pack(row) for row in rows]
-        sizes = [(0, 0), *((row.integers.shape[0], row.floats.shape[0]) for row in packed)]
-        coordinates = np.empty((len(rows), int(self._memory.layout[arena.COORDINATES])))
-        if coordinates.size:
-            for k, row in enumerate(packed):
-                coordinates[k] = kernels.coordinates(*self._memory.arrays, *row)
-        integers, floats = (np.concatenate(parts) for parts in zip(*packed, strict=True))
-        return PackedItems(integers, floats, np.cumsum(np.array(sizes, np.int64), axis=0), coordinates)
+        integers: list[int] = []
+        floats: list[float] = []
+        starts = [(0, 0)]
+        for row in rows:
+            self._encoder.write(row, integers, floats)
+            starts.append((len(integers), len(floats)))
+        packed = PackedItems(
+            np.array(integers, np.int64),
+            np.array(floats),
+            np.array(starts, np.int64),
+            np.empty((len(rows), int(self._memory.layout[arena.COORDINATES]))),
+        )
+        kernels.coordinates_of(*self._memory.arrays, *packed)
+        return packed

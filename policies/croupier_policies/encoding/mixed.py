@@ -58,18 +58,33 @@ class _Parts:
         self.fields: list[tuple[int, list[int], list[float]]] = []
         self.blocks: list[tuple[int, Vector]] = []
 
-    def packed(self) -> PackedRow:
-        counts = len(self.values), len(self.hot) // 3, self.unseen, len(self.hashed), len(self.ids)
-        integers = [*counts, len(self.fields), len(self.blocks), *self.numbers, *self.hot, *self.hashed, *self.ids]
-        floats = self.values
-        for index, tags, tag_counts in self.fields:
-            integers += (index, len(tags), *tags)
-            floats = floats + tag_counts
+    def write(self, integers: list[int], floats: list[float]) -> None:
+        """Append the row to lists, as `kernels.encoding_mixed` reads it."""
+        integers += (len(self.values), len(self.hot) // 3, self.unseen, len(self.hashed), len(self.ids))
+        integers += (len(self.fields), len(self.blocks))
+        integers += self.numbers
+        integers += self.hot
+        integers += self.hashed
+        integers += self.ids
+        floats += self.values
+        for index, tags, counts in self.fields:
+            integers += (index, len(tags))
+            integers += tags
+            floats += counts
         for index, array in self.blocks:
             integers += (index, array.shape[0])
+            floats += array.tolist()
+
+    def packed(self) -> PackedRow:
+        integers: list[int] = []
+        floats: list[float] = []
+        blocks, self.blocks = self.blocks, []
+        self.write(integers, floats)
         flat = np.array(floats, dtype=np.float64)
-        if self.blocks:
-            flat = np.concatenate([flat, *(array for _, array in self.blocks)])
+        if blocks:
+            integers[kernels.BLOCKS] = len(blocks)
+            integers += [size for index, array in blocks for size in (index, array.shape[0])]
+            flat = np.concatenate([flat, *(array for _, array in blocks)])
         return PackedRow(np.array(integers, dtype=np.int64), flat)
 
 
@@ -127,9 +142,17 @@ class MixedEncoder:
         return self._pack(row, True)
 
     def _pack(self, row: Row, admit: bool) -> PackedRow:
-        if isinstance(row, np.ndarray):
-            return self._array(row, admit)
+        return self._array(row, admit) if isinstance(row, np.ndarray) else self._parts(row, admit).packed()
+
+    def write(self, row: Row, integers: list[int], floats: list[float]) -> None:
+        """Append the packed row to lists."""
+        self._parts(row, False).write(integers, floats)
+
+    def _parts(self, row: Row, admit: bool) -> _Parts:
         parts = _Parts()
+        if isinstance(row, np.ndarray):
+            self._long("", row, parts, admit)
+            return parts
         for name, value in row.items():
             kind = type(value)
             if kind is float:
@@ -144,7 +167,7 @@ class MixedEncoder:
                 self._tags(name, Counter(value), parts, admit)
             else:
                 self._tags(name, value, parts, admit)
-        return parts.packed()
+        return parts
 
     def _array(self, row: Vector, admit: bool) -> PackedRow:
         width = row.shape[0]
@@ -286,7 +309,9 @@ class MixedEncoder:
         """Names, in the order of their columns; the statistics are in the arena."""
         return {
             "numbers": list(self._numbers),
-            "strings": [[name, value, *hot[:2]] for name, values in self._strings.items() for value, hot in values.items()],
+            "strings": [
+                [name, value, *hot[:2]] for name, values in self._strings.items() for value, hot in values.items()
+            ],
             "fields": list(self._fields),
             "blocks": [[name, width] for name, width in self._blocks],
             "ignored": self.ignored,

@@ -1,7 +1,7 @@
 """The layout of a mixed model's numbers: one array of floats in sections, and one array of integers that places them.
 
-Kernels take both arrays, so that a call passes few arguments, and a state is a copy. The integers hold three numbers for
-every section (offset, rows, width), and after them the sizes that the kernels need.
+Kernels take both arrays, so that a call passes few arguments, and a state is a copy. The integers hold three numbers
+for every section (offset, rows, width), and after them the sizes that the kernels need.
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ def _standardise(F, L, b):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def _turn(F, L, b, rotate):  # type: ignore[no-untyped-def] # compiled
-    """Set scale and centre from what was seen since the last time and, if asked, take a step of orthogonal iteration."""
+    """Set scale and centre by what was seen since the last time and, if asked, take a step of orthogonal iteration."""
     basis, sketch, rows, statistics = _block(F, L, b)
     d, r = basis.shape
     captured = 0.0

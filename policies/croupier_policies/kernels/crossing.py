@@ -21,8 +21,9 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 @jit
 def factors(row):  # type: ignore[no-untyped-def] # compiled
-    """Hashes and values of what a row consists of: the columns, the cells, the coordinates; and how many are columns,
-    and how many are crossed.
+    """What a row consists of.
+
+    Returns hashes and values of its columns, its cells and its coordinates; how many are columns; how many are crossed.
     """
     cols, vals, _, _, z, hashes, weights, _, _, _ = row
     full, cells = cols.shape[0], hashes.shape[0]
@@ -38,12 +39,10 @@ def factors(row):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def cross(x, z, products, claims):  # type: ignore[no-untyped-def] # compiled
-    """Columns and values in the shared full part, and hashes and values of cells. New products get a column if asked.
+    """Columns and values in the shared full part, and hashes and values of cells.
 
-    Args:
-        x, z: `factors` of the context and of the action's features; the first of each is the intercept.
-        products: Keys, places and number in use of the products that have a column.
-        claims: Whether to give new products columns.
+    `x` and `z` are the `factors` of the context and of the action's features; the first of each is the intercept.
+    `products` holds keys, places and number of the products that have a column; new ones get one if `claims`.
     """
     keys, places, used = products
     codes, values, columns, crossed = x

@@ -1,8 +1,8 @@
 """Kernels that observe and encode rows of a mixed model; `encoding.mixed` packs them.
 
-A packed row is one array of integers `I` and one of floats `X`:
+A packed row is one array of integers `D` that describes it, and one of floats `X`:
 
-    I  the counts of: numbers, one-hot values, unseen one-hot values, hashed values, ids, tag fields, blocks
+    D  the counts of: numbers, one-hot values, unseen one-hot values, hashed values, ids, tag fields, blocks
        each number's index and hash; each one-hot value's column without squares, with squares, and hash
        the hash of each hashed value and of each id; for each tag field its index, its size, and its tags' hashes
        for each block its index and its size
@@ -33,32 +33,32 @@ PAIRS_NORM = 4.0  # largest squared length of the pairs of a row
 
 
 @jit
-def observe(F, L, I, X):  # type: ignore[no-untyped-def] # compiled
+def observe(F, L, D, X):  # type: ignore[no-untyped-def] # compiled
     """Update all statistics with a row; turns the bases that are due."""
     numbers, tags = section(F, L, arena.NUMBERS), section(F, L, arena.TAGS)
     documents = section(F, L, arena.DOCUMENTS)[0]
     n, x = COUNTS, 0
-    for k in range(I[NUMBERS]):
-        observe_number(numbers[I[n]], X[x])
+    for _ in range(D[NUMBERS]):
+        observe_number(numbers[D[n]], X[x])
         n += 2
         x += 1
-    n += 3 * I[HOT] + I[HASHED] + I[IDS]
-    for k in range(I[FIELDS]):
-        field, size = tags[I[n]], I[n + 1]
+    n += 3 * D[HOT] + D[HASHED] + D[IDS]
+    for _ in range(D[FIELDS]):
+        field, size = tags[D[n]], D[n + 1]
         n += 2
         field[arena.DOCUMENT_COUNT] += 1.0
         total = 0.0
         for t in range(size):
-            bucket = I[n + t] & (documents.shape[0] - 1)
+            bucket = D[n + t] & (documents.shape[0] - 1)
             documents[bucket] += 1.0
             weight = _tag_weight(X[x + t], field[arena.DOCUMENT_COUNT], documents[bucket])
             total += weight * weight
         field[arena.SQUARES_SUM] += total
         n += size
         x += size
-    for k in range(I[BLOCKS]):
-        observe_block(F, L, I[n], X[x : x + I[n + 1]])
-        x += I[n + 1]
+    for _ in range(D[BLOCKS]):
+        observe_block(F, L, D[n], X[x : x + D[n + 1]])
+        x += D[n + 1]
         n += 2
 
 
@@ -145,45 +145,59 @@ def _tag_weight(count, rows, documents):  # type: ignore[no-untyped-def] # compi
 
 
 @jit
-def coordinates(F, L, I, X):  # type: ignore[no-untyped-def] # compiled
+def coordinates(F, L, D, X):  # type: ignore[no-untyped-def] # compiled
     """The coordinates of all blocks of a row."""
     z = np.zeros(L[arena.COORDINATES])
-    n = I.shape[0] - 2 * I[BLOCKS]
+    n = D.shape[0] - 2 * D[BLOCKS]
     x = X.shape[0]
-    for k in range(I[BLOCKS]):
-        x -= I[n + 2 * k + 1]
-    for k in range(I[BLOCKS]):
-        project_block(F, L, I[n], X[x : x + I[n + 1]], z)
-        x += I[n + 1]
+    for k in range(D[BLOCKS]):
+        x -= D[n + 2 * k + 1]
+    for _ in range(D[BLOCKS]):
+        project_block(F, L, D[n], X[x : x + D[n + 1]], z)
+        x += D[n + 1]
         n += 2
     return z
 
 
 @jit
-def encode(F, L, I, X, with_pairs):  # type: ignore[no-untyped-def] # compiled
-    """The encoded row; see `encode_at`."""
-    return encode_at(F, L, I, X, coordinates(F, L, I, X), with_pairs)
+def coordinates_of(F, L, D, X, starts, out):  # type: ignore[no-untyped-def] # compiled
+    """Write the coordinates of the blocks of several packed rows, which begin at `starts`, into `out`, (K, R)."""
+    if out.shape[1]:
+        for k in range(out.shape[0]):
+            (i, j), (i1, j1) = starts[k], starts[k + 1]
+            out[k] = coordinates(F, L, D[i:i1], X[j:j1])
 
 
 @jit
-def encode_at(F, L, I, X, z, with_pairs):  # type: ignore[no-untyped-def] # compiled
-    """The encoded row, given the coordinates of its blocks: columns and values of the full part without and with squares, the coordinates of all blocks,
-    hashes and values of cells and of pairs, and the squared length of values that have no column yet.
+def encode(F, L, D, X, with_pairs):  # type: ignore[no-untyped-def] # compiled
+    """The encoded row; see `encode_at`."""
+    return encode_at(F, L, D, X, coordinates(F, L, D, X), with_pairs)
+
+
+@jit
+def encode_at(F, L, D, X, z, with_pairs):  # type: ignore[no-untyped-def] # compiled
+    """The encoded row, given the coordinates of its blocks.
+
+    Returns columns and values of the full part without squares, and with them; the coordinates; hashes and values of
+    cells, and of pairs; and the squared length of values that have no column yet.
     """
     numbers, tags = section(F, L, arena.NUMBERS), section(F, L, arena.TAGS)
     documents = section(F, L, arena.DOCUMENTS)[0]
-    count, hot = I[NUMBERS], I[HOT]
-    sizes = _tag_count(I)
+    count, hot = D[NUMBERS], D[HOT]
+    sizes = _tag_count(D)
     cols, vals = np.empty(1 + count + hot, np.int64), np.empty(1 + count + hot)
     cols2, vals2 = np.empty(1 + 2 * count + hot, np.int64), np.empty(1 + 2 * count + hot)
-    hashes, weights = np.empty(count + I[HASHED] + I[IDS] + sizes, np.uint64), np.empty(count + I[HASHED] + I[IDS] + sizes)
-    room = min(count + hot + I[HASHED] + sizes, ATOMS) if with_pairs else 0
+    hashes, weights = (
+        np.empty(count + D[HASHED] + D[IDS] + sizes, np.uint64),
+        np.empty(count + D[HASHED] + D[IDS] + sizes),
+    )
+    room = min(count + hot + D[HASHED] + sizes, ATOMS) if with_pairs else 0
     atoms, fields, strengths = np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room)
     cols[0], vals[0], cols2[0], vals2[0] = 0, 1.0, 0, 1.0
     a, b, c, d = 1, 1, 0, 0  # places in the full part, in that with squares, among cells, among atoms
     n, x = COUNTS, 0
     for k in range(count):
-        record, value = numbers[I[n]], standardised(numbers[I[n]], X[x])
+        record, value = numbers[D[n]], standardised(numbers[D[n]], X[x])
         if record[arena.COLUMN] >= 0.0:
             cols[a], vals[a] = int(record[arena.COLUMN]), value
             a += 1
@@ -192,45 +206,45 @@ def encode_at(F, L, I, X, z, with_pairs):  # type: ignore[no-untyped-def] # comp
             vals2[b + 1] = value * value - 0.25 if value != 0.0 else 0.0
             b += 2
         else:
-            hashes[c], weights[c] = np.uint64(I[n + 1]), value
+            hashes[c], weights[c] = np.uint64(D[n + 1]), value
             c += 1
         if d < room:
-            atoms[d], fields[d], strengths[d] = np.uint64(I[n + 1]), k, value
+            atoms[d], fields[d], strengths[d] = np.uint64(D[n + 1]), k, value
             d += 1
         n += 2
         x += 1
     for k in range(hot):
-        cols[a], vals[a], cols2[b], vals2[b] = I[n], 1.0, I[n + 1], 1.0
+        cols[a], vals[a], cols2[b], vals2[b] = D[n], 1.0, D[n + 1], 1.0
         a += 1
         b += 1
         if d < room:
-            atoms[d], fields[d], strengths[d] = np.uint64(I[n + 2]), count + k, 1.0
+            atoms[d], fields[d], strengths[d] = np.uint64(D[n + 2]), count + k, 1.0
             d += 1
         n += 3
-    share = 1.0 / math.sqrt(max(I[HASHED], 1))
-    for k in range(I[HASHED]):
-        hashes[c], weights[c] = np.uint64(I[n]), share
+    share = 1.0 / math.sqrt(max(D[HASHED], 1))
+    for k in range(D[HASHED]):
+        hashes[c], weights[c] = np.uint64(D[n]), share
         c += 1
         if d < room:
-            atoms[d], fields[d], strengths[d] = np.uint64(I[n]), count + hot + k, 1.0
+            atoms[d], fields[d], strengths[d] = np.uint64(D[n]), count + hot + k, 1.0
             d += 1
         n += 1
-    for k in range(I[IDS]):
-        hashes[c], weights[c] = np.uint64(I[n]), ID_WEIGHT
+    for _ in range(D[IDS]):
+        hashes[c], weights[c] = np.uint64(D[n]), ID_WEIGHT
         c += 1
         n += 1
-    for k in range(I[FIELDS]):
-        field, size = tags[I[n]], I[n + 1]
+    for k in range(D[FIELDS]):
+        field, size = tags[D[n]], D[n + 1]
         n += 2
         rows = field[arena.DOCUMENT_COUNT]
         rms = math.sqrt(field[arena.SQUARES_SUM] / max(rows, 1.0))
         scale = TAGS_LENGTH / rms if rms > 0.0 else 0.0
         for t in range(size):
-            weight = scale * _tag_weight(X[x + t], rows, documents[I[n + t] & (documents.shape[0] - 1)])
-            hashes[c], weights[c] = np.uint64(I[n + t]), weight
+            weight = scale * _tag_weight(X[x + t], rows, documents[D[n + t] & (documents.shape[0] - 1)])
+            hashes[c], weights[c] = np.uint64(D[n + t]), weight
             c += 1
             if d < room:
-                atoms[d], fields[d], strengths[d] = np.uint64(I[n + t]), count + hot + I[HASHED] + k, weight
+                atoms[d], fields[d], strengths[d] = np.uint64(D[n + t]), count + hot + D[HASHED] + k, weight
                 d += 1
         n += size
         x += size
@@ -247,18 +261,18 @@ def encode_at(F, L, I, X, z, with_pairs):  # type: ignore[no-untyped-def] # comp
         weights[:c],
         pair_hashes,
         pair_values,
-        float(I[UNSEEN]),
+        float(D[UNSEEN]),
     )
 
 
 @jit
-def _tag_count(I):  # type: ignore[no-untyped-def] # compiled
+def _tag_count(D):  # type: ignore[no-untyped-def] # compiled
     """The tags of all fields together."""
-    n = COUNTS + 2 * I[NUMBERS] + 3 * I[HOT] + I[HASHED] + I[IDS]
+    n = COUNTS + 2 * D[NUMBERS] + 3 * D[HOT] + D[HASHED] + D[IDS]
     total = 0
-    for _ in range(I[FIELDS]):
-        total += I[n + 1]
-        n += 2 + I[n + 1]
+    for _ in range(D[FIELDS]):
+        total += D[n + 1]
+        n += 2 + D[n + 1]
     return total
 
 

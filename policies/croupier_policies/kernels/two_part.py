@@ -1,9 +1,8 @@
-"""Kernels of the two-part posterior of every action, for all members of a mixed model; `reference.two_part` has the
-formulas.
+"""Kernels of the two-part posteriors of all members of a mixed model; `reference.two_part` has the formulas.
 
 A row is what `encoding_mixed.encode` returns. `cells` and `pairs` are tables of cells: their values, keys, places and
-counts in use (`kernels.cells`). A cell holds, for each member, prec - 1, w and w1, so that zeros are the prior, then the
-forgetting steps it has had, and its action.
+counts in use (`kernels.cells`). A cell holds, for each member, prec - 1, w and w1, so that zeros are the prior; then
+the forgetting steps it has had, and its action.
 """
 
 from __future__ import annotations
@@ -97,29 +96,23 @@ def joined(row, features, products, claims):  # type: ignore[no-untyped-def] # c
 
 
 @jit
-def estimate(F, L, cells, pairs, I, X, slots, mean, sd):  # type: ignore[no-untyped-def] # compiled
-    """Write the leader's means and sds for the actions in `slots`, -1 for one never rewarded; returns σ and n."""
-    m = leader(F, L)
-    row, shared = encode(F, L, I, X, _kind(L, m, PAIRS)), nothing()
-    noise = _member(F, L, m)[0]
-    for k in range(slots.shape[0]):
-        mean[k], sd[k] = _estimate_one(F, L, m, row, shared, cells, pairs, slots[k])
-    return sigma(noise), noise[arena.REWARDS]
+def estimate(F, L, G, M, cells, pairs, products, D, X, E, Y, starts, Z, slots, mean, sd):  # type: ignore[no-untyped-def] # compiled
+    """Write the leader's means and sds for the actions in `slots`, -1 for one never rewarded; returns σ and n.
 
-
-@jit
-def estimate_items(F, L, G, M, cells, pairs, products, I, X, J, Y, starts, Z, slots, mean, sd):  # type: ignore[no-untyped-def] # compiled
-    """`estimate` for actions with features: their statistics `G` and layout `M`, packed rows `J` and `Y`, which begin at
-    `starts`, (K + 1, 2), and the coordinates of their blocks, (K, R).
+    F and L are floats and layout of the model, G and M those of the statistics of actions' features. D and X are the
+    packed context. E and Y are the packed features of the actions, each from where `starts`, (K + 1, 2), says, and Z,
+    (K, R), holds the coordinates of their blocks; `starts` is empty where actions have no features.
     """
     m = leader(F, L)
-    row = encode(F, L, I, X, _kind(L, m, PAIRS))
-    x, noise, own = factors(row), _member(F, L, m)[0], math.sqrt(OWN)
+    row, noise = encode(F, L, D, X, _kind(L, m, PAIRS)), _member(F, L, m)[0]
+    x = factors(row)
     for k in range(slots.shape[0]):
-        (i, j), (i1, j1) = starts[k], starts[k + 1]
-        features = encode_at(G, M, J[i:i1], Y[j:j1], Z[k], False)
-        shared = cross(x, factors(features), products, False)
-        mean[k], sd[k] = _estimate_one(F, L, m, _scaled(row, own, features[9]), shared, cells, pairs, slots[k])
+        own, shared = row, nothing()
+        if starts.shape[0]:
+            (i, j), (i1, j1) = starts[k], starts[k + 1]
+            features = encode_at(G, M, E[i:i1], Y[j:j1], Z[k], False)
+            shared, own = cross(x, factors(features), products, False), _scaled(row, math.sqrt(OWN), features[9])
+        mean[k], sd[k] = _estimate_one(F, L, m, own, shared, cells, pairs, slots[k])
     return sigma(noise), noise[arena.REWARDS]
 
 
@@ -133,7 +126,8 @@ def _estimate_one(F, L, m, row, shared, cells, pairs, slot):  # type: ignore[no-
     kappa = RETAINED if _kind(L, m, FORGETS) else 1.0
     q, gain = unseen, 0.0
     if shared[1].shape[0]:
-        more, better = _full(*_shared(F, L, m), shared[0], shared[1], centre)
+        triangle, common = _shared(F, L, m)
+        more, better = _full(triangle, common, shared[0], shared[1], centre)
         q, gain = q + more, gain + better
     if shared[3].shape[0]:
         more, better = _sparse(cells, shared[2], shared[3], SHARED, PER_MEMBER * m, centre, kappa, epoch)
@@ -193,10 +187,10 @@ def _form(triangle, cols, vals):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def _ascending(cols):  # type: ignore[no-untyped-def] # compiled
+    same = True
     for a in range(cols.shape[0]):
-        if cols[a] != a:
-            return False
-    return True
+        same = same and cols[a] == a
+    return same
 
 
 @jit
@@ -244,29 +238,26 @@ def _forgotten(precision, w, w1, retain):  # type: ignore[no-untyped-def] # comp
 
 
 @jit
-def learn(F, L, cells, pairs, I, X, slot, reward):  # type: ignore[no-untyped-def] # compiled
-    """Observe and encode the row, and teach every member; returns what the leader predicted."""
-    observe(F, L, I, X)
-    row = encode(F, L, I, X, _any_pairs(L))
-    return _teach_all(F, L, row, nothing(), 0, cells, pairs, slot, reward)
+def learn(F, L, G, M, cells, pairs, products, D, X, E, Y, slot, reward):  # type: ignore[no-untyped-def] # compiled
+    """Observe and encode the row and the action's features, if `E` is not empty, and teach every member.
 
-
-@jit
-def learn_item(F, L, G, M, cells, pairs, products, I, X, J, Y, slot, reward):  # type: ignore[no-untyped-def] # compiled
-    """`learn` for an action with features."""
-    observe(F, L, I, X)
-    observe(G, M, J, Y)
-    row, features = encode(F, L, I, X, _any_pairs(L)), encode(G, M, J, Y, False)
-    own, shared = joined(row, features, products, True)
-    return _teach_all(F, L, own, shared, products[2][0], cells, pairs, slot, reward)
+    Returns what the leader predicted.
+    """
+    observe(F, L, D, X)
+    row, shared, columns = encode(F, L, D, X, _any_pairs(L)), nothing(), 0
+    if E.shape[0]:
+        observe(G, M, E, Y)
+        row, shared = joined(row, encode(G, M, E, Y, False), products, True)
+        columns = products[2][0]
+    return _teach_all(F, L, row, shared, columns, cells, pairs, slot, reward)
 
 
 @jit
 def _any_pairs(L):  # type: ignore[no-untyped-def] # compiled
+    found = False
     for m in range(L[arena.MEMBER_COUNT]):
-        if _kind(L, m, PAIRS):
-            return True
-    return False
+        found = found or _kind(L, m, PAIRS)
+    return found
 
 
 @jit
@@ -314,9 +305,10 @@ def _teach(F, L, m, row, shared, columns, cells, touched, touched_shared, pairs,
             forget_cell(cells, touched_shared[k], first, noise[arena.EPOCHS])
     px = np.zeros(L[arena.COLUMNS + squares])
     q, theta, theta1 = _predict(triangles[slot], weights[slot], cols, vals, px)
+    triangle, common = _shared(F, L, m)
     shared_px = np.zeros(columns)
     if columns:
-        more, better, better1 = _predict(*_shared(F, L, m), shared[0], shared[1], shared_px)
+        more, better, better1 = _predict(triangle, common, shared[0], shared[1], shared_px)
         q, theta, theta1 = q + more, theta + better, theta1 + better1
     for k in range(R):
         q += z[k] * z[k] / (1.0 + vector[k])
@@ -333,7 +325,7 @@ def _teach(F, L, m, row, shared, columns, cells, touched, touched_shared, pairs,
     step, step1 = down * (reward - theta), down * (1.0 - theta1)
     _update(triangles[slot], weights[slot], px, down, step, step1)
     if columns:
-        _update(*_shared(F, L, m), shared_px, down, step, step1)
+        _update(triangle, common, shared_px, down, step, step1)
     for k in range(R):
         gain = z[k] / (1.0 + vector[k])
         vector[width + k] += gain * step

@@ -52,7 +52,12 @@ class AdaptivePolicy(LinearPolicy):
         max_bytes: int = 2**30,
         device: str = "cpu",
     ) -> None:
-        self._config = {"squares": squares, "pairs": pairs, "half_life": half_life, "max_bytes": max_bytes}
+        self._config: dict[str, Any] = {
+            "squares": squares,
+            "pairs": pairs,
+            "half_life": half_life,
+            "max_bytes": max_bytes,
+        }
         self.ids = tuple(ids)
         fields = (*self.ids, self.unit_field)
         super().__init__(

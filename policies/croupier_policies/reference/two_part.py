@@ -1,8 +1,8 @@
 """The formulas of a posterior in two parts, for any array namespace.
 
-The reward of an action is θᵀu + wᵀs, plus noise. u, (P,), is the full part of an encoded row, with covariance B, (P, P),
-in units of σ²; s holds all values of the diagonal part, each with a precision of its own. θ1 and w1 are what θ and w
-would be if every reward were 1: mean = r̄ + (θ - r̄·θ1)ᵀu + (w - r̄·w1)ᵀs is centred at the mean reward r̄.
+The reward of an action is θᵀu + wᵀs, plus noise. u, (P,), is the full part of an encoded row, with covariance B,
+(P, P), in units of σ²; s holds all values of the diagonal part, each with a precision of its own. θ1 and w1 are what θ
+and w would be if every reward were 1: mean = r̄ + (θ - r̄·θ1)ᵀu + (w - r̄·w1)ᵀs is centred at the mean reward r̄.
 """
 
 from __future__ import annotations

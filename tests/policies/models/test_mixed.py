@@ -247,9 +247,9 @@ def test_forgetting_keeps_a_posterior_positive_definite() -> None:
         x = rng.normal(size=3)
         model.learn(np.array([x[0], x[0] + 0.01 * x[1], x[2]]), ACTIONS, t % 3, float(rng.random()))
     triangle = model.memory.section(1, arena.TRIANGLES)[0]
-    B = np.zeros((4, 4))
-    B[np.tril_indices(4)] = triangle[:10]
-    assert np.linalg.eigvalsh(B + np.tril(B, -1).T).min() > 0.0
+    covariance = np.zeros((4, 4))
+    covariance[np.tril_indices(4)] = triangle[:10]
+    assert np.linalg.eigvalsh(covariance + np.tril(covariance, -1).T).min() > 0.0
 
 
 def test_a_block_starts_orthonormal_and_the_same_everywhere() -> None:
