@@ -15,6 +15,7 @@ from croupier_policies.base import (
     Vector,
 )
 from croupier_policies.catalogue.policy import CataloguePolicy
+from croupier_policies.encoding.flat import flat_row
 from croupier_policies.errors import DeviceMissing, ForgedState, NotStorable, PolicyError, TooLarge
 from croupier_policies.exploration.base import Estimates, Law
 from croupier_policies.exploration.laws import Boltzmann, EpsilonGreedy, InverseGap, Softmax, Thompson, UpperBound
@@ -82,6 +83,7 @@ __all__ = [
     "Value",
     "Vector",
     "draw",
+    "flat_row",
     "truncated_svd",
     "uniform",
 ]

@@ -16,7 +16,7 @@ from croupier.log.encoding import decode_actions, decode_row
 from croupier.log.rewards import Rewards, RewardState
 from croupier.log.role import Role, role_from_payload
 from croupier_policies import Actions, Row, State
-from croupier_storage import Fact, Kind, Storage, open_storage
+from croupier_storage import Fact, Kind, Storage, open_storage, references
 
 T = TypeVar("T")
 NON_DECISION_KINDS = frozenset(kind.value for kind in Kind if kind is not Kind.DECISION)
@@ -133,8 +133,11 @@ class Log:
     def _action_sets(self, digests: set[bytes]) -> dict[bytes, Actions]:
         known = {digest: actions for digest in digests if (actions := self._sets.get(digest)) is not None}
         missing = [digest for digest in digests if digest not in known]
-        for digest, body in self.storage.action_sets(missing).items() if missing else ():
-            known[digest] = decode_actions(body, digest)
+        bodies = self.storage.action_sets(missing) if missing else {}
+        items = {item for body in bodies.values() for item in references(body)[0]}
+        features = self.storage.action_sets(sorted(items)) if items else {}
+        for digest, body in bodies.items():
+            known[digest] = decode_actions(body, digest, features)
             self._sets.put(digest, known[digest])
         return known
 

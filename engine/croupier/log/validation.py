@@ -15,6 +15,7 @@ from croupier.errors import InputError, UnknownDecision
 from croupier.log import encoding
 from croupier.log.arguments import real
 from croupier.log.cache import FIFOCache
+from croupier.log.canonical import canonical
 from croupier.log.catalogue import Catalogue
 from croupier.log.encoding import EncodedActions
 from croupier.log.identifiers import action_id, action_ids, exclusions, is_storable, shown
@@ -57,7 +58,7 @@ class CandidateSets:
         ids = tuple(a for a, _ in pairs)
         if all(features is None for _, features in pairs):
             return self._without_features(ids)
-        rows = tuple(encoding.canonical({} if f is None else f, f"actions[{shown(a)}]") for a, f in pairs)
+        rows = tuple(canonical({} if f is None else f, f"actions[{shown(a)}]") for a, f in pairs)
         if self._hide is not None:
             rows = tuple(map(self._hide, rows))
         return encoding.encode_actions(ids, rows)
