@@ -33,6 +33,7 @@ from croupier.evaluation.datasets import Csv, StoreRows, evaluate_dataset, to_cs
 from croupier.log import packing
 from croupier.log.private import PrivateFields
 from croupier.log.reader import Log
+from croupier.log.validation import CandidateSets
 from croupier_policies import HybridModel, LinearPolicy, LogisticModel, Policy
 from croupier_policies.checks.states import bitwise_equal
 from croupier_storage import open_storage, references
@@ -133,6 +134,12 @@ def test_the_vector_of_an_item_is_stored_once(url: str) -> None:
     assert len(features) == 6
     assert sum(map(len, features.values())) < 6 * (4 * 384 + 30)
     assert sets < 6 * 150
+
+
+def test_the_vector_of_an_item_is_in_memory_once() -> None:
+    sets = CandidateSets()
+    one, other = (sets.encode({id: {"v": VECTORS[0].copy()} for id in ids}, ()) for ids in ("ab", "bc"))
+    assert len({id(row) for each in (one, other) for row in each.actions.rows or ()}) == 1
 
 
 def test_a_store_is_forgotten_with_what_only_the_unit_was_shown(url: str) -> None:

@@ -198,13 +198,13 @@ def _check_actions(ids: Sequence[Any], rows: tuple[Row, ...] | None) -> tuple[st
     return ids
 
 
-def decode_actions(body: bytes, digest: bytes, items: Mapping[bytes, bytes] = MappingProxyType({})) -> Actions:
+def decode_actions(body: bytes, digest: bytes, features: Mapping[bytes, Row] = MappingProxyType({})) -> Actions:
     """Decode candidates. Raises CorruptStore if they do not have this digest.
 
     Args:
         body: The encoded set.
         digest: Its digest.
-        items: The bodies to which it refers, by digest; see `croupier_storage.references`.
+        features: The rows to which it refers (see `croupier_storage.references`), by digest.
 
     >>> encoded = encode_actions(("a", "b"), None)
     >>> decode_actions(encoded.body, encoded.digest).ids
@@ -213,29 +213,32 @@ def decode_actions(body: bytes, digest: bytes, items: Mapping[bytes, bytes] = Ma
     if _digest(body) != digest:
         raise CorruptStore(f"the action set {digest.hex()} in the store was changed after it was written")
     try:
-        actions = _decode_actions(body, items)
+        actions = _decode_actions(body, features)
         _check_actions(actions.ids, actions.rows)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise CorruptStore(f"the action set {digest.hex()} in the store cannot be read: {error}") from error
     return actions
 
 
-def _decode_actions(body: bytes, items: Mapping[bytes, bytes]) -> Actions:
+def _decode_actions(body: bytes, features: Mapping[bytes, Row]) -> Actions:
     if body[:1] == _MATRIX:
         return _decode_matrix(body)
     digests, rest = references(body)
     if not digests:
         return _decode_items(orjson.loads(body))
-    ids, decoded = orjson.loads(rest), {digest: _decode_item(digest, items) for digest in set(digests)}
+    ids = orjson.loads(rest)
     if type(ids) is not list or len(ids) != len(digests):
         raise ValueError(f"it has the features of {len(digests)} actions, and not as many ids")
-    return Actions(tuple(ids), tuple(decoded[digest] for digest in digests))
+    return Actions(tuple(ids), tuple(features[digest] for digest in digests))
 
 
-def _decode_item(digest: bytes, items: Mapping[bytes, bytes]) -> Row:
-    if _digest(items.get(digest, b"")) != digest:
-        raise CorruptStore(f"the features {digest.hex()} of an action are missing in the store, or were changed")
-    return decode_row(items[digest])
+def decode_features(body: bytes, digest: bytes) -> Row:
+    """Decode the features of one action. Raises CorruptStore if they do not have this digest."""
+    if _digest(body) != digest:
+        raise CorruptStore(
+            f"the features {digest.hex()} of an action in the store were changed after they were written"
+        )
+    return decode_row(body)
 
 
 def _decode_items(items: Any) -> Actions:

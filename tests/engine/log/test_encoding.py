@@ -15,6 +15,7 @@ from croupier.errors import CorruptStore, InputError
 from croupier.log.canonical import canonical
 from croupier.log.encoding import (
     decode_actions,
+    decode_features,
     decode_row,
     encode_actions,
     encode_matrix,
@@ -97,7 +98,8 @@ def test_action_sets_come_back(ids: list[str], data: st.DataObject) -> None:
         width = min(map(len, rows))
         rows = tuple(row[:width] for row in rows)  # type: ignore[index] # arrays
     encoded = encode_actions(tuple(ids), rows)
-    decoded = decode_actions(encoded.body, encoded.digest, encoded.items)
+    features = {digest: decode_features(body, digest) for digest, body in encoded.items.items()}
+    decoded = decode_actions(encoded.body, encoded.digest, features)
     assert decoded.ids == tuple(ids)
     assert (decoded.rows is None) == (rows is None)
     assert all(same(a, b) for a, b in zip(decoded.rows or (), rows or (), strict=True))
@@ -327,22 +329,28 @@ def _set_of(digests: list[bytes], ids: Any) -> tuple[bytes, bytes]:
 
 def test_a_set_whose_items_do_not_fit_it_is_refused() -> None:
     encoded = encode_actions(("a", "b"), (VECTOR, VECTOR))
-    (digest,) = encoded.items
-    named = blake2b(b'["a","b"]', digest_size=16).digest()
-    for body, of, items in (
-        (encoded.body, encoded.digest, {}),
-        (encoded.body, encoded.digest, {digest: b"{}"}),
-        (encoded.body[:-3], encoded.digest, encoded.items),
-        (*_set_of([digest], ["a", "b"]), encoded.items),
-        (*_set_of([digest, digest], ["a", "a"]), encoded.items),
-        (*_set_of([digest], "a"), {**encoded.items, named: b'["a","b"]'}),
-        (*_set_of([named], ["a"]), {named: b'["a","b"]'}),
-        (*_set_of([digest], {"a": 1}), encoded.items),
-        (*_set_of([], ["a"]), encoded.items),
-        (*_set_of([digest[:8]], ["a"]), encoded.items),
+    ((digest, item),) = encoded.items.items()
+    features = {digest: decode_features(item, digest)}
+    for body, of in (
+        (encoded.body, digest),
+        (encoded.body[:-3], encoded.digest),
+        _set_of([digest], ["a", "b"]),
+        _set_of([digest, digest], ["a", "a"]),
+        _set_of([digest, digest], ["a", 1]),
+        _set_of([digest], "a"),
+        _set_of([digest], {"a": 1}),
+        _set_of([], ["a"]),
+        _set_of([digest[:8]], ["a"]),
     ):
         with pytest.raises(CorruptStore):
-            decode_actions(body, of, items)
+            decode_actions(body, of, features)
+    with pytest.raises(CorruptStore, match="cannot be read"):
+        decode_actions(encoded.body, encoded.digest)
+    with pytest.raises(CorruptStore, match="changed after they were written"):
+        decode_features(item[:-1], digest)
+    other = encode_actions(("a",), None)
+    with pytest.raises(CorruptStore, match="neither named values"):
+        decode_features(other.body, other.digest)
 
 
 def test_the_features_of_all_actions_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
