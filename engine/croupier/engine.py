@@ -21,9 +21,10 @@ from croupier.errors import (
     StoreError,
     storing,
 )
-from croupier.log import encoding
 from croupier.log.arguments import flag
+from croupier.log.canonical import canonical
 from croupier.log.decision import Decision, Outcome, Status
+from croupier.log.encoding import encode_row
 from croupier.log.identifiers import identifiers, is_storable, required, text
 from croupier.log.ids import SEQUENTIAL, IdSource, sequential_id, time_ordered
 from croupier.log.limits import ITEMS, KEYS
@@ -605,10 +606,10 @@ class Engine:
             raise InputError("the context is None, and the store has no features to replace it; give a context")
         unit, id, when = text(unit, "unit"), text(id, "id"), timestamp(at, self._clock)
         given = add_unit_field({} if context is None else context, unit, self.policy.unit_field)
-        row = encoding.canonical(given, "context")
+        row = canonical(given, "context")
         if self._loop.private is not None:
             row = self._loop.private.hide(row)
-        body = encoding.encode_row(row, "context")
+        body = encode_row(row, "context")
         candidates = self._candidates.encode(actions, exclude)
         deferred = flag(deferred, "deferred")
         return DecisionRequest(id or self._new_id(), row, body, candidates, unit, when, deferred)

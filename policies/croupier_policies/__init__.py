@@ -1,7 +1,21 @@
 """Policies, reward models and learners: arrays in, arrays out; no I/O, no clock, no global random numbers."""
 
-from croupier_policies.base import Actions, Configurable, Finding, Learner, Odds, Policy, Reason, Row, State, Vector
+from croupier_policies.base import (
+    Actions,
+    Configurable,
+    Finding,
+    Learner,
+    Odds,
+    Policy,
+    Reason,
+    Row,
+    State,
+    Text,
+    Value,
+    Vector,
+)
 from croupier_policies.catalogue.policy import CataloguePolicy
+from croupier_policies.encoding.flat import flat_row
 from croupier_policies.errors import DeviceMissing, ForgedState, NotStorable, PolicyError, TooLarge
 from croupier_policies.exploration.base import Estimates, Law
 from croupier_policies.exploration.laws import (
@@ -73,13 +87,16 @@ __all__ = [
     "Softmax",
     "SoftmaxPolicy",
     "State",
+    "Text",
     "Thompson",
     "TooLarge",
     "UniformPolicy",
     "UpperBound",
     "VWPolicy",
+    "Value",
     "Vector",
     "draw",
+    "flat_row",
     "truncated_svd",
     "uniform",
 ]

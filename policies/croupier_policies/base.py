@@ -34,8 +34,10 @@ class Text(str):
         return f"Text({str(self)!r})"
 
 
-#: The features of a context or an action in the form the log stores: named numbers and strings, or a float64 array.
-Row: TypeAlias = "Mapping[str, float | str] | Vector"
+#: A feature: a number, a category, a text, tags, counts (an absent name counts 0), or an array.
+Value: TypeAlias = "float | str | Text | list[str] | dict[str, float] | Vector"
+#: The features of a context or an action in the form the log stores: named values, or one float64 array.
+Row: TypeAlias = "Mapping[str, Value] | Vector"
 #: Plain data (None, bool, int, float, str, bytes, list, dict with string keys) and numpy arrays.
 State: TypeAlias = dict[str, Any]
 

@@ -3,6 +3,7 @@
 from croupier_storage.base import Storage
 from croupier_storage.encoding.canonical import State
 from croupier_storage.encoding.codec import decode_hashed, decode_state, encode_state, hash_state
+from croupier_storage.encoding.references import encode_references, references
 from croupier_storage.errors import (
     CorruptSnapshot,
     CorruptStore,
@@ -35,8 +36,10 @@ __all__ = [
     "decision_fact",
     "decode_hashed",
     "decode_state",
+    "encode_references",
     "encode_state",
     "hash_state",
     "open_storage",
+    "references",
     "reward_fact",
 ]

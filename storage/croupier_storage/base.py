@@ -131,9 +131,10 @@ class Storage(ABC):
 
         Every decision of the unit, every fact that refers to one of them, and every other fact of the unit becomes a
         tombstone: kind `erasure`, its position, its old `at`, and the time of erasure (`at`) in `body`. Action sets to
-        which no remaining decision refers are deleted, and so is every snapshot at or after the first of the positions,
-        pinned or not. The settings that `mark` returns for the positions are written too: a caller who is interrupted
-        finds in them what was erased. This is one transaction; then the bytes are removed with `scrub`.
+        which no remaining decision refers, directly or by a set that does (see `references`), are deleted, and so is
+        every snapshot at or after the first of the positions, pinned or not. The settings that `mark` returns for the
+        positions are written too: a caller who is interrupted finds in them what was erased. This is one transaction;
+        then the bytes are removed with `scrub`.
 
         Raises `StoreUnavailable` if the bytes could not be removed; the message says whether the rows are already
         erased. In that case call `scrub`.

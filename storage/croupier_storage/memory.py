@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from threading import RLock
 
 from croupier_storage.base import Mark, Storage
+from croupier_storage.encoding.references import references
 from croupier_storage.encoding.rows import (
     exact_bytes,
     exact_float,
@@ -172,8 +173,9 @@ class MemoryStorage(Storage):
             erased = [fact.position for fact in self._log if fact.unit == unit or fact.decision in decisions]
             for position in erased:
                 self._log[position - 1] = tombstone(position, self._log[position - 1].at, at)
-            referred = {fact.actions for fact in self._log}
             if erased:
+                referred = {fact.actions for fact in self._log}
+                referred |= {item for of in referred for item in references(self._sets.get(of or b"", b""))[0]}
                 self._sets = {digest: body for digest, body in self._sets.items() if digest in referred}
             for position in [p for p in self._snapshots if erased and p >= erased[0]]:
                 self.delete_snapshot(position)

@@ -120,7 +120,9 @@ def test_too_many_are_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(InputError, match=f"more than the limit of {FEATURES.maximum:,}"):
         engine.choose(np.broadcast_to(1.0, (10**12,)), ["a"])
     with pytest.raises(InputError, match="flatten it"):
-        engine.choose({"a": {"b": 1.0}}, ["a"])
+        engine.choose({"a": {"b": [1.0]}}, ["a"])
+    with pytest.raises(InputError, match=f"more than the limit of {FEATURES.maximum:,}"):
+        engine.choose({"a": ["x"] * FEATURES.maximum, "b": 1.0}, ["a"])
     with pytest.raises(InputError, match="longer than the limit of 1,000"):
         engine.recommend(k=PLACES.maximum + 1, actions=[str(n) for n in range(PLACES.maximum + 1)])
     assert engine.position == 1

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from croupier.errors import InputError
 from croupier.log import encoding
 from croupier.log.arguments import mapping
+from croupier.log.canonical import canonical
 from croupier.log.encoding import EncodedActions
 from croupier.log.identifiers import action_id, action_ids, exclusions, shown
 from croupier.log.limits import CATALOGUE, ITEMS
@@ -101,10 +102,7 @@ def _canonical_rows(ids: tuple[str, ...], features: Any) -> tuple[Row, ...]:
         raise InputError(
             f"the catalogue has {len(ids)} ids but {len(features)} rows of features; give one row for each item"
         )
-    rows = [
-        encoding.canonical({} if row is None else row, f"catalogue[{id!r}]")
-        for id, row in zip(ids, features, strict=True)
-    ]
+    rows = [canonical({} if row is None else row, f"catalogue[{id!r}]") for id, row in zip(ids, features, strict=True)]
     for row in rows:
         if isinstance(row, np.ndarray):
             row.flags.writeable = False

@@ -5,27 +5,28 @@ A policy gets the decoded form at choose time too, so that a reader of the log h
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from croupier.errors import CorruptStore, InputError
-from croupier.log.arguments import real
-from croupier.log.identifiers import action_id, shown
-from croupier.log.limits import CATALOGUE, DEPTH, ENCODED, FEATURES, NAME, Limit
+from croupier.log import packing
+from croupier.log.canonical import canonical
+from croupier.log.identifiers import action_id
+from croupier.log.limits import CATALOGUE, ENCODED, Limit
 from croupier_policies import Actions, Row, Vector
 from croupier_policies.base import RemainingActions
+from croupier_storage import encode_references, references
 
-_FIELD_TYPES = frozenset({float, str})
-_ARRAY = b"\x01"  # the first byte of an encoded array; a JSON object begins with {
-_MATRIX = b"\x02"  # the first byte of actions with array features: then the length of the ids as JSON, ids, floats
+_FLAT = frozenset({float, str})
+_WIDTHS = {b"\x01": 8, b"\x04": 4}  # the bytes of a number, by the first byte of an array; JSON begins with {
+_ARRAYS = {width: first for first, width in _WIDTHS.items()}
+_MATRIX = b"\x02"  # the first byte of a catalogue of arrays: then the length of the ids as JSON, ids, floats
 
 
 class EncodedActions(NamedTuple):
@@ -36,12 +37,18 @@ class EncodedActions(NamedTuple):
         body: Their encoding; of a catalogue, that of all its items.
         digest: The digest of the body, under which the store has it.
         without: The ids of the items of the catalogue that are not candidates.
+        items: The features to which the body refers, encoded, by their digests.
     """
 
     actions: Actions
     body: bytes
     digest: bytes
     without: tuple[str, ...] = ()
+    items: Mapping[bytes, bytes] = MappingProxyType({})
+
+    def bodies(self) -> dict[bytes, bytes]:
+        """All that the store has of them, by digest."""
+        return {**self.items, self.digest: self.body}
 
     def excluding(self, indices: Iterable[int]) -> EncodedActions:
         """The candidates without those at these indices of the whole set; those excluded before stay excluded."""
@@ -56,157 +63,15 @@ class EncodedActions(NamedTuple):
         )
 
 
-def canonical(row: Any, argument: str) -> Row:
-    """The canonical form of a context or of an action's features, which the log has and policies get.
-
-    The keys of a mapping are sorted. Numbers become 64-bit floats; -0.0 becomes 0.0, and an integer must be represented
-    exactly. Booleans become the strings "true" and "false". Fields that are None are left out. A 1-D array or sequence
-    of numbers becomes a float64 array.
-
-    Args:
-        row: A mapping from names to values, or a 1-D array or sequence of numbers.
-        argument: The name of the input in error messages.
-
-    Raises:
-        InputError: A number is not finite, a value has another type, or a name is not a string.
-    """
-    if isinstance(row, np.ndarray):
-        return _array(row, argument)
-    if isinstance(row, Mapping):
-        return _fields(row, argument)
-    if isinstance(row, Sequence) and not isinstance(row, str | bytes | bytearray | memoryview):
-        return _array(row, argument)
-    raise InputError(
-        f"{argument} is a {type(row).__name__}; give a mapping of named features or a 1-D array of numbers"
-    )
-
-
-def _array(values: Any, argument: str) -> Vector:
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise InputError(f"{argument} is not an array of numbers: {error}") from error
-    if array.ndim != 1:
-        raise InputError(f"{argument} has {array.ndim} dimensions; give one row, a 1-D array")
-    _check_count(array.shape[0], argument)
-    if array.dtype != np.float64:
-        array = _as_floats(array, argument)
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise InputError(f"{argument} has masked values, which would be read as numbers; fill them or leave them out")
-    clean = np.empty(array.shape[0])
-    if not _copy(array, clean):
-        indices = np.flatnonzero(~np.isfinite(array)).tolist()
-        raise InputError(
-            f"{argument} is not finite at the indices {indices[:5]}: learning it would make every later estimate NaN; "
-            "leave such rows out"
-        )
-    return clean
-
-
-def _as_floats(array: NDArray[Any], argument: str) -> Vector:
-    """The numbers of an array of another type. Raises InputError where text, dates or objects are among them."""
-    if array.dtype.kind in "biu" or array.shape[0] == 0:
-        return array.astype(np.float64)
-    if array.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
-            return array.astype(np.float64)
-    if array.dtype.kind == "O":
-        numbers = [real(value) for value in array]
-        if None not in numbers:
-            return np.array(numbers, dtype=np.float64)
-        array = array[[number is None for number in numbers]]
-    raise InputError(
-        f"{argument} is not an array of numbers: it contains {shown(array.tolist()[0])}; give numbers, or a mapping "
-        "of named features"
-    )
-
-
-def _check_count(count: int, argument: str) -> None:
-    if count > FEATURES.maximum:
-        raise InputError(
-            f"{argument} has {count:,} features, more than the limit of {FEATURES.maximum:,} ({FEATURES.reason}); give "
-            "fewer, or an embedding of them"
-        )
-
-
-@numba.njit(cache=True)
-def _copy(array: Vector, out: Vector) -> bool:
-    """Copy an array, -0.0 as 0.0; returns whether all values are finite."""
-    finite = True
-    for i in range(array.shape[0]):
-        out[i] = array[i] + 0.0
-        finite = finite and np.isfinite(array[i])
-    return finite
-
-
-def _fields(row: Mapping[Any, Any], argument: str) -> dict[str, float | str]:
-    fields: dict[str, float | str] = {}
-    _check_count(len(row), argument)
-    try:
-        names = sorted(row)
-    except TypeError as error:
-        raise InputError(f"{argument} has a name that is not a string; names are strings") from error
-    for name in names:
-        value = row[name]
-        if value is not None:
-            if type(name) is not str or len(name) * 4 > NAME.maximum:
-                exact = _name(name, argument)
-                if exact in fields:
-                    raise InputError(f"{argument} has the name {exact!r} twice; give every name once")
-                fields[exact] = _value(value, exact, argument)
-            else:
-                fields[name] = _value(value, name, argument)
-    return fields
-
-
-def _name(name: Any, argument: str) -> str:
-    """The name of a feature as a plain string. Raises InputError."""
-    if not isinstance(name, str):
-        raise InputError(f"{argument} has the name {shown(name)}, a {type(name).__name__}; names are strings")
-    exact = str.__str__(name)
-    if (size := len(exact.encode(errors="replace"))) > NAME.maximum:
-        raise InputError(
-            f"{argument} has a name of {size:,} {NAME.unit}, more than the limit of {NAME.maximum:,}: {exact[:60]!r}…; "
-            "give a shorter name, and what varies as its value"
-        )
-    return exact
-
-
-def _value(value: Any, name: str, argument: str) -> float | str:
-    if isinstance(value, np.generic):
-        value = value.item()
-    convert = _CONVERSIONS.get(type(value))
-    if convert is None:
-        nested = isinstance(value, Mapping | Sequence)
-        raise InputError(
-            f"{argument}[{name!r}] is a {type(value).__name__}; give a number, a string, a boolean or None"
-            + (f", because {DEPTH.reason}" if nested else "")
-        )
-    converted = convert(value)
-    if converted is None:
-        raise InputError(
-            f"{argument}[{name!r}] = {shown(value)} is not a finite number that a 64-bit float represents "
-            "exactly; leave it out, or give an identifier as a string"
-        )
-    return converted
-
-
-def _integer(value: int) -> float | None:
-    return float(value) if abs(value) <= 1 << 53 else None
-
-
-_CONVERSIONS: dict[type, Callable[[Any], float | str | None]] = {
-    float: lambda value: value + 0.0 if math.isfinite(value) else None,
-    int: _integer,
-    bool: lambda value: "true" if value else "false",
-    str: lambda value: value,
-}
-
-
 def encode_row(row: Row, argument: str) -> bytes:
-    """Encode a canonical row: a mapping as JSON, an array as its floats. Raises InputError if it is too large."""
-    body = _ARRAY + row.tobytes() if isinstance(row, np.ndarray) else _json(row, argument)
+    """Encode a canonical row: a mapping as JSON, an array as its numbers. Raises InputError if it is too large."""
+    body = _encode_array(row) if isinstance(row, np.ndarray) else packing.pack(row, argument)
     return _within_limit(body, argument)
+
+
+def _encode_array(array: Vector) -> bytes:
+    width = packing.width_of(array)
+    return _ARRAYS[width] + packing.encode_numbers(array, width)
 
 
 def decode_row(body: bytes) -> Row:
@@ -218,26 +83,43 @@ def decode_row(body: bytes) -> Row:
     if len(body) > ENCODED.maximum:
         raise CorruptStore(f"a context in the store has {len(body)} bytes, more than the limit of {ENCODED.maximum}")
     try:
-        row = np.frombuffer(body, dtype=np.float64, offset=1) if body[:1] == _ARRAY else orjson.loads(body)
+        return _check_row(_decode(body))
     except ValueError as error:
         raise CorruptStore(f"a context in the store cannot be read: {error}") from error
-    return _check_row(row)
+
+
+def _decode(body: bytes) -> Any:
+    first = body[:1]
+    if (width := _WIDTHS.get(first)) is not None:
+        return packing.decode_numbers(body, width, 1)
+    return packing.unpack(body) if first == packing.PACKED else orjson.loads(body)
 
 
 def _check_row(row: Any) -> Row:
-    """Refuse what `canonical` never returns. Raises CorruptStore."""
+    """The row, its texts restored. Raises CorruptStore for what `canonical` never returns."""
     if isinstance(row, np.ndarray):
         sound = row.ndim == 1 and row.dtype == np.float64 and bool(np.isfinite(row).all())
     else:
-        sound = type(row) is dict and _FIELD_TYPES.issuperset(map(type, row.values()))
+        sound = type(row) is dict
+        if sound and not _FLAT.issuperset(map(type, row.values())):
+            row = packing.texts(row)
+            sound = _is_canonical(row)
     if not sound:
-        raise CorruptStore("features in the store are neither named numbers and strings nor a row of finite numbers")
+        raise CorruptStore("features in the store are neither named values nor a row of finite numbers")
     checked: Row = row
     return checked
 
 
+def _is_canonical(row: dict[str, Any]) -> bool:
+    """Whether a row is its own canonical form, bit for bit."""
+    try:
+        return packing.pack(canonical(row, "features"), "features") == packing.pack(row, "features")
+    except InputError:
+        return False
+
+
 def encode_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None, limit: Limit = ENCODED) -> EncodedActions:
-    """Check and encode candidates.
+    """Check and encode candidates; if their features contain arrays, each item's once, by content.
 
     Args:
         ids: The ids of the K candidates.
@@ -249,9 +131,37 @@ def encode_actions(ids: tuple[str, ...], rows: tuple[Row, ...] | None, limit: Li
             forms, or the encoding is too large.
     """
     ids = _check_actions(ids, rows)
-    content = ids if rows is None else [[id, _as_json(row)] for id, row in zip(ids, rows, strict=True)]
-    body = _within_limit(_json(content, "actions"), "actions", limit)
+    if rows is not None and any(map(_has_array, rows)):
+        return _encode_references(ids, rows, limit)
+    content = ids if rows is None else list(zip(ids, rows, strict=True))
+    body = _within_limit(packing.pack(content, "actions"), "actions", limit)
     return EncodedActions(Actions(ids, rows), body, _digest(body))
+
+
+def _has_array(row: Row) -> bool:
+    return isinstance(row, np.ndarray) or any(isinstance(value, np.ndarray) for value in row.values())
+
+
+def _encode_references(ids: tuple[str, ...], rows: tuple[Row, ...], limit: Limit) -> EncodedActions:
+    """The set as ids and the digests of their features, so that another set with the same items is small."""
+    bodies = [encode_row(row, f"actions[{id!r}]") for id, row in zip(ids, rows, strict=True)]
+    digests = [*map(_digest, bodies)]
+    body = _within_limit(encode_references(digests, _json(ids, "actions")), "actions", limit)
+    size = sum(map(len, bodies))
+    if size > CATALOGUE.maximum:
+        raise InputError(
+            f"the features of actions have {size:,} bytes when encoded, more than the limit of {CATALOGUE.maximum:,} "
+            f"({CATALOGUE.reason}); give fewer actions"
+        )
+    return EncodedActions(Actions(ids, rows), body, _digest(body), items=dict(zip(digests, bodies, strict=True)))
+
+
+def former_digest(actions: Actions) -> bytes | None:
+    """The digest of candidates whose features are arrays, as they were encoded before each array was stored once."""
+    rows = actions.rows
+    if rows is None or not isinstance(rows[0], np.ndarray):
+        return None
+    return _digest(_json([[id, row.tolist()] for id, row in zip(actions.ids, rows, strict=True)], "actions"))  # type: ignore[union-attr] # rows have one form
 
 
 def encode_matrix(ids: tuple[str, ...], rows: tuple[Row, ...]) -> EncodedActions:
@@ -288,8 +198,13 @@ def _check_actions(ids: Sequence[Any], rows: tuple[Row, ...] | None) -> tuple[st
     return ids
 
 
-def decode_actions(body: bytes, digest: bytes) -> Actions:
+def decode_actions(body: bytes, digest: bytes, features: Mapping[bytes, Row] = MappingProxyType({})) -> Actions:
     """Decode candidates. Raises CorruptStore if they do not have this digest.
+
+    Args:
+        body: The encoded set.
+        digest: Its digest.
+        features: The rows to which it refers (see `croupier_storage.references`), by digest.
 
     >>> encoded = encode_actions(("a", "b"), None)
     >>> decode_actions(encoded.body, encoded.digest).ids
@@ -298,11 +213,32 @@ def decode_actions(body: bytes, digest: bytes) -> Actions:
     if _digest(body) != digest:
         raise CorruptStore(f"the action set {digest.hex()} in the store was changed after it was written")
     try:
-        actions = _decode_matrix(body) if body[:1] == _MATRIX else _decode_items(orjson.loads(body))
+        actions = _decode_actions(body, features)
         _check_actions(actions.ids, actions.rows)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise CorruptStore(f"the action set {digest.hex()} in the store cannot be read: {error}") from error
     return actions
+
+
+def _decode_actions(body: bytes, features: Mapping[bytes, Row]) -> Actions:
+    if body[:1] == _MATRIX:
+        return _decode_matrix(body)
+    digests, rest = references(body)
+    if not digests:
+        return _decode_items(orjson.loads(body))
+    ids = orjson.loads(rest)
+    if type(ids) is not list or len(ids) != len(digests):
+        raise ValueError(f"it has the features of {len(digests)} actions, and not as many ids")
+    return Actions(tuple(ids), tuple(features[digest] for digest in digests))
+
+
+def decode_features(body: bytes, digest: bytes) -> Row:
+    """Decode the features of one action. Raises CorruptStore if they do not have this digest."""
+    if _digest(body) != digest:
+        raise CorruptStore(
+            f"the features {digest.hex()} of an action in the store were changed after they were written"
+        )
+    return decode_row(body)
 
 
 def _decode_items(items: Any) -> Actions:
@@ -314,10 +250,6 @@ def _decode_items(items: Any) -> Actions:
 
 def _digest(body: bytes) -> bytes:
     return blake2b(body, digest_size=16).digest()
-
-
-def _as_json(row: Row) -> Any:
-    return row.tolist() if isinstance(row, np.ndarray) else row
 
 
 def encode_json(value: Any, argument: str) -> bytes:

@@ -38,13 +38,21 @@ ITEMS = Limit(
     "a list without an end (a generator, an unlimited query) would exhaust the memory",
 )
 FEATURES = Limit(
-    "the features of a context, of an action or of an observation", 65_536, "names or numbers", "models grow with them"
+    "the features of a context, of an action or of an observation",
+    65_536,
+    "names, tags and numbers",
+    "models grow with them",
 )
-DEPTH = Limit("the depth of features", 1, "level", "a nested value has no meaning for a model; flatten it")
+DEPTH = Limit("the depth of features", 2, "levels", "a value nested deeper has no meaning for a model; flatten it")
 ENCODED = Limit(
-    "a context, an observation, or the actions of a call, encoded", 1 << 20, "bytes", "every decision logs its context"
+    "a context, an observation, the actions of a call or, where they have arrays, the features of one, encoded",
+    1 << 20,
+    "bytes",
+    "every decision logs its context",
 )
-CATALOGUE = Limit("a `Catalogue`, encoded", 1 << 26, "bytes", "it is read into memory whole")
+CATALOGUE = Limit(
+    "a `Catalogue`, all features of the actions of a call, encoded", 1 << 26, "bytes", "it is read into memory whole"
+)
 PLACES = Limit("the places of a list", 1_000, "places", "every place is a draw and a fact, under one lock")
 TIME = Limit(
     "a time, before or after 1970",

@@ -14,7 +14,7 @@ from croupier.errors import ConfigurationDiffers, CorruptStore, InputError
 from croupier.log.configuration import canonical_json
 from croupier.log.encoding import encode_json
 from croupier.log.identifiers import text
-from croupier_policies import Row
+from croupier_policies import Row, Value
 
 KEY_BYTES = 16  # a shorter key could be guessed
 VARIABLE = "CROUPIER_PRIVATE_KEY"  # where the key is looked for if none is given: commands have no other way
@@ -26,7 +26,8 @@ class PrivateFields:
     """Replaces the values of some fields by keyed hashes: BLAKE2b of name and value, 32 hexadecimal digits.
 
     Equal values of one field have equal hashes, so that a policy can learn from them as from any category. Whoever has
-    the key can test a guess of a value; without the key, nobody can. The order and distance of numbers are lost.
+    the key can test a guess of a value; without the key, nobody can. The order and distance of numbers are lost. Each
+    tag of a list is replaced by its own hash; a `Text`, counts and an array as a whole, by one.
 
     Args:
         names: The names of the fields, in contexts, features of actions, and attributes of observations.
@@ -52,7 +53,12 @@ class PrivateFields:
         """A canonical row with the values of the private fields replaced; an array has no named fields."""
         if isinstance(row, np.ndarray) or self.names.isdisjoint(row):
             return row
-        return {name: self._hash(name, value) if name in self.names else value for name, value in row.items()}
+        return {name: self._hidden(name, value) if name in self.names else value for name, value in row.items()}
+
+    def _hidden(self, name: str, value: Value) -> str | list[str]:
+        if isinstance(value, list):
+            return [self._hash(name, tag) for tag in value]
+        return self._hash(name, value.tolist() if isinstance(value, np.ndarray) else value)
 
     def hide_attributes(self, attributes: dict[str, Any]) -> dict[str, Any]:
         """Checked attributes of an observation with the values of the private ones replaced."""

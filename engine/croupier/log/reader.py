@@ -12,11 +12,11 @@ import orjson
 from croupier.errors import CorruptStore
 from croupier.log.cache import FIFOCache
 from croupier.log.catalogue import remainder
-from croupier.log.encoding import decode_actions, decode_row
+from croupier.log.encoding import decode_actions, decode_features, decode_row
 from croupier.log.rewards import Rewards, RewardState
 from croupier.log.role import Role, role_from_payload
 from croupier_policies import Actions, Row, State
-from croupier_storage import Fact, Kind, Storage, open_storage
+from croupier_storage import Fact, Kind, Storage, open_storage, references
 
 T = TypeVar("T")
 NON_DECISION_KINDS = frozenset(kind.value for kind in Kind if kind is not Kind.DECISION)
@@ -62,6 +62,7 @@ class Log:
     def __init__(self, storage: Storage, batch: int = 256) -> None:
         self.storage, self.batch = storage, batch
         self._sets: FIFOCache[bytes, Actions] = FIFOCache(4096)
+        self._features: FIFOCache[bytes, Row] = FIFOCache(4096)  # to which sets refer, shared by those sets
         self.runs = 0
         self.states: dict[int, State] = {}
 
@@ -79,6 +80,7 @@ class Log:
     def forget(self) -> None:
         """Drop the action sets from memory; they are read again when they are needed."""
         self._sets.clear()
+        self._features.clear()
 
     def events(self, after: int, upto: int) -> Iterator[tuple[Fact, DecodedDecision | None]]:
         """The facts with after < position ≤ upto, each with its decoded form if it is a decision.
@@ -131,12 +133,23 @@ class Log:
                 yield fact, _decode(fact, sets)
 
     def _action_sets(self, digests: set[bytes]) -> dict[bytes, Actions]:
-        known = {digest: actions for digest in digests if (actions := self._sets.get(digest)) is not None}
-        missing = [digest for digest in digests if digest not in known]
-        for digest, body in self.storage.action_sets(missing).items() if missing else ():
-            known[digest] = decode_actions(body, digest)
+        known, bodies = self._known(self._sets, digests)
+        features, items = self._known(
+            self._features, {each for body in bodies.values() for each in references(body)[0]}
+        )
+        for digest, body in items.items():
+            features[digest] = decode_features(body, digest)
+            self._features.put(digest, features[digest])
+        for digest, body in bodies.items():
+            known[digest] = decode_actions(body, digest, features)
             self._sets.put(digest, known[digest])
         return known
+
+    def _known(self, cache: FIFOCache[bytes, T], digests: set[bytes]) -> tuple[dict[bytes, T], dict[bytes, bytes]]:
+        """What the cache has of these digests, and the stored bodies of the others."""
+        known = {digest: found for digest in digests if (found := cache.get(digest)) is not None}
+        missing = [digest for digest in digests if digest not in known]
+        return known, self.storage.action_sets(missing) if missing else {}
 
 
 def _decode(fact: Fact, sets: dict[bytes, Actions]) -> DecodedDecision:

@@ -15,11 +15,13 @@ from croupier.errors import InputError, UnknownDecision
 from croupier.log import encoding
 from croupier.log.arguments import real
 from croupier.log.cache import FIFOCache
+from croupier.log.canonical import canonical
 from croupier.log.catalogue import Catalogue
 from croupier.log.encoding import EncodedActions
 from croupier.log.identifiers import action_id, action_ids, exclusions, is_storable, shown
 from croupier.log.limits import ACTIONS, CLOCK_SKEW, TIME
-from croupier_policies import Row, Vector
+from croupier_policies import Actions, Row, Vector
+from croupier_storage import references
 
 Context = Mapping[str, Any] | Sequence[float] | Vector
 Candidates = Sequence[str] | Set[str] | Iterable[str] | Mapping[str, Any] | Catalogue
@@ -36,6 +38,7 @@ class CandidateSets:
 
     def __init__(self, hide: Callable[[Row], Row] | None = None) -> None:
         self._encoded_ids: FIFOCache[tuple[str, ...], EncodedActions] = FIFOCache(1024)
+        self._features: FIFOCache[bytes, Row] = FIFOCache(4096)
         self._hidden: FIFOCache[str, Catalogue] = FIFOCache(16)
         self._hide = hide
 
@@ -57,10 +60,22 @@ class CandidateSets:
         ids = tuple(a for a, _ in pairs)
         if all(features is None for _, features in pairs):
             return self._without_features(ids)
-        rows = tuple(encoding.canonical({} if f is None else f, f"actions[{shown(a)}]") for a, f in pairs)
+        rows = tuple(canonical({} if f is None else f, f"actions[{shown(a)}]") for a, f in pairs)
         if self._hide is not None:
             rows = tuple(map(self._hide, rows))
-        return encoding.encode_actions(ids, rows)
+        return self._with_shared_features(encoding.encode_actions(ids, rows))
+
+    def _with_shared_features(self, encoded: EncodedActions) -> EncodedActions:
+        """The candidates, with rows in memory once that earlier sets have too."""
+        actions, (digests, _) = encoded.actions, references(encoded.body)
+        if not digests or actions.rows is None:
+            return encoded
+        rows = []
+        for digest, row in zip(digests, actions.rows, strict=True):
+            if (shared := self._features.get(digest)) is None:
+                self._features.put(digest, shared := row)
+            rows.append(shared)
+        return encoded._replace(actions=Actions(actions.ids, tuple(rows)))
 
     def _without_private(self, catalogue: Catalogue) -> Catalogue:
         rows = catalogue.actions.rows

@@ -71,7 +71,7 @@ class Loop:
         self.refresh_policy_records()
         self.windows = OpenWindows(self.configuration.rewards)
         self.windows.restore(self.storage, self.configuration.rewards)
-        self._stored_sets: FIFOCache[bytes, bool] = FIFOCache(4096)
+        self._stored_sets: FIFOCache[bytes, bool] = FIFOCache(32_768)  # and features to which they refer
         self.writer = Writer(
             self.storage,
             linger=not self.options.durable,
@@ -273,11 +273,13 @@ class Loop:
             )
 
     def _enqueue(self, fact: Fact, candidates: EncodedActions | None = None) -> None:
-        new_set = None
-        if candidates is not None and self._stored_sets.get(candidates.digest) is None:
-            new_set = candidates.digest, candidates.body
-            self._stored_sets.put(candidates.digest, True)
-        self.writer.put(fact, new_set)
+        if candidates is None or self._stored_sets.get(candidates.digest):
+            self.writer.put(fact)
+        else:
+            new = {digest: body for digest, body in candidates.bodies().items() if not self._stored_sets.get(digest)}
+            self.writer.put(fact, new)
+            for digest in new:
+                self._stored_sets.put(digest, True)
         self.position = fact.position
 
     def expire(self, at: float) -> int:

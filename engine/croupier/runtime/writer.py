@@ -6,9 +6,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from types import MappingProxyType
 from typing import NamedTuple
 
 from croupier.errors import StoreError, StoreUnavailable, as_ours
@@ -88,10 +89,9 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="croupier-writer", daemon=True)
         self._thread.start()
 
-    def put(self, fact: Fact, action_set: tuple[bytes, bytes] | None = None) -> None:
-        """Queue a fact, with the digest and body of its action set where the store may not have it."""
-        if action_set is not None:
-            self._sets[action_set[0]] = action_set[1]  # before its fact: whoever takes the fact finds it
+    def put(self, fact: Fact, action_sets: Mapping[bytes, bytes] = MappingProxyType({})) -> None:
+        """Queue a fact, with the bodies of action sets that the store may not have, by digest."""
+        self._sets.update(action_sets)  # before their fact: whoever takes the fact finds them
         self._facts.append(fact)
         self._last = fact.position
         if self._idle:
@@ -210,8 +210,8 @@ class Writer:
 
     def _write_group(self) -> None:
         self._group = [self._facts.popleft() for _ in range(min(len(self._facts), GROUP))]
-        sets = dict(self._sets.popitem() for _ in range(len(self._sets)))
         if self._group:
+            sets = dict(self._sets.popitem() for _ in range(len(self._sets)))
             self._commit(self._group, sets)
             self.committed, self._group = self._group[-1].position, []
             self._release()

@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from croupier.errors import EvidenceError, InputError
+from croupier.log import segments
 from croupier.log.configuration import Configuration
 from croupier.log.encoding import decode_row
 from croupier.log.reader import batches
@@ -18,11 +19,10 @@ from croupier.log.role import role_from_payload
 from croupier.state.features.observation import decode
 from croupier.studies.statistics.exposure import Events, MetricEvents
 from croupier.studies.timeline import Timeline
-from croupier_policies import Vector
+from croupier_policies import Value, Vector
 from croupier_storage import Fact, Kind, Storage
 
 BATCH_SIZE = 256
-NONE = "none"  # the segment of units whose context lacks the feature
 
 
 class ShadowDecisions(NamedTuple):
@@ -99,7 +99,7 @@ def read_experiment(storage: Storage, timeline: Timeline, segment: str | None = 
 
     Raises:
         EvidenceError: No context has the feature.
-        InputError: Contexts are arrays, and `segment` was given.
+        InputError: Contexts are arrays, or have several values under the name `segment`.
     """
     rule, variants = Configuration.from_settings(storage.settings()).rewards, timeline.variants
     columns: dict[str, list[object]] = defaultdict(list)
@@ -124,7 +124,7 @@ def read_experiment(storage: Storage, timeline: Timeline, segment: str | None = 
         if segment is not None:
             context = _features(fact, segment)
             features.update(context)
-            columns["segment"].append(labels.setdefault(str(context.get(segment, NONE)), len(labels)))
+            columns["segment"].append(labels.setdefault(segments.segment(context, segment), len(labels)))
     if segment is not None and labels and segment not in features:
         known = ", ".join(map(repr, sorted(features)[:20])) or "none"
         raise EvidenceError(f"no context of the experiment has the feature {segment!r}; there are: {known}")
@@ -145,7 +145,7 @@ def _events(columns: dict[str, list[object]], variants: int) -> Events:
     return Events(units, variant, at, reward, rewarded_at, probability, None, segment)
 
 
-def _features(fact: Fact, name: str) -> Mapping[str, float | str]:
+def _features(fact: Fact, name: str) -> Mapping[str, Value]:
     row = decode_row(fact.context or b"")
     if isinstance(row, np.ndarray):
         raise InputError(f"contexts are arrays and have no feature {name!r} to segment by; pass contexts as mappings")

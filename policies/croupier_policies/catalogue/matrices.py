@@ -10,6 +10,7 @@ import numpy as np
 from croupier_policies.base import Actions, Row, State, Vector
 from croupier_policies.encoding.candidates import INTERCEPT_ONLY, CandidateEncoder
 from croupier_policies.encoding.encoder import Encoder
+from croupier_policies.encoding.flat import flat_row
 from croupier_policies.encoding.scaler import SparseRow
 from croupier_policies.errors import PolicyError
 from croupier_policies.factors.tables import RowTable
@@ -62,7 +63,7 @@ class CatalogueMatrices:
         if features is None:
             return INTERCEPT_ONLY
         try:
-            return self.encoder.encode(features)
+            return self.encoder.encode(flat_row(features))
         except PolicyError:
             return INTERCEPT_ONLY
 

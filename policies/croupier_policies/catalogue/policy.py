@@ -11,6 +11,7 @@ import numpy as np
 from croupier_policies.base import Actions, Finding, Odds, Policy, Row, State, Vector
 from croupier_policies.catalogue.matrices import CatalogueMatrices
 from croupier_policies.encoding.encoder import Encoder
+from croupier_policies.encoding.flat import flat_row
 from croupier_policies.encoding.scaler import SparseRow
 from croupier_policies.errors import PolicyError
 from croupier_policies.factors.svd import InitialFactors
@@ -164,7 +165,7 @@ class CataloguePolicy(Policy):
             return None, self._contexts.encode(context)
         rest = dict(context)
         unit = rest.pop(self.unit_field or "", None)
-        return (unit if isinstance(unit, str) else None), self._contexts.encode(rest)
+        return (unit if isinstance(unit, str) else None), self._contexts.encode(flat_row(rest))
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float, propensity: float) -> None:
         """One gradient step; see the class."""
@@ -187,9 +188,10 @@ class CataloguePolicy(Policy):
         if isinstance(context, np.ndarray):
             self._contexts.observe(context)
         else:
-            self._contexts.observe({name: value for name, value in context.items() if name != self.unit_field})
+            rest = {name: value for name, value in context.items() if name != self.unit_field}
+            self._contexts.observe(flat_row(rest))
         if features is not None:
-            self._observed.observe(features)
+            self._observed.observe(flat_row(features))
         if self.count & (self.count - 1) == 0:
             self._matrices.take_statistics(self._observed)
 

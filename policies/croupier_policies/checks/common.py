@@ -117,8 +117,9 @@ def check_inputs_are_not_modified(make: Factory) -> None:
         model = make()
         for event, before in zip(log, untouched, strict=True):
             for row in (event.context, *(event.actions.rows or ())):
-                if isinstance(row, np.ndarray):
-                    row.flags.writeable = False
+                for values in (row,) if isinstance(row, np.ndarray) else row.values():
+                    if isinstance(values, np.ndarray):
+                        values.flags.writeable = False
             query(model, event)
             train(model, [event])
             assert bitwise_equal([event.context, event.actions.ids], [before.context, before.actions.ids]), (

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from croupier_policies.base import Actions, Row, Vector
+from croupier_policies.base import Actions, Row, Text, Value, Vector
 
 Generator = np.random.Generator
 
@@ -67,8 +67,27 @@ def _array_described(rng: Generator, t: int) -> Event:
     return _event(rng, t, rng.normal(size=3), lambda name: {"price": float(rng.normal())})
 
 
+def _several_fields(rng: Generator, t: int) -> dict[str, Value]:
+    row: dict[str, Value] = {**_fields(rng, t), "embedding": rng.normal(size=4)}
+    row["tags"] = [tag for tag in ("new", "sport", f"late{t // 20}") if rng.random() < 0.6] or ["none"]
+    row["basket"] = {item: float(rng.integers(1, 5)) for item in ("milk", "tea") if rng.random() < 0.5} or {"tea": 1.0}
+    row["title"] = Text(" ".join(rng.choice(["Red", "shoes,", "the", "ÉTÉ"], 3)))
+    return row
+
+
+def _several(rng: Generator, t: int) -> Event:
+    return _event(rng, t, _several_fields(rng, t))
+
+
+def _several_described(rng: Generator, t: int) -> Event:
+    def features(name: str) -> Row:
+        return {"vector": np.array([float(name[-1]), 1.0]), "tags": ["xy"[int(name[-1]) % 2]], "title": Text(name)}
+
+    return _event(rng, t, _several_fields(rng, t), features)
+
+
 CYCLE = 3000  # no new names after this many events: new ones would exceed the memory limits
-_KINDS = (_named, _described, _array, _arrays, _array_described, _mixed)
+_KINDS = (_named, _described, _array, _arrays, _array_described, _mixed, _several, _several_described)
 
 
 def log(kind: Callable[[Generator, int], Event], n: int, seed: int = 0) -> list[Event]:
@@ -78,7 +97,7 @@ def log(kind: Callable[[Generator, int], Event], n: int, seed: int = 0) -> list[
 
 
 def logs(n: int, seed: int = 0) -> list[list[Event]]:
-    """One log of every kind: named fields or arrays, actions with or without features, and a mixture."""
+    """One log of every kind: named fields or arrays, actions with or without features, several values under a name."""
     return [log(kind, n, seed) for kind in _KINDS]
 
 

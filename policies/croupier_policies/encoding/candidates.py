@@ -10,6 +10,7 @@ import numpy as np
 
 from croupier_policies.base import Actions, Vector
 from croupier_policies.encoding.encoder import Encoder
+from croupier_policies.encoding.flat import flat_row
 from croupier_policies.encoding.scaler import SparseRow
 
 INTERCEPT_ONLY = SparseRow(np.zeros(1, np.int64), np.ones(1), 0.0)  # the row of an action without features
@@ -30,7 +31,7 @@ class CandidateEncoder:
         matrix = self._matrix_of(actions)
         if matrix is not None:
             return encoder.scaler(matrix[0]).encode_rows(matrix, dz), np.zeros(count)
-        rows = [encoder.encode(row) for row in actions.rows]
+        rows = [encoder.encode(flat_row(row)) for row in actions.rows]
         matrix_of_rows = np.ascontiguousarray(np.stack([z.dense(dz) for z in rows], axis=1))
         return matrix_of_rows, np.array([z.unseen for z in rows])
 

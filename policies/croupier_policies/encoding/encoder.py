@@ -1,4 +1,4 @@
-"""Encodes a raw row as the feature vector of a linear model; the statistics it uses are part of the state."""
+"""Encodes a flat row as the feature vector of a linear model; the statistics it uses are part of the state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import astuple
 
 import numpy as np
 
-from croupier_policies.base import Finding, Reason, RefusedNames, Row, State, Vector
+from croupier_policies.base import Finding, Reason, RefusedNames, State, Vector
+from croupier_policies.encoding.flat import FlatRow
 from croupier_policies.encoding.fourier import FourierFeatures
 from croupier_policies.encoding.scaler import RunningMoments, Scaler, SparseRow
 from croupier_policies.encoding.watch import Moments, ScaleWatch
@@ -60,11 +61,11 @@ class Encoder:
         self._matrix = self._fourier.matrix(start, mean.shape[0]) if width is not None else np.zeros((1, 0))
         self._scaler = Scaler(mean, m2, self._rows, self._matrix, self._dense)
 
-    def encode(self, row: Row) -> SparseRow:
+    def encode(self, row: FlatRow) -> SparseRow:
         """The encoded row under the current statistics. Raises PolicyError for an array of another width."""
         return self.scaler(row).encode(row) if isinstance(row, np.ndarray) else self._encode_fields(row)
 
-    def observe(self, row: Row, room: int | None = None) -> bool:
+    def observe(self, row: FlatRow, room: int | None = None) -> bool:
         """Update the statistics with a row, adding columns up to `max_columns`, and up to `room` if that is less.
 
         Returns False, with only `ignored` changed, for an array that no longer fits.
@@ -103,7 +104,7 @@ class Encoder:
         width: int = array.shape[0]
         return width == self.width if self.width is not None else self.size + self._per_number * width <= limit
 
-    def width_after(self, row: Row) -> int:
+    def width_after(self, row: FlatRow) -> int:
         """The largest number of columns there can be after observing this row."""
         if isinstance(row, np.ndarray):
             return self.size + (self._per_number * row.shape[0] if self.width is None else 0)

@@ -11,6 +11,7 @@ from croupier_policies.backends.noise import Noise
 from croupier_policies.base import Actions, Finding, RefusedNames, Row, State
 from croupier_policies.encoding.candidates import INTERCEPT_ONLY, CandidateEncoder
 from croupier_policies.encoding.encoder import Encoder
+from croupier_policies.encoding.flat import FlatRow, flat_row
 from croupier_policies.exploration.base import Estimates
 from croupier_policies.models.base import Model, check_at_least, rewards_without_room
 from croupier_policies.models.crossed import SharedPosterior
@@ -73,9 +74,9 @@ class HybridModel(Model):
     def estimates(self, context: Row, actions: Actions) -> Estimates:
         """The sums of both parts' means and variances."""
         xp, posteriors, noise = self.backend.xp, self._posteriors, self._noise
-        slots, new_actions = posteriors.slots_of(actions)
-        self._check(context, actions, new_actions)
-        x, (Z, unseen) = self._contexts.encode(context), self._candidates.encode(actions, self._features)
+        row, (slots, new_actions) = flat_row(context), posteriors.slots_of(actions)
+        self._check(row, actions, new_actions)
+        x, (Z, unseen) = self._contexts.encode(row), self._candidates.encode(actions, self._features)
         mean, sd = self.backend.scores([x], posteriors.columns, posteriors.posterior, noise.mean_reward, slots)
         quadratic, more = self.backend.crossed.scores(x, Z, self._crossed.shared, noise.mean_reward)
         length = float(np.sum(x.vals * x.vals)) + x.unseen
@@ -86,14 +87,15 @@ class HybridModel(Model):
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """One innovation updates both parts; an event without room is skipped and counted in `ignored`."""
         noise, posteriors, crossed = self._noise, self._posteriors, self._crossed
-        features, action = None if actions.rows is None else actions.rows[index], actions.ids[index]
-        if not self._observe(context, features, posteriors.columns_for(action)):
+        row, action = flat_row(context), actions.ids[index]
+        features = None if actions.rows is None else flat_row(actions.rows[index])
+        if not self._observe(row, features, posteriors.columns_for(action)):
             self.ignored += 1
             self._refused.add(action)
             return math.nan
         crossed.grow(self._contexts.size, self._features.size)
         slot = posteriors.admit(action, self._contexts.size)
-        x = self._contexts.encode(context)
+        x = self._contexts.encode(row)
         z = INTERCEPT_ONLY if features is None else self._features.encode(features)
         one = self.backend.project(x, posteriors.columns, posteriors.posterior, slot)
         two = self.backend.crossed.project(x, z.dense(self._features.size), crossed.shared)
@@ -113,7 +115,7 @@ class HybridModel(Model):
             self._crossed.discount(retain, self.backend)
             self._noise.discount(retain)
 
-    def _observe(self, context: Row, features: Row | None, room: int) -> bool:
+    def _observe(self, context: FlatRow, features: FlatRow | None, room: int) -> bool:
         """Observe both rows, or neither if there is no room for one."""
         dx = min(room, self._crossed.columns_for(self._features.size))
         dz = self._crossed.rows_for(min(dx, self._contexts.width_after(context)))
@@ -124,7 +126,7 @@ class HybridModel(Model):
             return False
         return features is None or self._features.observe(features, dz)
 
-    def _check(self, context: Row, actions: Actions, new_actions: int) -> None:
+    def _check(self, context: FlatRow, actions: Actions, new_actions: int) -> None:
         """Raises TooLarge if there would be no room to learn."""
         dx, dz = self._contexts.size, self._features.size
         if new_actions:

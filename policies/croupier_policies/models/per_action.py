@@ -13,6 +13,7 @@ from croupier_policies.backends.array import ArrayBackend
 from croupier_policies.backends.noise import Noise
 from croupier_policies.base import Actions, Finding, RefusedNames, Row, State
 from croupier_policies.encoding.encoder import Encoder
+from croupier_policies.encoding.flat import FlatRow
 from croupier_policies.encoding.rows import join_rows
 from croupier_policies.exploration.base import Array
 from croupier_policies.models.base import Model, rewards_without_room
@@ -110,7 +111,7 @@ class PerActionModel(Model):
             return None
         return room
 
-    def _slots_of(self, actions: Actions, rows: Sequence[Row]) -> NDArray[np.int64]:
+    def _slots_of(self, actions: Actions, rows: Sequence[FlatRow]) -> NDArray[np.int64]:
         """The slots of the actions. Raises TooLarge if there would be no room to learn the new ones."""
         slots, new_actions = self._posteriors.slots_of(actions)
         if new_actions:

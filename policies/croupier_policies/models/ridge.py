@@ -10,6 +10,7 @@ import numpy as np
 from croupier_policies import arrays
 from croupier_policies.backends.base import DenseRidge
 from croupier_policies.base import Actions, Row, State, Vector
+from croupier_policies.encoding.flat import FlatRow
 from croupier_policies.encoding.rows import join_row
 from croupier_policies.exploration.base import Estimates, Law
 from croupier_policies.models.per_action import PerActionModel
@@ -115,7 +116,7 @@ class RidgeModel(PerActionModel):
             self._encoder.scaler(array), posteriors.columns, posteriors.posterior, self._noise
         )
 
-    def _learn_fields(self, row: Row, action: str, reward: float) -> float | None:
+    def _learn_fields(self, row: FlatRow, action: str, reward: float) -> float | None:
         posteriors, encoder, self._dense = self._posteriors, self._encoder, None
         if (room := self._has_room(action)) is None:
             return None

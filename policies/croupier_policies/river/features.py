@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from croupier_policies.base import Actions, Row
+from croupier_policies.encoding.flat import flat_row
 
 ACTION = "action"
 
@@ -17,7 +18,7 @@ def _names(size: int, prefix: str) -> tuple[str, ...]:
 
 
 def named_features(row: Row, prefix: str = "") -> dict[str, float | str]:
-    """A row as a new dict of features; the i-th number of an array is named str(i).
+    """A row as a new flat dict of features (see `flat_row`); the i-th number of an array is named str(i).
 
     Args:
         row: A mapping by name, or an array of shape (d,).
@@ -26,9 +27,10 @@ def named_features(row: Row, prefix: str = "") -> dict[str, float | str]:
     >>> named_features(np.array([0.5, 2.0]), "a.")
     {'a.0': 0.5, 'a.1': 2.0}
     """
-    if isinstance(row, np.ndarray):
-        return dict(zip(_names(len(row), prefix), row.tolist(), strict=True))
-    return {prefix + name: value for name, value in row.items()} if prefix else dict(row)
+    flat = flat_row(row)
+    if isinstance(flat, np.ndarray):
+        return dict(zip(_names(len(flat), prefix), flat.tolist(), strict=True))
+    return {prefix + name: value for name, value in flat.items()} if prefix else dict(flat)
 
 
 def flat_features(context: dict[str, float | str], actions: Actions, index: int) -> dict[str, float | str]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from croupier_policies.base import Actions, Row, Vector
+from croupier_policies.encoding.flat import flat_row
 from croupier_policies.errors import PolicyError
 
 # clip: the square of a product of three features must fit a float32
@@ -37,12 +38,15 @@ def workspace(options: Sequence[str]) -> Any:
 def features(row: Row) -> Features:
     """Numbers under their names (an array's are "0", "1", …), strings as "name=value" with the value 1.
 
-    >>> features({"hour": 14.0, "device": "phone"})
-    [('hour', 14.0), ('device=phone', 1.0)]
+    Several values under a name are features of their own; see `flat_row`.
+
+    >>> features({"hour": 14.0, "device": "phone", "tags": ["new"]})
+    [('hour', 14.0), ('device=phone', 1.0), ('tags=new=true', 1.0)]
     """
-    if isinstance(row, np.ndarray):
-        return [(str(i), value) for i, value in enumerate(np.clip(row, -LARGEST, LARGEST).tolist())]
-    return [_feature(name, value) for name, value in row.items()]
+    flat = flat_row(row)
+    if isinstance(flat, np.ndarray):
+        return [(str(i), value) for i, value in enumerate(np.clip(flat, -LARGEST, LARGEST).tolist())]
+    return [_feature(name, value) for name, value in flat.items()]
 
 
 def _feature(name: str, value: float | str) -> tuple[str, float]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import orjson
 
 from croupier_storage.checks.samples import StorageChecks, assert_raises, decision, reward
+from croupier_storage.encoding.references import encode_references
 from croupier_storage.errors import InvalidFact, StorageError
 from croupier_storage.facts import Fact, Kind, Snapshot, SnapshotInfo
 
@@ -93,6 +94,15 @@ class RetentionChecks(StorageChecks):
             assert storage.action_sets([b"set"]) == {b"set": b"S"}
             storage.append([decision(4)._replace(id="d1", key="k1"), reward(5, 4)], {})
             assert storage.decision("d1") == decision(4)._replace(id="d1", key="k1")
+
+    def test_what_a_remaining_set_refers_to_is_kept(self) -> None:
+        kept, gone = b"k" * 16, b"g" * 16
+        sets = {b"ours": encode_references([kept], b"O"), b"mine": encode_references([kept, gone], b"M")}
+        facts = [decision(1)._replace(actions=b"ours"), decision(2)._replace(unit="gone", actions=b"mine")]
+        with self.open() as storage:
+            storage.append(facts, sets | {kept: b"K", gone: b"G"})
+            assert storage.erase("gone", 1.0) == [2]
+            assert storage.action_sets([*sets, kept, gone]) == {b"ours": sets[b"ours"], kept: b"K"}
 
     def test_a_unit_of_many_facts_is_erased_whole(self) -> None:
         with self.open() as storage:

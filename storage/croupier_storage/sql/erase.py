@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, LargeBinary, bindparam, delete, func, or_, select, update
 
+from croupier_storage.encoding.references import REFERRING, references
 from croupier_storage.encoding.rows import row
 from croupier_storage.facts import Fact, Kind, tombstone
 from croupier_storage.sql import schema
 
-_facts = schema.facts.c
+_facts, _sets = schema.facts.c, schema.action_sets.c
 _TOMBSTONE = (
     update(schema.facts)
     .where(_facts.position == bindparam("of"))
@@ -23,10 +24,21 @@ def erase_unit(connection: Connection, unit: str, at: float) -> list[int]:
     erased = _found(connection, unit, at)
     if erased:
         connection.execute(_TOMBSTONE, [_values(tombstone(position, when, at)) for position, when in erased])
-        referred = select(_facts.actions).where(_facts.actions.is_not(None))
-        connection.execute(delete(schema.action_sets).where(schema.action_sets.c.digest.not_in(referred)))
+        _delete_sets(connection)
         connection.execute(delete(schema.snapshots).where(schema.snapshots.c.position >= erased[0][0]))
     return [position for position, _ in erased]
+
+
+def _delete_sets(connection: Connection) -> None:
+    """Delete the action sets to which neither a decision refers nor a set of one."""
+    referred = select(_facts.actions).where(_facts.actions.is_not(None))
+    first = func.substr(_sets.body, 1, 1, type_=LargeBinary)
+    bodies = connection.execute(select(_sets.body).where(_sets.digest.in_(referred), first == REFERRING))
+    items = {item for (body,) in bodies for item in references(body)[0]}
+    unreferred = connection.execute(select(_sets.digest).where(_sets.digest.not_in(referred)))
+    gone = [{"of": digest} for (digest,) in unreferred if digest not in items]
+    if gone:
+        connection.execute(delete(schema.action_sets).where(_sets.digest == bindparam("of")), gone)
 
 
 def _found(connection: Connection, unit: str, at: float) -> list[tuple[int, float]]:

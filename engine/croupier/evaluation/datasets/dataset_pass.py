@@ -27,10 +27,10 @@ from croupier.evaluation.passes.resolve import TargetSpec
 from croupier.evaluation.passes.rows import Counts, Progress, Rows, Sink
 from croupier.evaluation.passes.status import DecisionStatus
 from croupier.evaluation.passes.targets import LearningTarget, Target
+from croupier.log.segments import NONE, segment
 from croupier_policies import Learner, RiverLearner, Vector
 
 UNMODELLED = ("ips", "snips", "ips-clip")
-NONE = "none"  # the segment of a row that has no value
 SOME_ACTIONS = 50
 #: The attributes of a batch whose roles have other names.
 _ATTRIBUTES = {"p_drop": "subsampling"}
@@ -173,7 +173,7 @@ class DatasetPass:
             contexts = [None if isinstance(each, UnreadableRound) else each.decision.context for each in batch.rounds()]
             known = [each if isinstance(each, dict) else {} for each in contexts]
             self._features.update(*known)
-            return tuple(str(each.get(name, NONE)) for each in known)
+            return tuple(segment(each, name) for each in known)
         if column is None:
             present = ", ".join([*self.dataset.roles.values(), *batch.others]) or "none"
             raise EvidenceError(f"there is no column {name!r} to segment by; there are {present}")

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from croupier.errors import InputError
 from croupier.evaluation.datasets.base import Round, Rounds, UnreadableRound
 from croupier.evaluation.datasets.namespaces import flatten
-from croupier.log.encoding import canonical
+from croupier.log.canonical import canonical
 from croupier.log.reader import DecodedDecision
 from croupier.log.validation import CandidateSets
-from croupier_policies import Actions, Row, Vector
+from croupier_policies import Actions, Row, Text, Value, Vector
+
+COUNTS, TEXT = "$counts", "$text"  # the marks of what an object in JSON stands for
 
 CONTEXT, CANDIDATES, OUTSIDE = (
     "malformed: a context that no policy can be given",
@@ -43,20 +45,35 @@ def to_round(
 def usable_features(context: Any) -> Any:
     """A context of a file with values that policies can be given.
 
-    Nested objects are flattened to paths; identifiers beyond 53 bits and dates become text; what is not finite and what
-    has no value is left out. A list of numbers is returned as it is.
+    Nested objects are flattened to paths. A list of strings or of numbers stays one, and counts and texts are read as
+    `as_json` writes them. Identifiers beyond 53 bits and dates become text; what is not finite and what has no value is
+    left out. A list of numbers in place of an object is returned as it is.
 
-    >>> usable_features({"id": 2**60, "user": {"age": 7, "tags": ["a", "b"]}, "x": float("nan")})
-    {'id': '1152921504606846976', 'user.age': 7, 'user.tags.0': 'a', 'user.tags.1': 'b'}
+    >>> usable_features({"id": 2**60, "user": {"age": 7, "tags": ["a", "b"]}, "x": float("nan"), "mixed": [1, "a"]})
+    {'id': '1152921504606846976', 'user.age': 7, 'user.tags': ['a', 'b'], 'mixed.0': 1, 'mixed.1': 'a'}
     """
     if not isinstance(context, Mapping):
         return context
     nested = any(isinstance(value, Mapping | list | tuple) for value in context.values())
-    leaves = flatten(context, hidden=False) if nested else context
+    leaves = flatten(context, hidden=False, whole=_is_whole) if nested else context
     return {str(name): found for name, value in leaves.items() if (found := _usable(value)) is not None}
 
 
-def _usable(value: Any) -> float | int | str | None:
+def _is_whole(value: Any) -> bool:
+    """Whether it is tags, an array, or counts or a text in the form of `as_json`."""
+    if isinstance(value, Mapping):
+        return len(value) == 1 and (type(value.get(TEXT)) is str or isinstance(value.get(COUNTS), Mapping))
+    if not isinstance(value, list | tuple) or not value:
+        return False
+    kinds = {*map(type, value)}
+    return kinds == {str} or (kinds <= {int, float} and all(map(math.isfinite, value)))
+
+
+def _usable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return Text(value[TEXT]) if TEXT in value else value[COUNTS]
+    if isinstance(value, list | tuple):
+        return value
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool | str):
@@ -157,7 +174,11 @@ def parse_json(value: Any) -> Any:
 
 
 def as_json(context: Row) -> str:
-    """A context as the JSON that `from_json` reads."""
+    """A context as the JSON that `from_json` reads; counts and texts have a mark, other objects are flattened there.
+
+    >>> as_json({"basket": {"tea": 2.0}, "hour": 9.0, "tags": ["new"], "title": Text("Tea"), "v": np.array([0.5])})
+    '{"basket":{"$counts":{"tea":2.0}},"hour":9.0,"tags":["new"],"title":{"$text":"Tea"},"v":[0.5]}'
+    """
     return orjson.dumps(_as_json_value(context)).decode()
 
 
@@ -173,4 +194,12 @@ def actions_as_json(actions: Actions) -> str:
 
 
 def _as_json_value(row: Row) -> Any:
-    return row.tolist() if isinstance(row, np.ndarray) else row
+    return row.tolist() if isinstance(row, np.ndarray) else {name: _marked(value) for name, value in row.items()}
+
+
+def _marked(value: Value) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Text):
+        return {TEXT: str.__str__(value)}
+    return {COUNTS: value} if isinstance(value, dict) else value

@@ -17,6 +17,7 @@ from croupier.evaluation.passes.status import status
 from croupier.evaluation.passes.targets import Target
 from croupier.log.configuration import describe
 from croupier.log.reader import DecodedDecision
+from croupier.log.segments import segment
 from croupier.state.fold import Fold
 from croupier.state.verify import TOLERANCE
 from croupier_policies import Learner, Policy, RiverLearner, Vector
@@ -103,7 +104,7 @@ class Recorder:
         if self._segment is None or isinstance(context, np.ndarray):
             return ""
         self._features.update(context)
-        return str(context.get(self._segment, "none"))
+        return segment(context, self._segment)
 
     def check_segment(self) -> None:
         """Raises EvidenceError where no context has the feature by which rows are segmented."""

@@ -9,8 +9,9 @@ import numpy as np
 import orjson
 
 from croupier.errors import CorruptStore, InputError
-from croupier.log import encoding
-from croupier.log.identifiers import required, text
+from croupier.log.canonical import canonical
+from croupier.log.encoding import encode_json
+from croupier.log.identifiers import required, shown, text
 from croupier.log.private import PrivateFields
 
 Attribute: TypeAlias = "float | str | list[float]"
@@ -47,15 +48,21 @@ def encode(kind: Any, item: Any, attributes: Mapping[str, Any], private: Private
         payload["item"] = text(item, "item")
     if attributes and (checked := _attributes(attributes)):
         payload["attributes"] = checked if private is None else private.hide_attributes(checked)
-    return encoding.encode_json(payload, "the observation")
+    return encode_json(payload, "the observation")
 
 
 def _attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     scalars = {name: value for name, value in attributes.items() if not isinstance(value, np.ndarray | list | tuple)}
-    checked: dict[str, Any] = dict(encoding.canonical(scalars, "attributes"))
+    checked: dict[str, Any] = dict(canonical(scalars, "attributes"))
+    for name, value in checked.items():
+        if type(value) is not float and type(value) is not str:
+            raise InputError(
+                f"attributes[{name!r}] is {shown(scalars[name])}, and features of units are computed from numbers, "
+                "strings, booleans and vectors; give one of these, or several attributes"
+            )
     for name, value in attributes.items():
         if name not in scalars:
-            array = encoding.canonical(value, f"attributes[{name!r}]")
+            array = canonical(value, f"attributes[{name!r}]")
             checked[name] = array.tolist()  # type: ignore[union-attr] # a sequence becomes an array
     return checked
 

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from croupier.errors import CorruptStore, EvidenceError, InputError, NoFeatures
-from croupier.log.encoding import canonical
+from croupier.log.canonical import canonical
 from croupier.state.features.drift import Drift
 from croupier.state.features.features import Features
 from croupier.state.features.observation import decode

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import orjson
 
 from croupier.state.features.state import FeatureState
-from croupier_policies import Row
+from croupier_policies import Row, Value
 from croupier_storage import Fact
 
 
@@ -32,7 +32,7 @@ def first_difference(state: FeatureState, fact: Fact, logged: Row, tolerance: fl
     computed = state.context(state.application_context(logged), fact.unit, fact.at)
     if not isinstance(logged, Mapping) or not isinstance(computed, Mapping):
         return "its context is an array, but features are named"
-    for name in {**logged, **computed}:
+    for name in filter(state.features.owns, {**logged, **computed}) if state.features else ():
         if not nearly_equal(logged.get(name), computed.get(name), tolerance):
             return (
                 f"its context has {name!r} = {logged.get(name)!r}, but the observations before it give "
@@ -41,7 +41,7 @@ def first_difference(state: FeatureState, fact: Fact, logged: Row, tolerance: fl
     return None
 
 
-def nearly_equal(one: float | str | None, other: float | str | None, tolerance: float) -> bool:
+def nearly_equal(one: Value | None, other: Value | None, tolerance: float) -> bool:
     """Whether two features are equal, numbers up to a relative tolerance.
 
     >>> nearly_equal(1.0, 1.0 + 1e-12, 1e-9), nearly_equal("a", "a", 0.0), nearly_equal(1.0, None, 1e-9)
