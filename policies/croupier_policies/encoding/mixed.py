@@ -154,19 +154,16 @@ class MixedEncoder:
             self._long("", row, parts, admit)
             return parts
         for name, value in row.items():
-            kind = type(value)
-            if kind is float:
+            if isinstance(value, float):
                 self._number(name, value, parts, admit)
-            elif kind is str:
-                self._string(name, value, parts, admit)
-            elif kind is np.ndarray:
-                self._long(name, value, parts, admit)
-            elif kind is Text:
+            elif isinstance(value, Text):
                 self._tags(name, Counter(words(value)), parts, admit)
-            elif kind is list:
-                self._tags(name, Counter(value), parts, admit)
+            elif isinstance(value, str):
+                self._string(name, value, parts, admit)
+            elif isinstance(value, np.ndarray):
+                self._long(name, value, parts, admit)
             else:
-                self._tags(name, value, parts, admit)
+                self._tags(name, Counter(value) if isinstance(value, list) else value, parts, admit)
         return parts
 
     def _array(self, row: Vector, admit: bool) -> PackedRow:
