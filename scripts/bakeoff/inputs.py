@@ -43,8 +43,9 @@ class Flat:
             rows = event.actions.rows
             flat = None if rows is None else tuple(self.row(row) for row in rows)
             self._actions, self._flat = event.actions, Actions(event.actions.ids, flat)
-        context = self.row(event.context)
-        return context if event.unit is None else {**context, UNIT: event.unit}, self._flat
+        if event.unit is None:
+            return self.row(event.context), self._flat
+        return {**dict(flatten(event.context)), UNIT: event.unit}, self._flat
 
     def row(self, row: Any) -> Any:
         """The flat form of a row."""

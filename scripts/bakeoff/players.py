@@ -16,7 +16,7 @@ import numpy as np
 from bakeoff import simulations
 from bakeoff.environments import Event
 from bakeoff.inputs import Flat, Inputs, Standardised, blind, raw
-from croupier import Engine
+from croupier import Catalogue, Engine
 from croupier.log.validation import add_unit_field
 from croupier_policies import Actions, Policy, SoftmaxPolicy, Vector, draw, registry, uniform
 from croupier_policies.vw.examples import Examples, workspace
@@ -46,13 +46,14 @@ class Bandit(Protocol):
 class VowpalWabbit:
     """Vowpal Wabbit without a floor of ours, on flat rows: the context in namespace s, an action in a, costs −reward.
 
-    The range of costs is −1 to 0. Negative probabilities, which `--elim` is known to return, count as 0.
+    The range of costs is −1 to 0, and there are 2²² weights. Negative probabilities, which `--elim` is known to
+    return, count as 0.
     """
 
     def __init__(self, options: str) -> None:
         base = "" if "--cb_type" in options else "--cb_type mtr "
         costs = "--cb_min_cost -1 --cb_max_cost 0 " if re.search("--(squarecb|regcb)", options) else ""
-        command = f"--cb_explore_adf {base}{costs}--random_seed 1 -q sa {options}"
+        command = f"--cb_explore_adf {base}{costs}--random_seed 1 -b 22 -q sa {options}"
         self._examples = Examples(workspace(command.split()))
 
     def probabilities(self, context: Any, actions: Actions) -> Vector:
@@ -104,8 +105,11 @@ def variants(name: str, extra: Iterable[str]) -> list[str]:
 class Player(Protocol):
     """Chooses an action for every event, and learns its reward."""
 
-    def choose(self, event: Event) -> tuple[Vector, int]:
-        """The probability of each action, (K,), and the index of the one drawn."""
+    def choose(self, event: Event) -> int:
+        """The index of the action drawn."""
+
+    def probabilities(self) -> Vector:
+        """The probability that each action had in the last choice, (K,)."""
 
     def learn(self, reward: float) -> None:
         """Learn the reward of the last choice."""
@@ -122,15 +126,19 @@ class Direct:
         self._bandit, self._inputs, self._high, self._seed, self._count = make(), inputs(), high, seed, 0
         self._unit_field = getattr(self._bandit, "unit_field", None)
 
-    def choose(self, event: Event) -> tuple[Vector, int]:
+    def choose(self, event: Event) -> int:
         """Ask the policy, and draw."""
         self._count += 1
         context, actions = self._inputs(event)
         context = add_unit_field(context, event.unit, self._unit_field)
-        p = self._bandit.probabilities(context, actions)
-        k = int(draw(p, uniform(self._seed, "draw", str(self._count))))
-        self._last = context, actions, k, float(p[k])
-        return p, k
+        self._p = self._bandit.probabilities(context, actions)
+        k = int(draw(self._p, uniform(self._seed, "draw", str(self._count))))
+        self._last = context, actions, k, float(self._p[k])
+        return k
+
+    def probabilities(self) -> Vector:
+        """Those of the last choice, (K,)."""
+        return self._p
 
     def learn(self, reward: float) -> None:
         """Let the policy learn."""
@@ -142,7 +150,7 @@ class Direct:
 
 
 class Served:
-    """A policy behind `Engine.choose` and `Engine.reward`, without a learner beside it."""
+    """A policy behind `Engine.choose` and `Engine.reward`, with no learner; items with features are a `Catalogue`."""
 
     def __init__(self, name: str, high: float, seed: int, url: str = "sqlite://") -> None:
         make, inputs = contender(name)
@@ -151,20 +159,25 @@ class Served:
             url, policy=policy, learner=None, seed=seed, ids="sequential", reward_range=(0.0, high)
         )
         self._with_unit = self._inputs is raw
+        self._actions, self._candidates = Actions(()), cast("Catalogue | tuple[str, ...]", ())
 
-    def choose(self, event: Event) -> tuple[Vector, int]:
+    def choose(self, event: Event) -> int:
         """Call `Engine.choose`."""
         context, actions = self._inputs(event)
-        candidates = actions.ids if actions.rows is None else dict(zip(actions.ids, actions.rows, strict=True))
-        unit = event.unit if self._with_unit else None
-        decision = self._engine.choose(context, candidates, unit=unit)
-        self._last = decision.id
-        p = decision.propensities
-        return np.array([p[id] for id in actions.ids]), actions.ids.index(decision.action)
+        if actions is not self._actions:
+            self._candidates = actions.ids if actions.rows is None else Catalogue(actions.ids, actions.rows)
+            self._actions = actions
+        self._last = self._engine.choose(context, self._candidates, unit=event.unit if self._with_unit else None)
+        return actions.ids.index(self._last.action)
+
+    def probabilities(self) -> Vector:
+        """Those of the last choice, (K,)."""
+        propensities = self._last.propensities
+        return np.array([propensities[id] for id in self._actions.ids])
 
     def learn(self, reward: float) -> None:
         """Call `Engine.reward`."""
-        self._engine.reward(self._last, reward)
+        self._engine.reward(self._last.id, reward)
 
     def close(self) -> None:
         """Close the store."""

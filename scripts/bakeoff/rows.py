@@ -17,7 +17,7 @@ from support import simulations
 
 BLOCKS = 40  # the parts of a run whose sums are recorded
 SETS = "set "  # the beginning of the name of a row of labelled data
-Run = dict[str, Any]  # what `bakeoff.contexts.run` returns
+Run = dict[str, Any]  # what `bakeoff.runs.run` returns
 
 
 class Measure(NamedTuple):
@@ -45,9 +45,9 @@ def lift(start: float = 0.0, end: float = 1.0, name: str = "lift") -> Measure:
 
 
 ERROR = Measure("error", lambda run: float(1.0 - _sums(run, 0.0, 1.0)[3] / run["played"]), larger=False)
-CHOOSE = Measure("µs a choice", lambda run: float(run["choose_micros"]), larger=False)
-LEARN = Measure("µs a reward", lambda run: float(run["learn_micros"]), larger=False)
-RSS = Measure(
+CHOOSE = Measure("µs a choice", lambda run: run["choose_micros"], larger=False)
+LEARN = Measure("µs a reward", lambda run: run["learn_micros"], larger=False)
+MEMORY = Measure(
     "MB more in the second half",
     lambda run: float(run["memory"][-1] - run["memory"][len(run["memory"]) // 2 - 1]),
     False,
@@ -115,7 +115,7 @@ def rows() -> dict[str, Row]:
         **{f"{SETS}{name}": Row(classification(name), 5_000, (ERROR,)) for name in datasets.shared()},
         "10 strings": Row(env.strings(10), 20_000, (LEARN, lift()), peers=False),
         "10,000 strings": Row(env.strings(10_000), 20_000, (LEARN, lift()), peers=False),
-        "novelty": Row(env.novelty, 200_000, (lift(), HALF, RSS), peers=False, on_disk=True),
+        "novelty": Row(env.novelty, 200_000, (lift(), HALF, MEMORY), peers=False, on_disk=True),
     }
 
 
