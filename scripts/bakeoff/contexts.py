@@ -9,16 +9,18 @@ command lines, of which the best on each row is printed, chosen with hindsight.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bakeoff.players import PEER, POPULARITY
+from bakeoff.players import PEER, POPULARITY, contender
 from bakeoff.report import all_cells, as_table, comparison, plot, remarks
 from bakeoff.rows import rows
 from bakeoff.runs import jobs, run_all
 from bench.output import JsonFile, console, turns, write_json
+from croupier_policies import PolicyError
 
 
 def main(
@@ -37,7 +39,7 @@ def main(
     json_file: JsonFile = None,
 ) -> None:
     """Run the study."""
-    policies = policy or ["softmax", POPULARITY, PEER]
+    policies = _available(policy or ["softmax", POPULARITY, PEER])
     names, span = _select(row or [""]), range(first_seed, first_seed + seeds)
     wanted = jobs(names, policies, span, events, "engine" if engine else "direct")
     with turns(len(wanted)) as tick:
@@ -54,16 +56,29 @@ def main(
     write_json(json_file, settings, [cell._asdict() for cell in found])
 
 
+def _available(policies: list[str]) -> list[str]:
+    """The policies without Vowpal Wabbit where it is not installed. Raises BadParameter for an unknown one."""
+    if PEER in policies and find_spec("vowpalwabbit") is None:
+        console().print("Vowpal Wabbit is not installed, and does not take part")
+        policies = [name for name in policies if name != PEER]
+    for name in policies:
+        try:
+            contender(name).make()
+        except (PolicyError, TypeError) as error:
+            raise typer.BadParameter(f"{name!r}: {error}") from error
+    return policies
+
+
 def _select(parts: list[str]) -> list[str]:
     """The rows whose names contain one of these, less those whose data is missing, which are named."""
     available = rows()
-    chosen = [name for name in available if any(part in name for part in parts)]
-    if not chosen:
-        raise typer.BadParameter(f"no row is named so; available: {', '.join(available)}")
-    for name in chosen:
-        if (needs := available[name].needs) is not None and not needs.exists():
-            console().print(f"{name}: skipped, {needs} does not exist")
-    return [name for name in chosen if (needs := available[name].needs) is None or needs.exists()]
+    if unknown := [part for part in parts if not any(part in name for name in available)]:
+        raise typer.BadParameter(f"no row has {unknown[0]!r} in its name; available: {'; '.join(available)}")
+    chosen = {name: available[name].needs for name in available if any(part in name for part in parts)}
+    absent = {name: needs for name, needs in chosen.items() if needs is not None and not needs.exists()}
+    for name, needs in absent.items():
+        console().print(f"{name}: skipped, {needs} does not exist")
+    return [name for name in chosen if name not in absent]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from rich.table import Table
 from scipy import stats
 
 from bakeoff.players import PEER, variants
-from bakeoff.rows import BLOCKS, MEMORY, SETS, Measure, Run, rows
+from bakeoff.rows import MEMORY, SETS, Measure, Run, rows
 from bakeoff.runs import Job
 from bench.output import table
 
@@ -120,7 +120,7 @@ def _advantage(cell: Cell, base: Cell) -> str:
 
 def remarks(found: Sequence[Cell], results: Results) -> list[str]:
     """The best options of Vowpal Wabbit, what contenders raised, and the memory of long runs."""
-    firsts = {(cell.row, cell.policy): cell for cell in reversed(found) if cell.options}
+    firsts = {(cell.row, cell.policy): cell for cell in found if cell.options}
     lines = [f"{row}: {cell.options}" for (row, policy), cell in firsts.items() if policy == PEER]
     lines += [f"{row}, {policy}: {cell.error}" for (row, policy), cell in firsts.items() if cell.error]
     return lines + [
@@ -131,27 +131,26 @@ def remarks(found: Sequence[Cell], results: Results) -> list[str]:
 
 
 def plot(found: Sequence[Cell], results: Results, file: Path) -> None:
-    """Draw a panel for each row: the lift of each contender in each block of events, over all seeds."""
+    """Draw the lift in each twentieth of the events, over all seeds: a panel a row, but none for labelled data."""
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-    drawn = {(cell.row, cell.policy): cell.options for cell in found if cell.options}
-    names, policies = (list(dict.fromkeys(each)) for each in zip(*drawn, strict=True))
-    across = min(4, len(names))
-    down = -(-len(names) // across)
-    figure = Figure(figsize=(3.6 * across, 2.6 * down + 0.5), layout="constrained")
-    panels = dict(zip(names, figure.subplots(down, across, squeeze=False).flat, strict=False))
+    drawn = {(cell.row, cell.policy): cell.options for cell in found if cell.values and not cell.row.startswith(SETS)}
+    drawn = {key: contender for key, contender in drawn.items() if contender}
+    names, policies = (list(dict.fromkeys(key[i] for key in drawn)) for i in range(2))
+    across = max(1, min(4, len(names)))
+    figure = Figure(figsize=(3.6 * across, 2.6 * -(-len(names) // across) + 0.5), layout="constrained")
+    panels = {name: figure.add_subplot(-(-len(names) // across), across, i + 1) for i, name in enumerate(names)}
     for (name, policy), contender in drawn.items():
         runs = [run for job, run in results.items() if (job.row, job.contender) == (name, contender)]
-        obtained, uniform, best, _ = np.sum([run["blocks"] for run in runs], axis=0).T
-        places = np.linspace(0.0, runs[0]["played"], BLOCKS + 1)[1:]
+        obtained, uniform, best, _ = np.sum([run["blocks"] for run in runs], axis=0).reshape(-1, 2, 4).sum(axis=1).T
+        places = np.linspace(0.0, runs[0]["played"], len(best) + 1)[1:]
         lifts = (obtained - uniform) / np.maximum(best - uniform, 1e-9)
-        panels[name].plot(places, lifts, color=f"C{policies.index(policy)}", linewidth=1.2, label=policy)
+        panels[name].plot(places, lifts, color=f"C{policies.index(policy)}", linewidth=1.2)
     for name, axes in panels.items():
         axes.set_title(name, fontsize=9)
         axes.tick_params(labelsize=7)
         axes.grid(alpha=0.3)
-    handles = {
-        label: line for axes in panels.values() for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+    handles = [Line2D([], [], color=f"C{i}", label=policy) for i, policy in enumerate(policies)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
     figure.savefig(file, dpi=130)

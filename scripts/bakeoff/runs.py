@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bakeoff.players import PEER, Direct, Player, Served, variants
-from bakeoff.rows import BLOCKS, Row, Run, rows
+from bakeoff.rows import BLOCKS, MEMORY, Row, Run, rows
 from bench.evaluation import peak_memory
 from bench.timing import timed
 
@@ -107,27 +107,31 @@ def run_all(wanted: Sequence[Job], file: Path, workers: int, tick: Callable[[str
     Args:
         wanted: The jobs.
         file: The results so far. Delete it after a change of an environment or a contender.
-        workers: How many processes run at a time. Each does one job, so that its memory and times are its own.
+        workers: How many processes run at a time.
         tick: Called with a description when a job is done.
     """
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     done = {Job(*(each[name] for name in Job._fields)): each for each in map(json.loads, lines)}
     missing = [job for job in wanted if job not in done]
-    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a core for each process
-    spawn = multiprocessing.get_context("spawn")
     file.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        ProcessPoolExecutor(workers, mp_context=spawn, max_tasks_per_child=1) as pool,
-        file.open("a", encoding="utf-8") as log,
-    ):
-        futures = {pool.submit(run, job): job for job in missing}
-        try:
-            for future in as_completed(futures):
-                job = futures[future]
-                done[job] = future.result()
-                log.write(json.dumps(done[job]) + "\n")
-                log.flush()
-                tick(f"{job.row}: {job.contender}, seed {job.seed}")
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # after an interrupt too
+    with file.open("a", encoding="utf-8") as log:
+        for job, result in _results(missing, workers):
+            done[job] = result
+            log.write(json.dumps(result) + "\n")
+            log.flush()
+            tick(f"{job.row}: {job.contender}, seed {job.seed}")
     return {job: done[job] for job in wanted}
+
+
+def _results(missing: Sequence[Job], workers: int) -> Iterator[tuple[Job, Run]]:
+    """Each job and its result, as they are done; a job whose memory counts has a process of its own."""
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a core for each process
+    spawn, available = multiprocessing.get_context("spawn"), rows()
+    alone = [job for job in missing if MEMORY in available[job.row].measures]
+    for group, each in (([job for job in missing if job not in alone], None), (alone, 1)):
+        pool = ProcessPoolExecutor(workers, mp_context=spawn, max_tasks_per_child=each)
+        try:
+            futures = {pool.submit(run, job): job for job in group}
+            yield from ((futures[future], future.result()) for future in as_completed(futures))
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an interrupt too

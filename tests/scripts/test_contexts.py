@@ -162,6 +162,12 @@ def test_unknown_rows_are_listed(tmp_path: Path) -> None:
         contexts.main(row=["no such row"], file=tmp_path / "runs.jsonl")
 
 
+def test_an_unknown_policy_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(typer.BadParameter, match="no-such"):
+        contexts.main(row=["xor"], policy=["no-such"], file=tmp_path / "runs.jsonl")
+    assert not (tmp_path / "runs.jsonl").exists()
+
+
 def test_outliers_are_shown_and_not_meant() -> None:
     clean, faulty = events("measurements", 600), events("measurements, outliers", 600)
     assert [e.means.tolist() for e in clean] == [e.means.tolist() for e in faulty]
