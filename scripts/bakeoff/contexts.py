@@ -2,13 +2,15 @@
 
 Each row of the table is an environment (`bakeoff.rows`). A run is one contender on one row with one seed; its result
 is appended to a file of JSON lines, and a run whose result is there is not repeated. "vw" stands for some dozens of
-command lines, of which the best on each row is printed, chosen with hindsight.
+command lines: on each row all of them get the first seed, the best three the other seeds too, and the best of these is
+printed.
 
 `python -m bakeoff.contexts --row drift --policy softmax --policy vw --events 2000 --jobs 4`
 """
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +18,13 @@ from typing import Annotated
 import typer
 
 from bakeoff.players import PEER, POPULARITY, contender
-from bakeoff.report import all_cells, as_table, comparison, plot, remarks
+from bakeoff.report import Results, all_cells, as_table, comparison, plot, ranked, remarks
 from bakeoff.rows import rows
-from bakeoff.runs import jobs, run_all
+from bakeoff.runs import Job, jobs, run_all
 from bench.output import JsonFile, console, turns, write_json
 from croupier_policies import PolicyError
+
+FINALISTS = 3  # command lines of Vowpal Wabbit that get every seed
 
 
 def main(
@@ -41,9 +45,10 @@ def main(
     """Run the study."""
     policies = _available(policy or ["softmax", POPULARITY, PEER])
     names, span = _select(row or [""]), range(first_seed, first_seed + seeds)
-    wanted = jobs(names, policies, span, events, "engine" if engine else "direct")
-    with turns(len(wanted)) as tick:
-        results = run_all(wanted, file, workers, tick)
+    plan = partial(jobs, names, policies, events=events, driver="engine" if engine else "direct")
+    results = _run(plan(seeds=span[:1]), file, workers)
+    finals = plan(seeds=span[1:], among=lambda name, each: ranked(results, name, each)[:FINALISTS])
+    results |= _run(finals, file, workers)
     found, screen = all_cells(results, names, policies), console(50 + 18 * len(policies))
     screen.print(as_table(found, policies, seeds))
     if against:
@@ -54,6 +59,11 @@ def main(
         plot(found, results, picture)
     settings = {"seeds": list(span), "events": events, "engine": engine, "policies": policies}
     write_json(json_file, settings, [cell._asdict() for cell in found])
+
+
+def _run(wanted: list[Job], file: Path, workers: int) -> Results:
+    with turns(len(wanted)) as tick:
+        return run_all(wanted, file, workers, tick)
 
 
 def _available(policies: list[str]) -> list[str]:

@@ -55,22 +55,29 @@ def all_cells(results: Results, names: Sequence[str], policies: Sequence[str]) -
     return found
 
 
+def ranked(results: Results, name: str, policy: str) -> list[str]:
+    """The variants of a contender that ran on a row with the most seeds, the best by the row's first measure first."""
+    runs = {each: _runs(results, name, each) for each in variants(policy, rows()[name].extra)}
+    most = max(map(len, runs.values()))
+    complete = [each for each, own in runs.items() if most and len(own) == most]
+    return sorted(complete, key=lambda each: _score(rows()[name].measures[0], runs[each]), reverse=True)
+
+
+def _runs(results: Results, name: str, contender: str) -> list[Run]:
+    return [run for job, run in results.items() if (job.row, job.contender) == (name, contender)]
+
+
 def _cells(results: Results, name: str, policy: str) -> list[Cell]:
-    """The measures of a contender; of several variants, those of the one whose first measure is best."""
-    row, found = rows()[name], dict[str, list[Run]]()
-    for job, run in results.items():
-        if job.row == name and job.contender in variants(policy, row.extra):
-            found.setdefault(job.contender, []).append(run)
-    if not found:
+    """The measures of a contender; of several variants, those of the best."""
+    if not (order := ranked(results, name, policy)):
         return []
-    best = max(found, key=lambda each: _score(row.measures[0], found[each]))
-    runs = found[best]
+    runs = _runs(results, name, best := order[0])
     error, failures = next((run["error"] for run in runs if run["error"]), ""), sum(run["failures"] for run in runs)
     return [
         Cell(
             name, m.name, m.larger, policy, [] if _refused(runs) else [m.of(run) for run in runs], best, failures, error
         )
-        for m in row.measures
+        for m in rows()[name].measures
     ]
 
 
@@ -142,7 +149,7 @@ def plot(found: Sequence[Cell], results: Results, file: Path) -> None:
     figure = Figure(figsize=(3.6 * across, 2.6 * -(-len(names) // across) + 0.5), layout="constrained")
     panels = {name: figure.add_subplot(-(-len(names) // across), across, i + 1) for i, name in enumerate(names)}
     for (name, policy), contender in drawn.items():
-        runs = [run for job, run in results.items() if (job.row, job.contender) == (name, contender)]
+        runs = _runs(results, name, contender)
         obtained, uniform, best, _ = np.sum([run["blocks"] for run in runs], axis=0).reshape(-1, 2, 4).sum(axis=1).T
         places = np.linspace(0.0, runs[0]["played"], len(best) + 1)[1:]
         lifts = (obtained - uniform) / np.maximum(best - uniform, 1e-9)

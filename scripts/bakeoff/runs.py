@@ -88,15 +88,22 @@ def _settled_micros(seconds: list[float]) -> float | None:
     return 1e6 * median(seconds[len(seconds) // 2 :]) if seconds else None
 
 
-def jobs(names: Sequence[str], policies: Sequence[str], seeds: range, events: int | None, driver: Driver) -> list[Job]:
-    """Every run that the table needs."""
+def jobs(
+    names: Sequence[str],
+    policies: Sequence[str],
+    seeds: Sequence[int],
+    events: int | None,
+    driver: Driver,
+    among: Callable[[str, str], Sequence[str]] | None = None,
+) -> list[Job]:
+    """Every run of these policies on these rows; of all variants, or `among` those that a function of both names."""
     available = rows()
     return [
         Job(name, each, seed, min(events or row.events, row.events), driver)
         for name, row in ((name, available[name]) for name in names)
         for policy in policies
         if row.peers or policy != PEER
-        for each in variants(policy, row.extra)
+        for each in (variants(policy, row.extra) if among is None else among(name, policy))
         for seed in seeds
     ]
 

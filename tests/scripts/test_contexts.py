@@ -157,6 +157,15 @@ def test_the_best_command_line_of_a_row_is_reported() -> None:
     assert cell.mean == pytest.approx(17 / 20)
 
 
+def test_only_the_best_command_lines_get_every_seed(tmp_path: Path) -> None:
+    pytest.importorskip("vowpalwabbit", reason="Vowpal Wabbit is not installed")
+    file = tmp_path / "runs.jsonl"
+    contexts.main(row=["steps"], policy=["vw"], seeds=2, first_seed=0, events=40, engine=False, workers=2, file=file)
+    seeds = [json.loads(line)["seed"] for line in file.read_text().splitlines()]
+    assert seeds.count(0) == len(players.variants(players.PEER, ("",)))
+    assert seeds.count(1) == contexts.FINALISTS
+
+
 def test_unknown_rows_are_listed(tmp_path: Path) -> None:
     with pytest.raises(typer.BadParameter, match="crossing"):
         contexts.main(row=["no such row"], file=tmp_path / "runs.jsonl")
