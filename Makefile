@@ -2,6 +2,7 @@
 # make test   install everything; lint, types, layers, tests (at most 12 minutes on 2 cores)
 # make bench  latency and throughput beside Vowpal Wabbit, gittins and a C kernel; the log, catalogues, evaluation
 # make bakeoff  policies beside Vowpal Wabbit on classification data;  make simulate  on the reference simulations
+# make contexts  policies beside Vowpal Wabbit on embeddings, texts, tags, ids, outliers and change (hours; resumes)
 # make case   recommenders in a simulated shop and on real events: the engine beside a nightly filter and popularity
 # make experiments  an experiment on real data from start to promotion; error rates and power over many simulations
 # make crash  kill, interrupt and starve a writing process thousands of times (make test does some)
@@ -22,7 +23,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz crash forgetting forgery coverage calibration experiments case bakeoff simulate mutants docs test-gpu clean
+.PHONY: help demo test lint bench fuzz crash forgetting forgery coverage calibration experiments case bakeoff simulate contexts mutants docs test-gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -99,6 +100,9 @@ case: $(VENV)/test
 
 simulate: $(VENV)/test
 	$(BIN)/python -m bakeoff.simulations
+
+contexts: $(VENV)/test
+	$(BIN)/python -m bakeoff.contexts
 
 mutants: $(VENV)/mutants
 	$(BIN)/python -m proofs.mutants

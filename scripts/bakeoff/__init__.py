@@ -1,1 +1,1 @@
-"""Accuracy of policies: `python -m bakeoff` on classification data, `python -m bakeoff.simulations` on simulations."""
+"""Accuracy of policies: `python -m bakeoff` on classification data, `bakeoff.simulations` and `bakeoff.contexts`."""

@@ -34,7 +34,7 @@ class Dataset(NamedTuple):
 
 def names() -> list[str]:
     """The data sets that are available."""
-    return [*PACKAGED, *_shared()]
+    return [*PACKAGED, *shared()]
 
 
 def load(name: str) -> Dataset:
@@ -50,13 +50,14 @@ def load(name: str) -> Dataset:
     return Dataset(name, list(x), list(scaled), labels, len(classes))
 
 
-def _shared() -> list[str]:
+def shared() -> list[str]:
+    """The data sets in the shared folder, if it is there."""
     meta = SHARED / "meta.json"
     return sorted(json.loads(meta.read_text())) if meta.exists() else []
 
 
 def _from_file(name: str) -> tuple[Any, Any]:
-    if name not in _shared():
+    if name not in shared():
         raise KeyError(name)
     with np.load(SHARED / f"{name}.npz") as data:
         return data["X"], data["y"]
