@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from croupier_policies.base import Finding, Reason, RefusedNames, Row, State, Text, Vector, listed
 from croupier_policies.encoding.arena import Arena, Shape
+from croupier_policies.encoding.flat import words
 from croupier_policies.encoding.watch import ScaleWatch
 from croupier_policies.kernels import arena, blocks
 from croupier_policies.kernels import encoding_mixed as kernels
@@ -24,23 +24,12 @@ TAG_FIELDS = 256  # with statistics of their own
 LONG = 64  # an array of more numbers is a block
 HASHES = 1 << 16  # that are cached
 
-_WORD = re.compile(r"\w+")
-
 
 class PackedRow(NamedTuple):
     """A row as the kernels take it; see `kernels.encoding_mixed`."""
 
     integers: NDArray[np.int64]
     floats: Vector
-
-
-def words(text: str) -> list[str]:
-    """The words of a text in lower case: longest runs of letters, digits and underscores, by Unicode.
-
-    >>> words("Running shoes, size 43!")
-    ['running', 'shoes', 'size', '43']
-    """
-    return _WORD.findall(text.lower())
 
 
 class _Parts:
