@@ -16,6 +16,7 @@ from croupier_policies.encoding.items import PackedItems
 from croupier_policies.encoding.mixed import PackedRow
 from croupier_policies.kernels import arena, two_part
 from croupier_policies.kernels import encoding_mixed as encoding
+from croupier_policies.kernels.cells import LANES
 from croupier_policies.kernels.crossing import SHARED
 from croupier_policies.reference import two_part as reference
 from croupier_policies.reference.ridge import triangle
@@ -59,14 +60,26 @@ NO_ITEM = PackedRow(np.zeros(0, np.int64), np.zeros(0))
 NO_ITEMS = PackedItems(*NO_ITEM, np.zeros((0, 2), np.int64), np.zeros((0, 0)))
 
 
+class Slots(NamedTuple):
+    """Where candidates are.
+
+    Attributes:
+        slots: That of each, (K,), -1 for one never rewarded.
+        order: Indices that sort them.
+    """
+
+    slots: NDArray[np.int64]
+    order: NDArray[np.int64]
+
+
 class MixedBackend(ABC):
     """How a mixed model estimates and learns."""
 
     @abstractmethod
     def estimate(
-        self, memory: Memory, row: PackedRow, items: PackedItems | None, slots: NDArray[np.int64]
+        self, memory: Memory, row: PackedRow, items: PackedItems | None, actions: Slots
     ) -> tuple[Any, Any, float, int]:
-        """The leader's mean and sd of the actions in `slots`, -1 for one never rewarded; σ and the rewards learned."""
+        """The leader's mean and sd of the actions; σ and the rewards learned."""
 
     @abstractmethod
     def learn(self, memory: Memory, row: PackedRow, item: PackedRow | None, slot: int, reward: float) -> float:
@@ -77,12 +90,13 @@ class NumbaMixedBackend(MixedBackend):
     """One kernel call for each."""
 
     def estimate(
-        self, memory: Memory, row: PackedRow, items: PackedItems | None, slots: NDArray[np.int64]
+        self, memory: Memory, row: PackedRow, items: PackedItems | None, actions: Slots
     ) -> tuple[Any, Any, float, int]:
         """The kernel `two_part.estimate`."""
+        slots, order = actions
         mean, sd = np.empty(slots.shape[0]), np.empty(slots.shape[0])
         arguments = *memory.arrays, *row, *(NO_ITEMS if items is None else items)
-        sigma, n = two_part.estimate(*arguments, slots, mean, sd)  # type: ignore[call-arg] # the tuple's length is not known
+        sigma, n = two_part.estimate(*arguments, slots, order, mean, sd)  # type: ignore[call-arg] # the tuple's length is not known
         return mean, sd, sigma, int(n)
 
     def learn(self, memory: Memory, row: PackedRow, item: PackedRow | None, slot: int, reward: float) -> float:
@@ -99,6 +113,7 @@ class _Where(NamedTuple):
         s: Coordinates, own cells, shared cells, pairs.
         columns: Of the own full part.
         coordinates: How many.
+        shared: How many shared cells.
         cells: (slots, own and shared hashes), -1 for none.
         pairs: (slots, hashes), -1 for none.
     """
@@ -107,6 +122,7 @@ class _Where(NamedTuple):
     s: Vector
     columns: int
     coordinates: int
+    shared: int
     cells: NDArray[np.int64]
     pairs: NDArray[np.int64]
 
@@ -118,9 +134,10 @@ class ArrayMixedBackend(MixedBackend):
         self.xp = xp
 
     def estimate(
-        self, memory: Memory, row: PackedRow, items: PackedItems | None, slots: NDArray[np.int64]
+        self, memory: Memory, row: PackedRow, items: PackedItems | None, actions: Slots
     ) -> tuple[Any, Any, float, int]:
         """`reference.two_part.scores`; for all actions at once if they have no features."""
+        slots = actions.slots
         m = two_part.leader(*memory.arena.arrays)
         noise = memory.section(m, arena.NOISE)[0]
         encoded = encoding.encode(*memory.arena.arrays, *row, bool(memory.kind(m)[1]))
@@ -134,6 +151,7 @@ class ArrayMixedBackend(MixedBackend):
                     *memory.features.arrays, items.integers[i:i1], items.floats[j:j1], z, False
                 )
                 own, shared = two_part.joined(encoded, features, memory.products.arrays, False)
+                own = *own[:9], own[9] + features[9]
                 each.append(self._scores(memory, m, own, shared, slots[k : k + 1]))
             mean, sd = (self.xp.concat(parts) for parts in zip(*each, strict=True))
         return mean, sd, float(two_part.sigma(noise)), int(noise[arena.REWARDS])
@@ -175,7 +193,8 @@ class ArrayMixedBackend(MixedBackend):
         u[row[2 * squares]] = row[2 * squares + 1]
         u[columns + shared[0]] = shared[1]
         parts = [row[4], row[6], shared[3], *([row[8]] if crosses else [])]
-        return _Where(u, np.concatenate(parts), columns, row[4].shape[0], cells, pairs if crosses else pairs[:, :0])
+        kept = pairs if crosses else pairs[:, :0]
+        return _Where(u, np.concatenate(parts), columns, row[4].shape[0], shared[2].shape[0], cells, kept)
 
     def _posterior(self, memory: Memory, m: int, slots: NDArray[np.int64], where: _Where) -> reference.Posterior:
         """The posteriors of several actions on the device; the prior for slot -1."""
@@ -197,17 +216,20 @@ class ArrayMixedBackend(MixedBackend):
             B[:, c:, c:] = memory.section(m, arena.SHARED_TRIANGLE)[0, square].reshape(d - c, d - c)
             theta[:, c:], theta1[:, c:] = weights[: d - c], weights[P : P + d - c]
         end = where.coordinates + where.cells.shape[1]
-        diagonal[:, :, where.coordinates : end] = self._cells(memory.cells.cells, where.cells, memory, m)
-        diagonal[:, :, end:] = _gathered(memory.pairs.cells, where.pairs, 0)
+        lanes = _lanes(slots, where)
+        diagonal[:, :, where.coordinates : end] = self._cells(memory, m, where.cells, lanes)
+        diagonal[:, :, end:] = _gathered(memory.pairs.cells, where.pairs, _lanes(slots, where, pairs=True), 0)
         return reference.Posterior(*map(self.xp.asarray, (B, theta, theta1, *diagonal)))
 
-    def _cells(self, cells: Vector, index: NDArray[np.int64], memory: Memory, m: int) -> Vector:
+    def _cells(self, memory: Memory, m: int, index: NDArray[np.int64], lanes: NDArray[np.int64]) -> Vector:
         """prec - 1, w and w1 of cells, after the forgetting that is due."""
-        values = _gathered(cells, index, two_part.PER_MEMBER * m)
+        cells = memory.cells.cells
+        values = _gathered(cells, index, lanes, two_part.PER_MEMBER * m)
         if not memory.kind(m)[2]:
             return values
-        steps = memory.section(m, arena.NOISE)[0, arena.EPOCHS] - np.where(index < 0, 0.0, cells[index, -2])
-        return np.array(reference.forget_diagonal(values[0], values[1], values[2], two_part.RETAINED**steps))
+        stamps = np.where(index < 0, 0.0, cells[index, lanes - LANES - 1])
+        retain = two_part.RETAINED ** (memory.section(m, arena.NOISE)[0, arena.EPOCHS] - stamps)
+        return np.array(reference.forget_diagonal(values[0], values[1], values[2], retain))
 
     def _teach(self, memory: Memory, m: int, slot: int, reward: float, where: _Where) -> float:
         forgets, noise = memory.kind(m)[2], memory.section(m, arena.NOISE)[0]
@@ -230,13 +252,18 @@ class ArrayMixedBackend(MixedBackend):
             )
         vector = memory.section(m, arena.VECTORS)[slot]
         first, R, end = two_part.PER_MEMBER * m, where.coordinates, where.coordinates + where.cells.shape[1]
-        cells, pairs = where.cells[0], where.pairs[0]
+        index = np.array([slot])
+        for table, found, lanes, at, values in (
+            (memory.cells.cells, where.cells[0], _lanes(index, where)[0], first, [d[R:end] for d in diagonal]),
+            (memory.pairs.cells, where.pairs[0], _lanes(index, where, pairs=True)[0], 0, [d[end:] for d in diagonal]),
+        ):
+            has = found >= 0
+            for part, learned_values in enumerate(values):
+                table[found[has], LANES * (at + part) + lanes[has]] = learned_values[has]
+            if forgets and table is memory.cells.cells:
+                table[found[has], lanes[has] - LANES - 1] = noise[arena.EPOCHS]
         for part, values in enumerate(diagonal):
             vector[part * R : (part + 1) * R] = values[:R]
-            memory.cells.cells[cells[cells >= 0], first + part] = values[R:end][cells >= 0]
-            memory.pairs.cells[pairs[pairs >= 0], part] = values[end:][pairs >= 0]
-        if forgets:
-            memory.cells.cells[cells[cells >= 0], -2] = noise[arena.EPOCHS]
         predicted, predicted1, q = float(seen.predicted), float(seen.predicted1), float(seen.q)
         mean = float(noise[arena.MEAN_REWARD]) * (1.0 - predicted1) + predicted
         two_part.hear(noise, reward, mean, q)
@@ -255,10 +282,18 @@ def _store(packed: Vector, weights: Vector, learned: tuple[Vector, Vector, Vecto
     weights[:d], weights[weights.shape[0] // 2 :][:d] = theta, theta1
 
 
-def _gathered(cells: Vector, index: NDArray[np.int64], first: int) -> Vector:
-    """The numbers of cells, (3,) + the shape of the index; 0 where it is -1."""
-    values = np.where((index < 0)[..., None], 0.0, cells[index, first : first + 3])
-    return np.moveaxis(values, -1, 0)
+def _lanes(slots: NDArray[np.int64], where: _Where, pairs: bool = False) -> NDArray[np.int64]:
+    """The lane of each cell in the numbers of its group, in the shape of the index."""
+    if pairs:
+        return np.broadcast_to((slots & two_part.MASK)[:, None], where.pairs.shape)
+    lanes = np.broadcast_to((slots & two_part.MASK)[:, None], where.cells.shape).copy()
+    lanes[:, where.cells.shape[1] - where.shared :] = SHARED & two_part.MASK
+    return lanes
+
+
+def _gathered(cells: Vector, index: NDArray[np.int64], lanes: NDArray[np.int64], first: int) -> Vector:
+    """prec - 1, w and w1 of cells, (3,) + the shape of the index; 0 where it is -1."""
+    return np.array([np.where(index < 0, 0.0, cells[index, LANES * (first + part) + lanes]) for part in range(3)])
 
 
 def mixed_backend(device: str) -> MixedBackend:

@@ -1,4 +1,4 @@
-"""Posterior cells by hashed feature and action."""
+"""Posterior cells by hashed feature and group of actions."""
 
 from __future__ import annotations
 
@@ -10,27 +10,39 @@ from croupier_policies.kernels import cells as kernels
 from croupier_policies.kernels import two_part
 
 MAX_CELLS = 1 << 20
+FEWEST_PLACES = 1 << 12
 
 
 class CellTable:
     """A table of cells; see `kernels.cells`. Memory that no cell uses is never touched.
 
     Args:
-        members: Of the model; each has three numbers in a cell.
+        members: Of the model; each has three numbers in every lane of a cell.
         max_bytes: The memory limit.
     """
 
     def __init__(self, members: int, max_bytes: int) -> None:
-        self._members, self._width = members, two_part.PER_MEMBER * members + 2
+        self._members, self._width = members, kernels.LANES * (two_part.PER_MEMBER * members + 1) + 1
         self._size = max(min(max_bytes // (8 * self._width + 24), MAX_CELLS), 8)
         self._allocate()
 
     def _allocate(self) -> None:
         self.cells = np.zeros((self._size, self._width))
         self._keys = np.zeros(self._size, np.uint64)
-        self._places = np.zeros(1 << (2 * self._size - 1).bit_length(), np.int32)
         self._used = np.zeros(2, np.int64)  # cells in use, features that had to share one
+        self._place(FEWEST_PLACES)
+
+    def _place(self, count: int) -> None:
+        """A table of so many places: small ones stay in the processor's cache."""
+        self._places = np.zeros(count, np.int32)
+        kernels.rebuild(self._keys, self._places, self._used)
         self.arrays = self.cells, self._keys, self._places, self._used
+
+    def reserve(self, count: int) -> None:
+        """Make room in the table for so many more cells, so that it is at most half full."""
+        needed = 2 * min(self.used + count, self._size)
+        if needed > self._places.shape[0]:
+            self._place(1 << (2 * needed - 1).bit_length())
 
     @property
     def used(self) -> int:
@@ -48,8 +60,12 @@ class CellTable:
         return int(self._used[1])
 
     def find(self, hashes: NDArray[np.uint64], slot: int) -> list[int]:
-        """The cell of every feature with an action, -1 for none."""
-        return [int(kernels.find(self._keys, self._places, self._used, code, slot)) for code in hashes]
+        """The cell of every feature with an action, -1 for none, and for an action in slot -1."""
+        group = slot >> two_part.SHIFT
+        return [
+            int(kernels.find(self._keys, self._places, self._used, code, group)) if slot != -1 else -1
+            for code in hashes
+        ]
 
     def claim(self, hashes: NDArray[np.uint64], slot: int) -> NDArray[np.int64]:
         """The cell of every feature with an action, new ones where there are none; -1 without room."""
@@ -70,7 +86,8 @@ class CellTable:
         count = state["keys"].shape[0]
         self.cells[:count], self._keys[:count] = state["cells"], state["keys"]
         self._used[:] = count, state["shared"]
-        kernels.rebuild(self._keys, self._places, self._used)
+        self._place(FEWEST_PLACES)
+        self.reserve(0)
 
 
 class Products:

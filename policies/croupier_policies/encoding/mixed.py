@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -95,7 +95,8 @@ class MixedEncoder:
         self._max_numbers = max(max_bytes // (16 * 8 * arena.NUMBER_WIDTH), 8)
         self._buckets = 1 << (min(arena.DOCUMENT_BUCKETS, max(max_bytes // 512, 16)).bit_length() - 1)
         self._max_bytes = max_bytes
-        self._hashes: dict[tuple[str, str], int] = {}
+        self._hashes: dict[str, dict[str, int]] = {}  # by field and value
+        self._hashed = 0
         self._set({}, {}, {}, {}, 0)
 
     def _set(
@@ -146,13 +147,13 @@ class MixedEncoder:
             if isinstance(value, float):
                 self._number(name, value, parts, admit)
             elif isinstance(value, Text):
-                self._tags(name, Counter(words(value)), parts, admit)
+                self._tags(name, _counts(words(value)), parts, admit)
             elif isinstance(value, str):
                 self._string(name, value, parts, admit)
             elif isinstance(value, np.ndarray):
                 self._long(name, value, parts, admit)
             else:
-                self._tags(name, Counter(value) if isinstance(value, list) else value, parts, admit)
+                self._tags(name, _counts(value) if isinstance(value, list) else value, parts, admit)
         return parts
 
     def _array(self, row: Vector, admit: bool) -> PackedRow:
@@ -216,8 +217,7 @@ class MixedEncoder:
             if not admit and len(self._fields) < TAG_FIELDS:
                 return  # nothing is known of it: no weight either
             index = self._admit_field(name)
-        tags = [self._hash(name, tag) for tag in counts]
-        parts.fields.append((index, tags, [float(count) for count in counts.values()]))
+        parts.fields.append((index, self._hash_all(name, counts), list(counts.values())))
 
     def _admit_field(self, name: str) -> int:
         """The index of a field's statistics; fields beyond the limit share those of earlier ones."""
@@ -272,13 +272,30 @@ class MixedEncoder:
 
     def _hash(self, name: str, value: str) -> int:
         """A hash of 64 bits, as a signed integer."""
-        known = self._hashes.get((name, value))
-        if known is None:
-            if len(self._hashes) >= HASHES:
-                self._hashes.clear()
-            digest = blake2b(f"{len(name)} {name}={value}".encode(), digest_size=8).digest()
-            known = self._hashes[name, value] = int.from_bytes(digest, "little", signed=True)
-        return known
+        return self._hash_all(name, (value,))[0]
+
+    def _hash_all(self, name: str, values: Iterable[str]) -> list[int]:
+        """The hashes of several values of a field."""
+        known = self._hashes.get(name)
+        if known is None or self._hashed > HASHES:
+            known = self._known(name)
+        try:
+            return [known[value] for value in values]
+        except KeyError:
+            for value in values:
+                if value not in known:
+                    digest = blake2b(f"{len(name)} {name}={value}".encode(), digest_size=8).digest()
+                    known[value] = int.from_bytes(digest, "little", signed=True)
+                    self._hashed += 1
+            return [known[value] for value in values]
+
+    def _known(self, name: str) -> dict[str, int]:
+        """The hashes of a field that are cached; all are dropped when there are too many."""
+        if self._hashed > HASHES:
+            self._hashes.clear()
+            self._hashed = 0
+        self._hashed += 1
+        return self._hashes.setdefault(name, {})
 
     def findings(self, prefix: str = "") -> list[Finding]:
         """What had no room; `prefix` precedes the names."""
@@ -315,6 +332,12 @@ class MixedEncoder:
             {(name, width): index for index, (name, width) in enumerate(state["blocks"])},
             state["ignored"],
         )
+
+
+def _counts(tags: Sequence[str]) -> Mapping[str, float]:
+    """How often each tag occurs."""
+    once = dict.fromkeys(tags, 1.0)
+    return once if len(once) == len(tags) else {tag: float(count) for tag, count in Counter(tags).items()}
 
 
 def _listed(names: tuple[str, ...]) -> str:

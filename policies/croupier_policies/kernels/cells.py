@@ -1,7 +1,8 @@
-"""Hash tables of posterior cells: one cell for each pair of a hashed feature and an action that was ever rewarded.
+"""Hash tables of posterior cells: one cell for each hashed feature and group of `LANES` actions that met in a reward.
 
+The numbers of the actions of a group lie side by side, so that one probe and a few instructions serve all of them.
 `table`, a power of two long, holds a cell's index + 1 where its key hashes to, or in the next free place; `keys[c]` is
-the key of cell c; `used[0]` cells are in use. Once ⅞ of them are, a new feature shares one of `FOLDS` cells an action
+the key of cell c; `used[0]` cells are in use. Once ⅞ of them are, a new feature shares one of `FOLDS` cells a group
 with others; a feature that has its own cell keeps it.
 """
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from croupier_policies.kernels.jit import jit
 
+LANES = 8
 FOLDS = np.uint64(4095)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -32,8 +34,8 @@ def pair(one, other):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def _key(feature, slot):  # type: ignore[no-untyped-def] # compiled
-    return mix(feature + _GOLDEN * np.uint64(slot + 1))
+def _key(feature, group):  # type: ignore[no-untyped-def] # compiled
+    return mix(feature + _GOLDEN * np.uint64(group + 2))
 
 
 @jit
@@ -47,22 +49,22 @@ def place(keys, table, key):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def find(keys, table, used, feature, slot):  # type: ignore[no-untyped-def] # compiled
-    """The cell of a feature and an action, or -1."""
-    cell = table[place(keys, table, _key(feature, slot))] - 1
+def find(keys, table, used, feature, group):  # type: ignore[no-untyped-def] # compiled
+    """The cell of a feature and a group, or -1."""
+    cell = table[place(keys, table, _key(feature, group))] - 1
     if cell < 0 and 8 * used[0] >= 7 * keys.shape[0]:
-        cell = table[place(keys, table, _key(feature & FOLDS, slot))] - 1
+        cell = table[place(keys, table, _key(feature & FOLDS, group))] - 1
     return cell
 
 
 @jit
-def claim(keys, table, used, feature, slot):  # type: ignore[no-untyped-def] # compiled
-    """The cell of a feature and an action, a new one if there is none; -1 where there is no room at all."""
-    key = _key(feature, slot)
+def claim(keys, table, used, feature, group):  # type: ignore[no-untyped-def] # compiled
+    """The cell of a feature and a group, a new one if there is none; -1 where there is no room at all."""
+    key = _key(feature, group)
     i = place(keys, table, key)
     if table[i] == 0 and 8 * used[0] >= 7 * keys.shape[0]:
         used[1] += 1
-        key = _key(feature & FOLDS, slot)
+        key = _key(feature & FOLDS, group)
         i = place(keys, table, key)
     if table[i] == 0:
         if used[0] == keys.shape[0]:

@@ -1,8 +1,8 @@
 """Kernels of the two-part posteriors of all members of a mixed model; `reference.two_part` has the formulas.
 
 A row is what `encoding_mixed.encode` returns. `cells` and `pairs` are tables of cells: their values, keys, places and
-counts in use (`kernels.cells`). A cell holds, for each member, prec - 1, w and w1, so that zeros are the prior; then
-the forgetting steps it has had, and its action.
+counts in use (`kernels.cells`). A cell holds, for each member, prec - 1 of all lanes, then w, then w1, so that zeros are
+the prior; then the forgetting steps that each lane has had; then its group.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ import numpy as np
 
 from croupier_policies.kernels import arena
 from croupier_policies.kernels.arena import section
-from croupier_policies.kernels.cells import claim, find
+from croupier_policies.kernels.cells import LANES, claim, find
 from croupier_policies.kernels.crossing import SHARED, cross, factors
 from croupier_policies.kernels.encoding_mixed import encode, encode_at, observe
 from croupier_policies.kernels.jit import jit, reduced
 
 PRECISION, MEAN, MEAN1 = range(3)
-PER_MEMBER = 3  # numbers of a cell
+PER_MEMBER = 3  # numbers of a cell and a lane
+SHIFT, MASK = LANES.bit_length() - 1, LANES - 1  # of a slot: its group, its lane
 SQUARES, PAIRS, FORGETS = range(3)  # of a member's kind
 OWN = 0.03  # prior variance of an action's own part, where its features share what they teach
 LOSS_DECAY = 0.5 ** (1.0 / 1000.0)
 STEPS_PER_HALF_LIFE = 16
 RETAINED = 0.5 ** (1.0 / STEPS_PER_HALF_LIFE)  # κ of a step
+RETAINED_POWERS = np.append(RETAINED ** np.arange(1024), 0.0)
 
 
 @jit
@@ -65,8 +67,8 @@ def leader(F, L):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def _scaled(row, factor, unseen):  # type: ignore[no-untyped-def] # compiled
-    """The row of an action's own part, whose prior variance is factor²; `unseen` is that of its features."""
+def _scaled(row, factor):  # type: ignore[no-untyped-def] # compiled
+    """The row of an action's own part, whose prior variance is factor²."""
     cols, vals, cols2, vals2, z, hashes, values, pair_hashes, pair_values, length = row
     return (
         cols,
@@ -78,7 +80,7 @@ def _scaled(row, factor, unseen):  # type: ignore[no-untyped-def] # compiled
         factor * values,
         pair_hashes,
         factor * pair_values,
-        factor * factor * length + unseen,
+        factor * factor * length,
     )
 
 
@@ -92,62 +94,69 @@ def nothing():  # type: ignore[no-untyped-def] # compiled
 def joined(row, features, products, claims):  # type: ignore[no-untyped-def] # compiled
     """The own row and the shared row of an action with features, given both encoded rows."""
     shared = cross(factors(row), factors(features), products, claims)
-    return _scaled(row, math.sqrt(OWN), features[9]), shared
+    return _scaled(row, math.sqrt(OWN)), shared
 
 
 @jit
-def estimate(F, L, G, M, cells, pairs, products, D, X, E, Y, starts, Z, slots, mean, sd):  # type: ignore[no-untyped-def] # compiled
+def estimate(F, L, G, M, cells, pairs, products, D, X, E, Y, starts, Z, slots, order, mean, sd):  # type: ignore[no-untyped-def] # compiled
     """Write the leader's means and sds for the actions in `slots`, -1 for one never rewarded; returns σ and n.
 
     F and L are floats and layout of the model, G and M those of the statistics of actions' features. D and X are the
     packed context. E and Y are the packed features of the actions, each from where `starts`, (K + 1, 2), says, and Z,
-    (K, R), holds the coordinates of their blocks; `starts` is empty where actions have no features.
+    (K, R), holds the coordinates of their blocks; `starts` is empty where actions have no features. `order` sorts the
+    slots.
     """
     m = leader(F, L)
-    row, noise = encode(F, L, D, X, _kind(L, m, PAIRS)), _member(F, L, m)[0]
-    x = factors(row)
+    squares, crosses, kappa = _kind(L, m, SQUARES), _kind(L, m, PAIRS), _kind(L, m, FORGETS)
+    noise, triangles, weights, vectors = _member(F, L, m)
+    centre, epoch, first = noise[arena.MEAN_REWARD], noise[arena.EPOCHS], PER_MEMBER * m
+    row = encode(F, L, D, X, crosses)
+    mean[:], sd[:] = 0.0, 0.0  # gains and quadratic forms, so far
+    if starts.shape[0]:
+        _estimate_shared(F, L, m, row, G, M, cells, products, E, Y, starts, Z, mean, sd)
+        row = _scaled(row, math.sqrt(OWN))
+    cols, vals, cols2, vals2, z, hashes, values, pair_hashes, pair_values, unseen = row
+    if squares:
+        cols, vals = cols2, vals2
+    weighted, length = _products(cols, vals), reduced(vals, vals) + reduced(z, z)
     for k in range(slots.shape[0]):
-        own, shared = row, nothing()
-        if starts.shape[0]:
-            (i, j), (i1, j1) = starts[k], starts[k + 1]
-            features = encode_at(G, M, E[i:i1], Y[j:j1], Z[k], False)
-            shared, own = cross(x, factors(features), products, False), _scaled(row, math.sqrt(OWN), features[9])
-        mean[k], sd[k] = _estimate_one(F, L, m, own, shared, cells, pairs, slots[k])
+        slot = slots[k]
+        if slot < 0:
+            sd[k] += length
+            continue
+        q, gain = _full(triangles[slot], weights[slot], cols, vals, weighted, centre)
+        if z.shape[0]:
+            more, better = _dense(vectors[slot], z, centre)
+            q, gain = q + more, gain + better
+        mean[k] += gain
+        sd[k] += q
+    _sparse(cells, hashes, values, slots, order, first, centre, epoch if kappa else -1.0, mean, sd)
+    if crosses:
+        _sparse(pairs, pair_hashes, pair_values, slots, order, 0, centre, -1.0, mean, sd)
+    for k in range(slots.shape[0]):
+        mean[k] += centre
+        sd[k] = math.sqrt(max(sd[k] + unseen, 0.0))
     return sigma(noise), noise[arena.REWARDS]
 
 
 @jit
-def _estimate_one(F, L, m, row, shared, cells, pairs, slot):  # type: ignore[no-untyped-def] # compiled
-    cols, vals, cols2, vals2, z, hashes, values, pair_hashes, pair_values, unseen = row
-    if _kind(L, m, SQUARES):
-        cols, vals = cols2, vals2
-    noise, triangles, weights, vectors = _member(F, L, m)
-    centre, epoch = noise[arena.MEAN_REWARD], noise[arena.EPOCHS]
-    kappa = RETAINED if _kind(L, m, FORGETS) else 1.0
-    q, gain = unseen, 0.0
-    if shared[1].shape[0]:
-        triangle, common = _shared(F, L, m)
-        more, better = _full(triangle, common, shared[0], shared[1], centre)
-        q, gain = q + more, gain + better
-    if shared[3].shape[0]:
-        more, better = _sparse(cells, shared[2], shared[3], SHARED, PER_MEMBER * m, centre, kappa, epoch)
-        q, gain = q + more, gain + better
-    if slot < 0:
-        q += reduced(vals, vals) + reduced(z, z) + reduced(values, values)
-        if _kind(L, m, PAIRS):
-            q += reduced(pair_values, pair_values)
-        return centre + gain, math.sqrt(max(q, 0.0))
-    more, better = _full(triangles[slot], weights[slot], cols, vals, centre)
-    q, gain = q + more, gain + better
-    if z.shape[0]:
-        more, better = _dense(vectors[slot], z, centre)
-        q, gain = q + more, gain + better
-    more, better = _sparse(cells, hashes, values, slot, PER_MEMBER * m, centre, kappa, epoch)
-    q, gain = q + more, gain + better
-    if _kind(L, m, PAIRS):
-        more, better = _sparse(pairs, pair_hashes, pair_values, slot, 0, centre, 1.0, 0.0)
-        q, gain = q + more, gain + better
-    return centre + gain, math.sqrt(max(q, 0.0))
+def _estimate_shared(F, L, m, row, G, M, cells, products, E, Y, starts, Z, mean, sd):  # type: ignore[no-untyped-def] # compiled
+    """Add what actions with features share."""
+    triangle, common = _shared(F, L, m)
+    noise, x = _member(F, L, m)[0], factors(row)
+    centre, epoch = noise[arena.MEAN_REWARD], noise[arena.EPOCHS] if _kind(L, m, FORGETS) else -1.0
+    slots, order, gain, q = np.full(1, SHARED), np.zeros(1, np.int64), np.zeros(1), np.zeros(1)
+    for k in range(mean.shape[0]):
+        (i, j), (i1, j1) = starts[k], starts[k + 1]
+        features = encode_at(G, M, E[i:i1], Y[j:j1], Z[k], False)
+        cols, vals, hashes, values = cross(x, factors(features), products, False)
+        gain[0], q[0] = 0.0, features[9]
+        if cols.shape[0]:
+            q[0], gain[0] = _full(triangle, common, cols, vals, vals[:0], centre)
+            q[0] += features[9]
+        _sparse(cells, hashes, values, slots, order, PER_MEMBER * m, centre, epoch, gain, q)
+        mean[k] += gain[0]
+        sd[k] += q[0]
 
 
 @jit
@@ -158,39 +167,41 @@ def _shared(F, L, m):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def _full(triangle, own, cols, vals, centre):  # type: ignore[no-untyped-def] # compiled
-    """uᵀBu and (θ - r̄·θ1)ᵀu."""
-    P, gain = own.shape[0] // 2, 0.0
-    for a in range(cols.shape[0]):
-        gain += vals[a] * (own[cols[a]] - centre * own[P + cols[a]])
-    return _form(triangle, cols, vals), gain
-
-
-@jit
-def _form(triangle, cols, vals):  # type: ignore[no-untyped-def] # compiled
-    """uᵀBu, B packed by rows of its lower triangle; columns may have any order."""
+def _full(triangle, own, cols, vals, products, centre):  # type: ignore[no-untyped-def] # compiled
+    """uᵀBu and (θ - r̄·θ1)ᵀu; `products` is `_products` of u."""
+    P, n, gain = own.shape[0] // 2, cols.shape[0], 0.0
+    if products.shape[0]:
+        q = reduced(triangle[: products.shape[0]], products)
+        return q, reduced(own[:n], vals) - centre * reduced(own[P : P + n], vals)
     q = 0.0
-    n = cols.shape[0]
-    if cols[n - 1] == n - 1 and _ascending(cols):
-        for a in range(n):
-            start = a * (a + 1) // 2
-            q += vals[a] * (2.0 * reduced(triangle[start : start + a], vals[:a]) + vals[a] * triangle[start + a])
-        return q
     for a in range(n):
-        i = cols[a]
-        inner = 0.0
+        i, inner = cols[a], 0.0
         for b in range(a):
             inner += vals[b] * triangle[_entry(i, cols[b])]
         q += vals[a] * (2.0 * inner + vals[a] * triangle[_entry(i, i)])
-    return q
+        gain += vals[a] * (own[i] - centre * own[P + i])
+    return q, gain
 
 
 @jit
-def _ascending(cols):  # type: ignore[no-untyped-def] # compiled
-    same = True
-    for a in range(cols.shape[0]):
+def _products(cols, vals):  # type: ignore[no-untyped-def] # compiled
+    """The products u_i·u_j in the order of a packed triangle, twice off the diagonal, if the columns are 0, 1, 2, …
+
+    uᵀBu is then one reduction for each action. Empty for other columns.
+    """
+    n, same = cols.shape[0], True
+    for a in range(n):
         same = same and cols[a] == a
-    return same
+    packed = np.empty(n * (n + 1) // 2 if same else 0)
+    if same:
+        k = 0
+        for i in range(n):
+            twice = 2.0 * vals[i]
+            for j in range(i):
+                packed[k + j] = twice * vals[j]
+            packed[k + i] = vals[i] * vals[i]
+            k += i + 1
+    return packed
 
 
 @jit
@@ -211,22 +222,61 @@ def _dense(own, z, centre):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def _sparse(table, hashes, values, slot, first, centre, kappa, epoch):  # type: ignore[no-untyped-def] # compiled
-    """Σ s²/prec and Σ (w - r̄·w1)·s over the cells of an action, as they are after the forgetting that is due."""
-    cells, keys, places, used = table
-    q, gain = 0.0, 0.0
-    for k in range(hashes.shape[0]):
-        c = find(keys, places, used, hashes[k], slot)
-        s = values[k]
-        if c < 0:
-            q += s * s
+def _sparse(table, hashes, values, slots, order, first, centre, epoch, gain, q):  # type: ignore[no-untyped-def] # compiled
+    """Add Σ (w - r̄·w1)·s and Σ s²/prec over the cells of every action, group by group.
+
+    `epoch` is the number of forgetting steps so far, and cells are read as they are after those that are due; -1 for a
+    member that does not forget. An action in slot -1, never rewarded, has no cells.
+    """
+    if hashes.shape[0] == 0:
+        return
+    length = reduced(values, values)
+    lanes_q, lanes_gain = np.empty(LANES), np.empty(LANES)
+    group = -1_000
+    for k in order:
+        if slots[k] == -1:
+            q[k] += length
             continue
-        precision, w, w1 = cells[c, first], cells[c, first + 1], cells[c, first + 2]
-        if kappa < 1.0:
-            precision, w, w1 = _forgotten(precision, w, w1, kappa ** (epoch - cells[c, cells.shape[1] - 2]))
-        q += s * s / (1.0 + precision)
-        gain += s * (w - centre * w1)
-    return q, gain
+        if slots[k] >> SHIFT != group:
+            group = slots[k] >> SHIFT
+            _sparse_group(table, hashes, values, group, first, centre, epoch, lanes_gain, lanes_q)
+        gain[k] += lanes_gain[slots[k] & MASK]
+        q[k] += lanes_q[slots[k] & MASK]
+
+
+@jit
+def _sparse_group(table, hashes, values, group, first, centre, epoch, gain, q):  # type: ignore[no-untyped-def] # compiled
+    """Write the sums of all actions of a group."""
+    cells, keys, places, used = table
+    q[:] = 0.0
+    gain[:] = 0.0
+    spread = 0.0
+    for k in range(hashes.shape[0]):
+        c, s = find(keys, places, used, hashes[k], group), values[k]
+        if c < 0:
+            spread += s * s
+            continue
+        cell = cells[c]
+        at = LANES * first
+        if epoch < 0.0:
+            for lane in range(LANES):
+                q[lane] += s * s / (1.0 + cell[at + lane])
+                gain[lane] += s * (cell[at + LANES + lane] - centre * cell[at + 2 * LANES + lane])
+        else:
+            for lane in range(LANES):
+                retain = _retained(epoch - cell[cell.shape[0] - 1 - LANES + lane])
+                kept = retain * cell[at + lane]
+                factor = retain * (1.0 + cell[at + lane]) / (1.0 + kept)
+                q[lane] += s * s / (1.0 + kept)
+                gain[lane] += s * factor * (cell[at + LANES + lane] - centre * cell[at + 2 * LANES + lane])
+    for lane in range(LANES):
+        q[lane] += spread
+
+
+@jit
+def _retained(steps):  # type: ignore[no-untyped-def] # compiled
+    """κ^steps; 0 after more than are tabled."""
+    return RETAINED_POWERS[min(int(steps), RETAINED_POWERS.shape[0] - 1)]
 
 
 @jit
@@ -281,10 +331,10 @@ def claim_all(table, hashes, slot):  # type: ignore[no-untyped-def] # compiled
     touched = np.empty(hashes.shape[0], np.int64)
     for k in range(hashes.shape[0]):
         before = used[0]
-        c = claim(keys, places, used, hashes[k], slot)
+        c = claim(keys, places, used, hashes[k], slot >> SHIFT)
         touched[k] = c
         if used[0] > before:
-            cells[c, cells.shape[1] - 1] = slot
+            cells[c, cells.shape[1] - 1] = slot >> SHIFT
     return touched
 
 
@@ -299,10 +349,8 @@ def _teach(F, L, m, row, shared, columns, cells, touched, touched_shared, pairs,
     vector, first = vectors[slot], PER_MEMBER * m
     R, width = z.shape[0], vector.shape[0] // 3
     if forgets:
-        for k in range(touched.shape[0]):
-            forget_cell(cells, touched[k], first, noise[arena.EPOCHS])
-        for k in range(touched_shared.shape[0]):
-            forget_cell(cells, touched_shared[k], first, noise[arena.EPOCHS])
+        catch_up(cells, touched, first, slot, noise[arena.EPOCHS])
+        catch_up(cells, touched_shared, first, SHARED, noise[arena.EPOCHS])
     px = np.zeros(L[arena.COLUMNS + squares])
     q, theta, theta1 = _predict(triangles[slot], weights[slot], cols, vals, px)
     triangle, common = _shared(F, L, m)
@@ -314,12 +362,12 @@ def _teach(F, L, m, row, shared, columns, cells, touched, touched_shared, pairs,
         q += z[k] * z[k] / (1.0 + vector[k])
         theta += z[k] * vector[width + k]
         theta1 += z[k] * vector[2 * width + k]
-    more, better, better1 = _read(cells, touched, values, first)
+    more, better, better1 = _read(cells, touched, values, first, slot)
     q, theta, theta1 = q + more, theta + better, theta1 + better1
-    more, better, better1 = _read(cells, touched_shared, shared[3], first)
+    more, better, better1 = _read(cells, touched_shared, shared[3], first, SHARED)
     q, theta, theta1 = q + more, theta + better, theta1 + better1
     if crosses:
-        more, better, better1 = _read(pairs, touched_pairs, pair_values, 0)
+        more, better, better1 = _read(pairs, touched_pairs, pair_values, 0, slot)
         q, theta, theta1 = q + more, theta + better, theta1 + better1
     down = 1.0 / (1.0 + q)
     step, step1 = down * (reward - theta), down * (1.0 - theta1)
@@ -331,10 +379,10 @@ def _teach(F, L, m, row, shared, columns, cells, touched, touched_shared, pairs,
         vector[width + k] += gain * step
         vector[2 * width + k] += gain * step1
         vector[k] += z[k] * z[k]
-    _write(cells, touched, values, first, step, step1)
-    _write(cells, touched_shared, shared[3], first, step, step1)
+    _write(cells, touched, values, first, slot, step, step1)
+    _write(cells, touched_shared, shared[3], first, SHARED, step, step1)
     if crosses:
-        _write(pairs, touched_pairs, pair_values, 0, step, step1)
+        _write(pairs, touched_pairs, pair_values, 0, slot, step, step1)
     mean = noise[arena.MEAN_REWARD] + theta - noise[arena.MEAN_REWARD] * theta1
     hear(noise, reward, mean, q)
     if forgets and int(noise[arena.REWARDS]) % L[arena.FORGETS_EVERY] == 0:
@@ -394,42 +442,42 @@ def _project(triangle, cols, vals, px):  # type: ignore[no-untyped-def] # compil
 
 
 @jit
-def _read(cells, touched, values, first):  # type: ignore[no-untyped-def] # compiled
-    q, theta, theta1 = 0.0, 0.0, 0.0
+def _read(cells, touched, values, first, slot):  # type: ignore[no-untyped-def] # compiled
+    q, theta, theta1, at = 0.0, 0.0, 0.0, LANES * first + (slot & MASK)
     for k in range(touched.shape[0]):
         c, s = touched[k], values[k]
         if c < 0:
             q += s * s
             continue
-        q += s * s / (1.0 + cells[c, first])
-        theta += s * cells[c, first + 1]
-        theta1 += s * cells[c, first + 2]
+        q += s * s / (1.0 + cells[c, at])
+        theta += s * cells[c, at + LANES]
+        theta1 += s * cells[c, at + 2 * LANES]
     return q, theta, theta1
 
 
 @jit
-def _write(cells, touched, values, first, step, step1):  # type: ignore[no-untyped-def] # compiled
+def _write(cells, touched, values, first, slot, step, step1):  # type: ignore[no-untyped-def] # compiled
+    at = LANES * first + (slot & MASK)
     for k in range(touched.shape[0]):
         c, s = touched[k], values[k]
         if c >= 0:
-            gain = s / (1.0 + cells[c, first])
-            cells[c, first + 1] += gain * step
-            cells[c, first + 2] += gain * step1
-            cells[c, first] += s * s
+            gain = s / (1.0 + cells[c, at])
+            cells[c, at + LANES] += gain * step
+            cells[c, at + 2 * LANES] += gain * step1
+            cells[c, at] += s * s
 
 
 @jit
-def forget_cell(cells, c, first, epoch):  # type: ignore[no-untyped-def] # compiled
-    """Apply the forgetting that is due to one cell."""
-    if c < 0:
-        return
-    stamp = cells.shape[1] - 2
-    steps = epoch - cells[c, stamp]
-    if steps > 0.0:
-        cells[c, first], cells[c, first + 1], cells[c, first + 2] = _forgotten(
-            cells[c, first], cells[c, first + 1], cells[c, first + 2], RETAINED**steps
-        )
-        cells[c, stamp] = epoch
+def catch_up(cells, touched, first, slot, epoch):  # type: ignore[no-untyped-def] # compiled
+    """Apply the forgetting that is due to the cells of one action."""
+    at, stamp = LANES * first + (slot & MASK), cells.shape[1] - 1 - LANES + (slot & MASK)
+    for k in range(touched.shape[0]):
+        c = touched[k]
+        if c >= 0 and epoch > cells[c, stamp]:
+            cells[c, at], cells[c, at + LANES], cells[c, at + 2 * LANES] = _forgotten(
+                cells[c, at], cells[c, at + LANES], cells[c, at + 2 * LANES], _retained(epoch - cells[c, stamp])
+            )
+            cells[c, stamp] = epoch
 
 
 @jit
@@ -488,9 +536,12 @@ def _forget_full(triangle, own, p, retain):  # type: ignore[no-untyped-def] # co
 def forget_cells(cells, used, members, retain, slot):  # type: ignore[no-untyped-def] # compiled
     """Discount all cells of one action, or of all (-1), in the parts of all members."""
     for c in range(used[0]):
-        if slot < 0 or cells[c, cells.shape[1] - 1] == slot:
-            for m in range(members):
-                k = PER_MEMBER * m
-                cells[c, k], cells[c, k + 1], cells[c, k + 2] = _forgotten(
-                    cells[c, k], cells[c, k + 1], cells[c, k + 2], retain
-                )
+        if slot >= 0 and cells[c, cells.shape[1] - 1] != slot >> SHIFT:
+            continue
+        for m in range(members):
+            for lane in range(LANES):
+                if slot < 0 or lane == slot & MASK:
+                    at = LANES * PER_MEMBER * m + lane
+                    cells[c, at], cells[c, at + LANES], cells[c, at + 2 * LANES] = _forgotten(
+                        cells[c, at], cells[c, at + LANES], cells[c, at + 2 * LANES], retain
+                    )

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from croupier_policies.backends.mixed import Memory, mixed_backend
+from croupier_policies.backends.mixed import Memory, Slots, mixed_backend
 from croupier_policies.base import Actions, Finding, RefusedNames, Row, State, Vector
 from croupier_policies.encoding.arena import Arena, Shape
 from croupier_policies.encoding.cells import CellTable, Products
@@ -22,6 +21,7 @@ from croupier_policies.models.base import Model, check_at_least, rewards_without
 from croupier_policies.registry import register
 
 SHARED_COLUMNS = 96  # of products of context and features, in a full posterior
+MOST_CROSSES = 1024  # cells of products that one event may claim
 MAX_SETS = 256  # candidate sets whose slots are cached
 
 
@@ -94,7 +94,7 @@ class MixedModel(Model):
         self.features = MixedEncoder(self.memory.features, (), self.max_bytes // 8)
         self._items = ItemPacker(self.memory.features, self.features)
         self._slots: dict[str, int] = {}
-        self._sets: OrderedDict[Actions, tuple[int, NDArray[np.int64]]] = OrderedDict()
+        self._sets: OrderedDict[Actions, tuple[int, Slots]] = OrderedDict()
         self.ignored, self._refused = 0, RefusedNames()
 
     def config(self) -> dict[str, Any]:
@@ -104,9 +104,8 @@ class MixedModel(Model):
 
     def estimates(self, context: Row, actions: Actions) -> Estimates:
         """The leader's means and standard deviations."""
-        slots = self._slots_of(actions)
         items = self._items.pack(actions)
-        return Estimates(*self._mixed.estimate(self.memory, self.encoder.pack(context), items, slots))
+        return Estimates(*self._mixed.estimate(self.memory, self.encoder.pack(context), items, self._slots_of(actions)))
 
     def learn(self, context: Row, actions: Actions, index: int, reward: float) -> float:
         """Teach every member; returns the prediction of the one that was best before."""
@@ -122,6 +121,8 @@ class MixedModel(Model):
             return math.nan
         if item is not None:
             self._share()
+        self.memory.cells.reserve(packed.integers.shape[0] + MOST_CROSSES)
+        self.memory.pairs.reserve(MOST_CROSSES)
         return self._mixed.learn(self.memory, packed, item, slot, reward)
 
     def _share(self) -> None:
@@ -172,12 +173,11 @@ class MixedModel(Model):
                 _fill_identity(memory.section(k), rows, width)
         return True
 
-    def _slots_of(self, actions: Actions) -> NDArray[np.int64]:
-        """The slot of every candidate, (K,), -1 for one never rewarded."""
+    def _slots_of(self, actions: Actions) -> Slots:
         cached = self._sets.get(actions)
         if cached is None or cached[0] != len(self._slots):
             slots = np.array([self._slots.get(action, -1) for action in actions.ids], dtype=np.int64)
-            cached = self._sets[actions] = len(self._slots), slots
+            cached = self._sets[actions] = len(self._slots), Slots(slots, np.argsort(slots, kind="stable"))
             if len(self._sets) > MAX_SETS:
                 self._sets.popitem(last=False)
         return cached[1]

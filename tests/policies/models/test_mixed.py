@@ -13,6 +13,12 @@ from croupier_policies.exploration.sampling import draw
 from croupier_policies.kernels import arena, blocks, cells, encoding_mixed, two_part
 
 ACTIONS = Actions(("a", "b", "c"))
+FEATURES_OF_ACTIONS: tuple[dict[str, Any], ...] = (
+    {"kind": "new", "price": 1.0, "tags": ["t", "u"]},
+    {"price": 3.5, "vector": np.linspace(0.0, 1.0, 80)},
+    {"kind": "old", "tags": ["u"], "vector": np.linspace(1.0, -1.0, 80)},
+)
+WITH_FEATURES = Actions(("a", "b", "c"), FEATURES_OF_ACTIONS)
 
 
 def rows(count: int, width: int = 70, seed: int = 0) -> Iterator[Row]:
@@ -34,20 +40,22 @@ def rows(count: int, width: int = 70, seed: int = 0) -> Iterator[Row]:
         yield row
 
 
-def taught(model: MixedModel, count: int, width: int = 70) -> MixedModel:
+def taught(model: MixedModel, count: int, width: int = 70, actions: Actions = ACTIONS) -> MixedModel:
     rng = np.random.default_rng(1)
     for row in rows(count, width):
         k = int(rng.integers(3))
-        model.learn(row, ACTIONS, k, float((row["hour"] > 12.0) == (k == 0)))  # type: ignore[call-overload,operator]
+        model.learn(row, actions, k, float((row["hour"] > 12.0) == (k == 0)))  # type: ignore[call-overload,operator]
     return model
 
 
+@pytest.mark.parametrize("actions", [ACTIONS, WITH_FEATURES], ids=["ids", "features"])
 @pytest.mark.parametrize("options", [{}, {"half_life": 40.0}, {"squares": False, "pairs": False}])
-def test_the_kernels_are_the_formulas(options: dict[str, Any]) -> None:
-    one, other = (taught(MixedModel(ids=("unit",), device=device, **options), 150) for device in ("cpu", "numpy"))
+def test_the_kernels_are_the_formulas(options: dict[str, Any], actions: Actions) -> None:
+    models = (MixedModel(ids=("unit",), device=device, **options) for device in ("cpu", "numpy"))
+    one, other = (taught(model, 150, actions=actions) for model in models)
     assert one.leader == other.leader
     for row in rows(20, seed=5):
-        a, b = one.estimates(row, ACTIONS), other.estimates(row, ACTIONS)
+        a, b = one.estimates(row, actions), other.estimates(row, actions)
         assert np.allclose(a.mean, b.mean, rtol=0.0, atol=1e-9)
         assert np.allclose(a.sd, b.sd, rtol=0.0, atol=1e-9)
         assert abs(a.sigma - b.sigma) < 1e-9
@@ -234,10 +242,9 @@ def test_forgetting_a_cell_later_equals_forgetting_it_at_once() -> None:
     for t in range(40):
         model.learn({"unit": f"u{t % 2}"}, ACTIONS, 0, float(rng.random()))
     mean = model.estimates({"unit": "u0"}, ACTIONS).mean
-    table = model.memory.cells
-    noise = model.memory.section(1, arena.NOISE)[0]
-    for c in range(table.used):
-        two_part.forget_cell(table.cells, c, two_part.PER_MEMBER, noise[arena.EPOCHS])
+    table, epoch = model.memory.cells, model.memory.section(1, arena.NOISE)[0, arena.EPOCHS]
+    assert epoch > 0.0
+    two_part.catch_up(table.cells, np.arange(table.used), two_part.PER_MEMBER, 0, epoch)
     assert np.allclose(model.estimates({"unit": "u0"}, ACTIONS).mean, mean, rtol=0.0, atol=1e-12)
 
 
@@ -260,6 +267,24 @@ def test_a_block_starts_orthonormal_and_the_same_everywhere() -> None:
     assert np.array_equal(basis, twin)
     assert np.allclose(basis.T @ basis, np.eye(arena.RANK), atol=1e-12)
     assert blocks.first_coordinate(one.memory.arena.layout, 1) == arena.RANK
+
+
+def test_actions_that_were_never_shown_are_judged_by_their_features() -> None:
+    policy, rng = AdaptivePolicy(), np.random.default_rng(0)
+
+    def offered(first: int) -> Actions:
+        ids = tuple(f"i{first + k}" for k in range(6))
+        return Actions(ids, tuple({"price": float(rng.normal()), "kind": f"k{k % 2}"} for k in range(6)))
+
+    for t in range(800):
+        actions, x = offered(6 * (t % 50)), {"rich": float(rng.normal())}
+        k = int(rng.integers(6))
+        price = actions.rows[k]["price"]  # type: ignore[index, call-overload]
+        policy.learn(x, actions, k, float(rng.random() < 1.0 / (1.0 + np.exp(-2.0 * x["rich"] * price))), 1 / 6)
+    new = offered(10_000)
+    prices = [row["price"] for row in new.rows or ()]  # type: ignore[call-overload]
+    assert np.argmax(policy.estimates({"rich": 2.0}, new).mean) == np.argmax(prices)
+    assert np.argmax(policy.estimates({"rich": -2.0}, new).mean) == np.argmin(prices)
 
 
 def test_a_law_and_its_kernel_agree() -> None:
