@@ -262,8 +262,8 @@ class ArrayMixedBackend(MixedBackend):
                 table[found[has], LANES * (at + part) + lanes[has]] = learned_values[has]
             if forgets and table is memory.cells.cells:
                 table[found[has], lanes[has] - LANES - 1] = noise[arena.EPOCHS]
-        for part, values in enumerate(diagonal):
-            vector[part * R : (part + 1) * R] = values[:R]
+        for part, own_values in enumerate(diagonal):
+            vector[part * R : (part + 1) * R] = own_values[:R]
         predicted, predicted1, q = float(seen.predicted), float(seen.predicted1), float(seen.q)
         mean = float(noise[arena.MEAN_REWARD]) * (1.0 - predicted1) + predicted
         two_part.hear(noise, reward, mean, q)

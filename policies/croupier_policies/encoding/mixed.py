@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from croupier_policies.base import Finding, Reason, RefusedNames, Row, State, Text, Vector, listed
 from croupier_policies.encoding.arena import Arena, Shape
 from croupier_policies.encoding.flat import words
-from croupier_policies.encoding.watch import ScaleWatch
+from croupier_policies.encoding.watch import WINDOW, never_vary
 from croupier_policies.kernels import arena, blocks
 from croupier_policies.kernels import encoding_mixed as kernels
 
@@ -108,7 +108,7 @@ class MixedEncoder:
         ignored: int,
     ) -> None:
         self._numbers, self._strings, self._fields, self._blocks = numbers, strings, fields, blocks
-        self.ignored, self._refused, self._watch = ignored, RefusedNames(), ScaleWatch()
+        self.ignored, self._refused = ignored, RefusedNames()
         self._hot = sum(map(len, strings.values()))
         self._arrays: dict[int, NDArray[np.int64]] = {}  # integers of array rows whose numbers are all known, by width
 
@@ -298,15 +298,20 @@ class MixedEncoder:
         return self._hashes.setdefault(name, {})
 
     def findings(self, prefix: str = "") -> list[Finding]:
-        """What had no room; `prefix` precedes the names."""
-        if not self.ignored:
-            return []
-        names = tuple(prefix + name for name in self._refused.names)
-        text = (
-            f"there was no memory for new numbers or arrays {self.ignored} times{_listed(names)}, and nothing is "
-            "learned from them; give fewer, or open the store with a policy of larger max_bytes and replay=True"
-        )
-        return [Finding(Reason.FEATURES_WITHOUT_ROOM, self.ignored, names, text)]
+        """What had no room, was clipped, or never varies; `prefix` precedes the names."""
+        names = [prefix + name for name in self._numbers]
+        records = self._memory.section(arena.NUMBERS)[: len(names)].reshape(-1, arena.NUMBER_WIDTH)
+        constant = (records[:, arena.COUNT] >= WINDOW) & ~(records[:, arena.M2] > 0.0)
+        found = [_clipped(names[k], int(records[k, arena.OUTSIDE])) for k in np.flatnonzero(records[:, arena.OUTSIDE])]
+        found += never_vary([names[k] for k in np.flatnonzero(constant)])
+        if self.ignored:
+            refused = tuple(prefix + name for name in self._refused.names)
+            text = (
+                f"there was no memory for new numbers or arrays {self.ignored} times{_listed(refused)}, and nothing is "
+                "learned from them; give fewer, or open the store with a policy of larger max_bytes and replay=True"
+            )
+            found.append(Finding(Reason.FEATURES_WITHOUT_ROOM, self.ignored, refused, text))
+        return found
 
     def state(self) -> State:
         """Names, in the order of their columns; the statistics are in the arena."""
@@ -338,6 +343,14 @@ def _counts(tags: Sequence[str]) -> Mapping[str, float]:
     """How often each tag occurs."""
     once = dict.fromkeys(tags, 1.0)
     return once if len(once) == len(tags) else {tag: float(count) for tag, count in Counter(tags).items()}
+
+
+def _clipped(name: str, count: int) -> Finding:
+    text = (
+        f"'{name}' had {count} value{'s' * (count > 1)} far outside of its usual ones (a sentinel such as 999999, or "
+        "another unit); they were learned as the nearest usual value: leave them out if they mean that nothing is known"
+    )
+    return Finding(Reason.FAR_VALUES, count, (name,), text)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -61,7 +61,7 @@ class ScaleWatch:
         self._lost.update((n, None) for n in _where(lost, names) if n in self._far or not n.startswith(ACTION))
         self._base = Moments(*(np.where(move, new, old) for new, old in zip(moments, base, strict=True)))
         constant = _where((moments.counts >= WINDOW) & ~(moments.m2 > 0.0), names)
-        return [*_far_values(current), *_lost_scale(self._lost), *_never_vary(constant)]
+        return [*_far_values(current), *_lost_scale(self._lost), *never_vary(constant)]
 
     def _extended(self, size: int) -> Moments:
         missing = size - len(self._base.counts)
@@ -121,7 +121,8 @@ def _lost_scale(names: dict[str, None]) -> list[Finding]:
     ]
 
 
-def _never_vary(names: Sequence[str]) -> list[Finding]:
+def never_vary(names: Sequence[str]) -> list[Finding]:
+    """One finding about numbers that always had the same value."""
     if not names:
         return []
     verb = "has" if len(names) == 1 else "have"

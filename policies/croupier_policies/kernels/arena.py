@@ -28,7 +28,7 @@ MEMBER_KIND = SIZES + 5  # three for each member: squares, pairs, forgets
 LENGTH = MEMBER_KIND + 3 * MAX_MEMBERS
 
 # a number's record: moments of the clipped values, fences, sample, columns without and with squares
-COUNT, MEAN, M2, LOW, HIGH, STRIDE, SEEN, FILLED, COLUMN, COLUMN_SQUARED = range(10)
+COUNT, MEAN, M2, LOW, HIGH, STRIDE, SEEN, FILLED, COLUMN, COLUMN_SQUARED, OUTSIDE = range(11)
 SAMPLE, SAMPLED = 16, 64
 NUMBER_WIDTH = SAMPLE + SAMPLED
 

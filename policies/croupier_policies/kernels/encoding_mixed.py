@@ -25,6 +25,7 @@ from croupier_policies.reference.constants import MAX_ABSOLUTE_VALUE, MAX_SQUARE
 COUNTS = 7
 NUMBERS, HOT, UNSEEN, HASHED, IDS, FIELDS, BLOCKS = range(COUNTS)
 FENCE = 5.0  # interquartile ranges beyond a quartile at which a number is clipped
+ENOUGH = 16  # values of a sample before one outside the fences is counted
 ID_WEIGHT = 0.6
 TAGS_LENGTH = 0.6  # root mean square length of a field's tags
 PAIRS = 256  # of a row; of more, those with the smallest hashes
@@ -70,6 +71,8 @@ def observe_number(record, x):  # type: ignore[no-untyped-def] # compiled
     first 64 values are all in it, and the moments are computed anew from them, clipped to the latest fences.
     """
     x = min(max(x, -MAX_ABSOLUTE_VALUE), MAX_ABSOLUTE_VALUE)
+    if record[arena.FILLED] >= ENOUGH and not record[arena.LOW] <= x <= record[arena.HIGH]:
+        record[arena.OUTSIDE] += 1.0
     sample = record[arena.SAMPLE : arena.SAMPLE + arena.SAMPLED]
     seen, stride = int(record[arena.SEEN]), int(record[arena.STRIDE])
     record[arena.SEEN] += 1.0

@@ -1,8 +1,8 @@
 """Kernels of the two-part posteriors of all members of a mixed model; `reference.two_part` has the formulas.
 
 A row is what `encoding_mixed.encode` returns. `cells` and `pairs` are tables of cells: their values, keys, places and
-counts in use (`kernels.cells`). A cell holds, for each member, prec - 1 of all lanes, then w, then w1, so that zeros are
-the prior; then the forgetting steps that each lane has had; then its group.
+counts in use (`kernels.cells`). A cell holds, for each member, prec - 1 of all lanes, then w, then w1, so that zeros
+are the prior; then the forgetting steps that each lane has had; then its group.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def _full(triangle, own, cols, vals, products, centre):  # type: ignore[no-untyp
 
 @jit
 def _products(cols, vals):  # type: ignore[no-untyped-def] # compiled
-    """The products u_i·u_j in the order of a packed triangle, twice off the diagonal, if the columns are 0, 1, 2, …
+    """The products u_i·u_j in the order of a packed triangle, twice off the diagonal, for the columns 0, 1, 2, and on.
 
     uᵀBu is then one reduction for each action. Empty for other columns.
     """

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from croupier_policies.backends.mixed import Memory, Slots, mixed_backend
-from croupier_policies.base import Actions, Finding, RefusedNames, Row, State, Vector
+from croupier_policies.base import Actions, Finding, Reason, RefusedNames, Row, State, Vector
 from croupier_policies.encoding.arena import Arena, Shape
 from croupier_policies.encoding.cells import CellTable, Products
 from croupier_policies.encoding.items import ItemPacker
@@ -214,8 +214,16 @@ class MixedModel(Model):
         self.memory.pairs.forget(retain, slot)
 
     def findings(self) -> list[Finding]:
-        """What had no room."""
+        """What had no room, was clipped, or never varies."""
         found = self.encoder.findings() + self.features.findings("action.")
+        shared = self.memory.cells.shared + self.memory.pairs.shared
+        if shared:
+            text = (
+                f"all cells are in use: {shared} times a new tag, word, id or value had to share a cell with others, "
+                "which blurs what is learned about each; give fewer different values, or open the store with a policy "
+                "of larger max_bytes and replay=True"
+            )
+            found.append(Finding(Reason.FEATURES_WITHOUT_ROOM, shared, (), text))
         return found + rewards_without_room(self.ignored, self._refused, self.max_bytes)
 
     def state(self) -> State:

@@ -122,6 +122,7 @@ def test_one_outlier_leaves_a_feature_its_scale(outlier: float) -> None:
     for t in range(400):
         x = outlier if t == 200 else float(rng.normal())
         model.learn({"x": x}, ACTIONS, t % 2, float((x > 0.0) == (t % 2 == 0)))
+    assert [(finding.names, finding.count) for finding in model.findings()] == [(("x",), 1)]
     high, low = (model.estimates({"x": value}, ACTIONS).mean for value in (1.0, -1.0))
     assert high[0] - high[1] > 0.4
     assert low[1] - low[0] > 0.4
