@@ -221,9 +221,11 @@ class Engine:
         """Choose one of the actions for this context, and log the decision.
 
         Args:
-            context: Named numbers, strings and booleans (None is left out), or a 1-D array. Where the store has
+            context: Named values, or a 1-D array. A value is a number, a string, a boolean, a `Text`, a list of strings
+                (tags), a mapping of names to numbers (counts), or a 1-D array; None is left out. Where the store has
                 `features`, those of the unit are added, and it may be None.
-            actions: The candidates: ids, ids with features of their own, or a `Catalogue`. A set is sorted.
+            actions: The candidates: ids, ids with features of their own in the form of a context, or a `Catalogue`. A
+                set is sorted.
             unit: Whose decision it is: a user, a session, a device.
             id: The decision's id; a new one by default. An id in the log with the same input returns the same decision.
             exclude: The ids of candidates that may not be chosen now: any collection of strings, read once. Other ids

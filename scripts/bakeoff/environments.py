@@ -89,14 +89,14 @@ def linear(rng: Rng, n: int, d: int = 64, count: int = 10) -> Iterator[Event]:
 
 
 def nonlinear(rng: Rng, n: int, d: int = 64, count: int = 10) -> Iterator[Event]:
-    """The same numbers; P = logistic(θ_a·x + v_a·tanh(2Wx) + u_a·(x² − 1)/√2 − 1).
+    """The same numbers; P = logistic(θ_a·x + u_a·(x² − 1)/√2 + v_a·√2·cos(2Wx + b) − 1): lines, squares and waves.
 
-    W has 32 rows of length 1; each of the three terms has sd about 1.2.
+    θ_a, u_a ~ N(0, 1.44·I/64), v_a ~ N(0, 1.44·I/32), so that each term has sd 1.2; W has 32 rows ~ N(0, I/64).
     """
-    x, theta = rng.normal(size=(n, d)), rng.normal(0.0, 1.2 * d**-0.5, (d, count))
-    hidden = np.tanh(2.0 * x @ rng.normal(0.0, d**-0.5, (d, 32)))
-    logits = x @ theta + hidden @ rng.normal(0.0, 1.6 * 32**-0.5, (32, count))
-    logits += (x**2 - 1.0) @ rng.normal(0.0, 1.2 * (2 * d) ** -0.5, (d, count))
+    x, (theta, u) = rng.normal(size=(n, d)), rng.normal(0.0, 1.2 * d**-0.5, (2, d, count))
+    angles = 2.0 * x @ rng.normal(0.0, d**-0.5, (d, 32)) + rng.uniform(0.0, 2.0 * np.pi, 32)
+    waves = 2.0**0.5 * np.cos(angles) @ rng.normal(0.0, 1.2 * 32**-0.5, (32, count))
+    logits = x @ theta + (x**2 - 1.0) / 2.0**0.5 @ u + waves
     return clicks(rng, ({"x": row} for row in x), logistic(logits - 1.0))
 
 
@@ -137,7 +137,8 @@ def drift(angle: Callable[[Array], Array], d: int = 10, count: int = 5) -> Envir
     """Coefficients that turn: P = logistic((cos φ·θ_a + sin φ·θ'_a)·(1, x) − 1), θ, θ' ~ N(0, 4·I/10).
 
     Args:
-        angle: φ for each event, from its place in the stream (0 to 1).
+        angle: φ for each event, from its place in the stream (0 to 1). The cosine of the angle between two places says
+            how much the one is worth at the other.
         d: How many named normal numbers x has.
         count: How many actions there are.
     """
@@ -150,9 +151,9 @@ def drift(angle: Callable[[Array], Array], d: int = 10, count: int = 5) -> Envir
     return environment
 
 
-abrupt = drift(lambda place: np.pi / 2 * (place >= 0.5))  # a quarter turn at half-time
-gradual = drift(lambda place: np.pi / 2 * place)  # the same quarter, evenly
-seasonal = drift(lambda place: 4 * np.pi * place)  # two full turns
+abrupt = drift(lambda place: 2 / 3 * np.pi * (place >= 0.5))  # by 120° at half-time
+gradual = drift(lambda place: np.pi * place)  # to the opposite, evenly
+seasonal = drift(lambda place: 5 / 6 * np.pi * (6 * place % 2 >= 1.0))  # there and back by 150°, three times
 
 
 def catalogue(rng: Rng, n: int, items: int = 300, live: int = 50) -> Iterator[Event]:

@@ -225,6 +225,14 @@ def test_features_of_units_are_added_to_it(url: str) -> None:
         assert engine.verify().sound
 
 
+def test_counts_do_not_overwrite_features_of_units(url: str) -> None:
+    with Engine.open(url, policy=UniformPolicy(), features=Features(), seed=7) as engine:
+        for context in ({"c": {"count.view": 5}}, {"c.count.view": 5}):
+            with pytest.raises(InputError, match="reserved"):
+                engine.choose(context, ["a"])
+        engine.choose({"c": ["x"]}, ["a"])
+
+
 @pytest.mark.parametrize("value", [Text("a b"), {"a": 1}, {"a"}])
 def test_an_observation_takes_one_value_or_a_vector(url: str, value: Any) -> None:
     with (

@@ -138,7 +138,9 @@ def _counts(counts: Mapping[Any, Any], argument: str) -> dict[str, float]:
     _check_count(len(counts), argument)
     checked: dict[str, float] = {}
     for name in _sorted_names(counts, argument):
-        value = counts[name].item() if isinstance(counts[name], np.generic) else counts[name]
+        value = counts[name]
+        if isinstance(value, np.generic):
+            value = value.item()
         convert = _NUMBERS.get(type(value))
         if convert is None:
             raise InputError(
@@ -159,8 +161,7 @@ def _list(values: Sequence[Any] | NDArray[Any], argument: str) -> list[str] | Ve
     """The tags or the numbers of a list."""
     _check_count(len(values), argument)
     kinds = {*map(type, values)}
-    strings = {kind for kind in kinds if issubclass(kind, str)}
-    if strings:
+    if any(issubclass(kind, str) for kind in kinds):
         return _tags(values, argument)
     if any(issubclass(kind, Mapping | Set | Sequence | np.ndarray) for kind in kinds):
         raise InputError(f"{argument} is a list of lists or mappings, and {DEPTH.reason}")

@@ -49,10 +49,10 @@ def unpack(body: bytes) -> dict[str, Any]:
     if type(row) is not dict:
         raise ValueError("it is not a row of named values")
     for name, value in row.items():
-        if type(value) is list and len(value) == len(_TYPES) and value[1] in _TYPES:
+        if type(value) is list and [*map(type, value)] == [int, int]:
             count, width = value
-            if type(count) is not int or not 0 < count <= len(body):
-                raise ValueError(f"{name!r} has {count!r} numbers")
+            if not 0 < count <= len(body) or width not in _TYPES:
+                raise ValueError(f"{name!r} has {count} numbers of {width} bytes")
             row[name] = decode_numbers(body, width, end, count)
             end += count * width
     if pack(row, "features") != body:
@@ -77,7 +77,8 @@ def width_of(array: Vector) -> int:
 
 def encode_numbers(array: Vector, width: int) -> bytes:
     """The numbers of an array in this width."""
-    return bytes(array.astype(_TYPES[width], copy=False).data)
+    encoded: bytes = array.astype(_TYPES[width], copy=False).tobytes()
+    return encoded
 
 
 def decode_numbers(body: bytes, width: int, start: int, count: int = -1) -> Vector:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from croupier.errors import InputError, UnknownDecision
 from croupier.log import encoding
@@ -20,10 +21,10 @@ from croupier.log.catalogue import Catalogue
 from croupier.log.encoding import EncodedActions
 from croupier.log.identifiers import action_id, action_ids, exclusions, is_storable, shown
 from croupier.log.limits import ACTIONS, CLOCK_SKEW, TIME
-from croupier_policies import Actions, Row, Vector
+from croupier_policies import Actions, Row
 from croupier_storage import references
 
-Context = Mapping[str, Any] | Sequence[float] | Vector
+Context = Mapping[str, Any] | Sequence[float] | NDArray[Any]
 Candidates = Sequence[str] | Set[str] | Iterable[str] | Mapping[str, Any] | Catalogue
 
 Time = float | datetime | np.integer[Any]  # seconds since 1970, or a time with a zone

@@ -271,6 +271,8 @@ def test_the_form_of_the_log() -> None:
         packed(b'{"v":[1.0,8]}', b"12345678"),
         packed(b'{"v":[18446744073709551615,8]}', b"12345678"),
         packed(b'{"v":[1,2]}', b"12"),
+        packed(b'{"v":[1,[8]]}', b"12345678"),
+        packed(b'{"u":[1,8.0],"v":[1,8]}', b"1234567812345678"),
         packed(b'{"v":[1,8]}', np.array([0.5]).tobytes()),  # four bytes would do
         packed(b'{"v":[1,8]}', np.array([np.nan]).tobytes()),
         packed(b'{"v":[1,4]}', np.array([-0.0], "<f4").tobytes()),
@@ -296,6 +298,24 @@ def test_no_bytes_raise_another_error(noise: bytes, first: bytes, context: Any, 
         except CorruptStore:
             continue
         assert isinstance(row, np.ndarray | dict)
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 2**64) | finite | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@compiling
+@given(st.dictionaries(text, json, max_size=4), st.binary(max_size=40))
+def test_no_json_raises_another_error(row: dict[str, Any], rest: bytes) -> None:
+    for body in (orjson.dumps(row), packed(orjson.dumps(row), rest)):
+        try:
+            found = decode_row(body)
+        except CorruptStore:
+            continue
+        assert same(canonical(found, "context"), found) or not any(isinstance(v, list | dict) for v in row.values())
 
 
 def test_what_older_versions_wrote_is_read() -> None:

@@ -79,7 +79,9 @@ class FeatureState(NamedTuple):
                 "the context is an array, but the store has features, which are added to the context by name; give a "
                 "mapping, or None"
             )
-        reserved = [name for name in row if self.features.owns(name)]
+        # the counts of a field "c" are features "c.…" of a policy that reads flat rows
+        prefixes = {name: f"{name}." if isinstance(value, dict) else name for name, value in row.items()}
+        reserved = [name for name, prefix in prefixes.items() if self.features.owns(prefix)]
         if reserved:
             raise InputError(
                 f"the context contains {reserved}: names that begin with h., c. or u. are reserved for features of "
