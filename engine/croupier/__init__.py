@@ -42,6 +42,7 @@ from croupier.studies.promotion import Rule
 from croupier.studies.results import Study
 from croupier.studies.study import study
 from croupier_policies import (
+    AdaptivePolicy,
     BagPolicy,
     CataloguePolicy,
     ConstantPolicy,
@@ -59,6 +60,7 @@ from croupier_policies import (
 )
 
 __all__ = [
+    "AdaptivePolicy",
     "BagPolicy",
     "Catalogue",
     "CataloguePolicy",

@@ -57,7 +57,7 @@ from croupier.state.features.features import Features
 from croupier.state.features.state import FeatureState
 from croupier.state.fold import Progress
 from croupier.state.verify import Verification, verify
-from croupier_policies import Learner, Policy, RiverLearner, SoftmaxPolicy
+from croupier_policies import AdaptivePolicy, Learner, Policy, RiverLearner
 from croupier_storage import Kind, Storage, open_storage, reward_fact
 
 PATIENCE = 0.25  # seconds that a call waits for the store with on_store_failure="serve"
@@ -123,7 +123,7 @@ class Engine:
         Args:
             url: `sqlite:///file`, `sqlite://` for one in memory, `postgresql+psycopg://…`.
             policy: The policy that decides. Its configuration must be the store's; by default the store's own, and
-                `SoftmaxPolicy()` for a new store.
+                `AdaptivePolicy()` for a new store.
             learner: The reward model beside it, None for none; by default the store's own, and a `RiverLearner` for a
                 new one.
             seed: The seed of every draw, 0 ≤ seed < 2⁶⁴; by default the store's, random for a new one.
@@ -714,7 +714,7 @@ def _components(
             with storing():
                 stored = components_in_force(storage)
         if policy is None:
-            policy = SoftmaxPolicy() if stored is None else ObjectPool().build_policy(stored["policy"])
+            policy = AdaptivePolicy() if stored is None else ObjectPool().build_policy(stored["policy"])
         if learner is _Default.LEARNER:
             if stored is None:
                 learner = RiverLearner.for_range(reward_range)

@@ -95,7 +95,7 @@ def _clock(value: Any, argument: str) -> Any:
     return clock
 
 
-_POLICY = _configured(instance(Policy, "SoftmaxPolicy()"))
+_POLICY = _configured(instance(Policy, "AdaptivePolicy()"))
 #: The check of every option of `Engine.open`, by name.
 OPTIONS: dict[str, Check] = {
     "url": _url,
