@@ -145,18 +145,43 @@ def _estimate_shared(F, L, m, row, G, M, cells, products, E, Y, starts, Z, mean,
     triangle, common = _shared(F, L, m)
     noise, x = _member(F, L, m)[0], factors(row)
     centre, epoch = noise[arena.MEAN_REWARD], noise[arena.EPOCHS] if _kind(L, m, FORGETS) else -1.0
-    slots, order, gain, q = np.full(1, SHARED), np.zeros(1, np.int64), np.zeros(1), np.zeros(1)
+    codes, inverse, weights = np.zeros(0, np.uint64), np.zeros(0), np.zeros(0)
     for k in range(mean.shape[0]):
         (i, j), (i1, j1) = starts[k], starts[k + 1]
         features = encode_at(G, M, E[i:i1], Y[j:j1], Z[k], False)
         cols, vals, hashes, values = cross(x, factors(features), products, False)
-        gain[0], q[0] = 0.0, features[9]
+        q, gain = features[9], 0.0
         if cols.shape[0]:
-            q[0], gain[0] = _full(triangle, common, cols, vals, vals[:0], centre)
-            q[0] += features[9]
-        _sparse(cells, hashes, values, slots, order, PER_MEMBER * m, centre, epoch, gain, q)
-        mean[k] += gain[0]
-        sd[k] += q[0]
+            more, better = _full(triangle, common, cols, vals, vals[:0], centre)
+            q, gain = q + more, gain + better
+        if hashes.shape[0] > codes.shape[0]:
+            codes, inverse, weights = (
+                np.zeros(hashes.shape[0], np.uint64),
+                np.zeros(hashes.shape[0]),
+                np.zeros(hashes.shape[0]),
+            )
+        for p in range(hashes.shape[0]):
+            if codes[p] != hashes[p]:  # most have the place that they had in the row before
+                codes[p] = hashes[p]
+                inverse[p], weights[p] = _shared_cell(cells, hashes[p], PER_MEMBER * m, centre, epoch)
+            q += values[p] * values[p] * inverse[p]
+            gain += values[p] * weights[p]
+        mean[k] += gain
+        sd[k] += q
+
+
+@jit
+def _shared_cell(table, code, first, centre, epoch):  # type: ignore[no-untyped-def] # compiled
+    """1/prec and w - r̄·w1 of a cell that all actions share; `epoch` as in `_sparse`."""
+    cells, keys, places, used = table
+    c, at = find(keys, places, used, code, SHARED >> SHIFT), LANES * first + (SHARED & MASK)
+    if c < 0:
+        return 1.0, 0.0
+    precision, w, w1 = cells[c, at], cells[c, at + LANES], cells[c, at + 2 * LANES]
+    if epoch >= 0.0:
+        stamp = cells[c, cells.shape[1] - 1 - LANES + (SHARED & MASK)]
+        precision, w, w1 = _forgotten(precision, w, w1, _retained(epoch - stamp))
+    return 1.0 / (1.0 + precision), w - centre * w1
 
 
 @jit
