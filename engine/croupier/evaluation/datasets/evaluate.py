@@ -88,6 +88,7 @@ def compare_dataset(
     rules: Rules = RULES,
     reward_range: tuple[float, float] = (0.0, 1.0),
     floor: float | None = None,
+    segment: str | None = None,
     learner: Learner | None = None,
     progress: Progress | None = None,
     strict: bool = False,
@@ -102,6 +103,7 @@ def compare_dataset(
         rules: The thresholds of the verdicts; for a pair, the weights are |w₁ − w₂|.
         reward_range: The bounds of rewards.
         floor: The least propensity of any candidate; None where none was declared.
+        segment: As for `evaluate_dataset`; the differences are those of the whole log.
         learner: The reward model for q̂; by default a `RiverLearner`.
         progress: Called with (rows read, number of rows or 0) after each batch.
         strict: Refuse a log with any invalid row. By default these are left out and counted by reason in the notes, and
@@ -121,7 +123,7 @@ def compare_dataset(
     (estimators_used,) = subsampled_estimators(dataset, [requested])
     pairs = all_pairs(estimators_used, len(targets), bounds, level)
     both = [(pair.first, pair.second) for pair in pairs]
-    log_pass = DatasetPass(dataset, targets, [requested], bounds, floor, learner=learner, pairs=both, strict=strict)
+    log_pass = DatasetPass(dataset, targets, [requested], bounds, floor, segment, learner, both, strict)
     accumulator = Accumulator(
         [Tally([estimators_used], interval_factories(["normal"]), bounds) for _ in log_pass.labels], level
     )
