@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from croupier.errors import InputError
 from croupier.evaluation.results import Evaluation
 from croupier.studies.events import ShadowDecisions
 from croupier.studies.statistics.exposure import Events
@@ -104,8 +105,11 @@ class Study:
     level: float
 
     def contrast(self, variant: str) -> Contrast:
-        """A candidate against the champion, or the champion against the hold-out. Raises KeyError."""
-        return {one.treatment: one for one in self.contrasts}[variant]
+        """A candidate against the champion, or the champion against the hold-out. Raises InputError."""
+        found = {one.treatment: one for one in self.contrasts}
+        if variant not in found:
+            raise InputError(f"there is no contrast of {variant!r}; there are {', '.join(map(repr, found))}")
+        return found[variant]
 
     @property
     def mismatch_at(self) -> float | None:

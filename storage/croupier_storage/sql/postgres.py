@@ -81,8 +81,8 @@ class PostgresStorage(PreparedStorage):
             if not held:
                 connection.close()
                 raise StoreInUse(
-                    "another writer holds the store's lease; two would use the same positions. Close it, "
-                    "or open this one read-only"
+                    "another writer holds the store's lease; two would use the same positions. Close it "
+                    "first; what only reads the log needs no lease"
                 )
             self._lease = connection
 
