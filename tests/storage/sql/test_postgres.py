@@ -146,8 +146,12 @@ def test_a_read_only_store_reads_and_refuses_to_write(postgres_url: str) -> None
 
 def test_durability_is_set_per_session(postgres_url: str) -> None:
     for durability, expected in (("group", "off"), ("commit", "on")):
-        with open_storage(postgres_url, durability=durability) as storage, writing(storage) as connection:  # type: ignore[arg-type] # of two literals
-            assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == expected
+        with open_storage(postgres_url, durability=durability) as storage:  # type: ignore[arg-type] # of two literals
+            with database(storage).begin() as connection:
+                assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == expected
+            with writing(storage) as connection:  # what is no fact could not be written again
+                assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+            assert (storage.loss_window > 0) == (durability == "group")
 
 
 def test_a_foreign_lock_is_waited_for_and_then_reported(postgres_url: str) -> None:
