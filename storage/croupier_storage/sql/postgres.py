@@ -10,18 +10,20 @@ from contextlib import contextmanager, suppress
 from itertools import repeat
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, Select, select, text
 from sqlalchemy.exc import DBAPIError
 
 from croupier_storage.encoding.rows import row
-from croupier_storage.errors import StorageError, StoreInUse, StoreUnavailable
+from croupier_storage.errors import CorruptStore, StorageError, StoreInUse, StoreUnavailable
 from croupier_storage.facts import Fact
 from croupier_storage.options import StorageOptions
 from croupier_storage.sql import schema
 from croupier_storage.sql.columns import FactColumns
 from croupier_storage.sql.create import PreparedStorage
 from croupier_storage.sql.errors import translate_errors
+from croupier_storage.sql.postgres_bounds import bounded
 from croupier_storage.sql.postgres_errors import explain
+from croupier_storage.sql.reader import TOO_MUCH
 
 _COLUMNS = schema.facts.c.keys()
 _COPY = f"COPY facts ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
@@ -203,6 +205,14 @@ class PostgresStorage(PreparedStorage):
             # Who does not own the database may not rewrite them; a store made by this release keeps none of a text.
             if connection.scalar(_OWNS_DATABASE):
                 connection.exec_driver_sql("VACUUM FULL pg_catalog.pg_statistic")
+
+    def _bounded(self, query: Select[Any], page: int | None) -> Select[Any]:
+        return bounded(query, page)
+
+    def _within_bounds(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        if any(row[-1] for row in rows):
+            raise CorruptStore(TOO_MUCH)
+        return [row[:-1] for row in rows]
 
     def _explain(self, error: BaseException) -> StorageError:
         return explain(error)
