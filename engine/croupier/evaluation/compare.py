@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from itertools import combinations
 
 from croupier.errors import InputError
+from croupier.evaluation.arguments import CHECKS
 from croupier.evaluation.estimators.base import Estimator
 from croupier.evaluation.estimators.basic import find_estimators
 from croupier.evaluation.evaluate import Accumulator, build_evaluation, resolve_targets
@@ -18,9 +19,11 @@ from croupier.evaluation.passes.resolve import TargetSpec
 from croupier.evaluation.passes.rows import Progress, Rows, Sink
 from croupier.evaluation.passes.source import open_source
 from croupier.evaluation.results import Comparison, Difference, Evaluation
+from croupier.log.arguments import checking
 from croupier_policies import Learner, Policy
 
 
+@checking(CHECKS)
 def compare(
     url: str,
     targets: Sequence[TargetSpec],

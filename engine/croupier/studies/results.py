@@ -10,6 +10,7 @@ import numpy as np
 
 from croupier.errors import InputError
 from croupier.evaluation.results import Evaluation
+from croupier.log.identifiers import shown
 from croupier.studies.events import ShadowDecisions
 from croupier.studies.statistics.exposure import Events
 from croupier.studies.statistics.sample_ratio import SampleRatioTest
@@ -107,8 +108,8 @@ class Study:
     def contrast(self, variant: str) -> Contrast:
         """A candidate against the champion, or the champion against the hold-out. Raises InputError."""
         found = {one.treatment: one for one in self.contrasts}
-        if variant not in found:
-            raise InputError(f"there is no contrast of {variant!r}; there are {', '.join(map(repr, found))}")
+        if not isinstance(variant, str) or variant not in found:
+            raise InputError(f"there is no contrast of {shown(variant)}; there are {', '.join(map(repr, found))}")
         return found[variant]
 
     @property

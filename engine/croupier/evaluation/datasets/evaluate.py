@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from croupier.evaluation.arguments import CHECKS
 from croupier.evaluation.compare import all_pairs, build_comparison, comparison_estimator, comparison_sink
 from croupier.evaluation.datasets.base import Dataset
 from croupier.evaluation.datasets.dataset_pass import DatasetPass, subsampled_estimators
@@ -15,9 +16,11 @@ from croupier.evaluation.intervals import DEFAULT_INTERVALS, LogBounds, interval
 from croupier.evaluation.passes.resolve import TargetSpec
 from croupier.evaluation.passes.rows import Progress
 from croupier.evaluation.results import Comparison, Evaluation
+from croupier.log.arguments import checking
 from croupier_policies import Learner
 
 
+@checking(CHECKS)
 def evaluate_dataset(
     dataset: Dataset,
     targets: Sequence[TargetSpec],
@@ -79,6 +82,7 @@ def evaluate_dataset(
     return merge_partitions([part], rules=rules)
 
 
+@checking(CHECKS)
 def compare_dataset(
     dataset: Dataset,
     targets: Sequence[TargetSpec],
