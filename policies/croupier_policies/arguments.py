@@ -48,8 +48,10 @@ def _number(name: str, value: Any) -> float:
     number = value.item() if isinstance(value, np.integer | np.floating) else value
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise PolicyError(f"{name} is a {type(value).__name__}; give a finite number")
-    if not (abs(number) < MAX_INTEGER if isinstance(number, int) else math.isfinite(number)):
-        raise PolicyError(f"{name} is not finite, or too large; give a finite number")
+    if isinstance(number, float) and not math.isfinite(number):
+        raise PolicyError(f"{name} must be a finite number, not {number}")
+    if isinstance(number, int) and not abs(number) < MAX_INTEGER:
+        raise PolicyError(f"{name} must be below 2**64")
     return number
 
 

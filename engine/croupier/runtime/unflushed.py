@@ -24,7 +24,7 @@ class UnflushedGroups:
         self._storage, self._window, self._opened = storage, storage.loss_window, storage.head()
         self._groups: deque[tuple[float, Sequence[Fact], Mapping[bytes, bytes]]] = deque()
 
-    def keep(self, group: Sequence[Fact], sets: Mapping[bytes, bytes]) -> None:
+    def retain(self, group: Sequence[Fact], sets: Mapping[bytes, bytes]) -> None:
         """Keep a group that was committed, and drop those that the server has written by now."""
         if self._window:
             now = time.monotonic()

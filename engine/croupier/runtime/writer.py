@@ -216,7 +216,7 @@ class Writer:
         sets = dict(self._sets.popitem() for _ in range(len(self._sets)))
         if self._group:
             self._commit(self._group, sets)
-            self._unflushed.keep(self._group, sets)
+            self._unflushed.retain(self._group, sets)
             self.committed, self._group = self._group[-1].position, []
             self._release()
         while self._pending_snapshots and self._pending_snapshots[0].position <= self.committed:

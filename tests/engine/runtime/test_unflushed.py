@@ -41,7 +41,7 @@ def written(window: float = 60.0, opened: int = 2) -> tuple[Server, UnflushedGro
     for first in range(opened + 1, opened + 16, 3):
         group, sets = [fact(position) for position in range(first, first + 3)], {b"%d" % first: b"body"}
         server.append(group, sets)
-        unflushed.keep(group, sets)
+        unflushed.retain(group, sets)
     return server, unflushed
 
 
@@ -80,7 +80,7 @@ def test_groups_are_kept_no_longer_than_they_can_be_lost(monkeypatch: pytest.Mon
     server = Server(loss_window=2.0)
     unflushed = UnflushedGroups(cast(Storage, server))
     for position in (1, 2, 3):
-        unflushed.keep([fact(position)], {})
+        unflushed.retain([fact(position)], {})
         now += 1.6
     unflushed.restore(3)
     assert not server.log  # the first fact is not kept any more, and the others cannot stand without it
