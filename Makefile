@@ -68,7 +68,7 @@ bench: $(VENV)/test
 	for name in loop kernels store catalogue evaluation calls; do $(BIN)/python -m bench $$name || exit 1; done
 
 fuzz: $(VENV)/test
-	CROUPIER_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest tests/engine/test_arguments.py tests/engine/test_machine.py --timeout 7200
+	CROUPIER_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest tests/engine/test_arguments.py tests/engine/test_public_arguments.py tests/engine/test_machine.py --timeout 7200
 
 crash: $(VENV)/test
 	$(BIN)/python -m proofs.crash --runs 250

@@ -678,19 +678,22 @@ _NOT_LEARNED = frozenset({Status.DUPLICATE, Status.LATE, Status.KEPT})
 
 
 def _not_deferred(state: RewardState, id: str) -> StateError | None:
-    if state.activated or state.closed:
+    if state.activated:
         return DecisionNotDeferred(
-            f"decision {id} does not wait for activation: it was not deferred, is active already, or its window has "
-            "closed; activate a deferred decision once, within its window"
+            f"decision {id} is active: it was not deferred, or was activated before; activate a deferred decision once"
         )
+    if state.closed:
+        return DecisionNotDeferred(f"the window of decision {id} has closed; activate a decision within its window")
     return None
 
 
 def _already_rewarded(state: RewardState, id: str) -> StateError | None:
-    if state.taken is not None or state.first_reward:
+    if state.taken is not None:
+        return DecisionRewarded(f"the action {state.taken!r} was reported for decision {id} before; report one, once")
+    if state.first_reward:
         return DecisionRewarded(
-            f"decision {id} has a reward already, or another action was reported for it: the reward may have been "
-            "learned as that of the drawn action; report the action before the reward, or retract the reward"
+            f"decision {id} has a reward already, which may have been learned as that of the drawn action; report the "
+            "action before the reward"
         )
     return None
 

@@ -12,7 +12,7 @@ from croupier.errors import InputError, storing
 from croupier.log.arguments import flag, integer
 from croupier.log.identifiers import is_storable, shown
 from croupier.runtime.loop import Loop
-from croupier.state.snapshots import export_snapshot, import_snapshot
+from croupier.state.snapshots import check_position, export_snapshot, import_snapshot
 from croupier_storage import SnapshotInfo, Storage
 
 _POSITION = integer(0, (1 << 63) - 1)
@@ -59,10 +59,12 @@ class Snapshots:
             return self._storage().snapshots()
 
     def pin(self, position: int, pinned: bool = True) -> None:
-        """Protect the snapshot at a position from being deleted, or end its protection."""
+        """Protect the snapshot at a position from being deleted, or end its protection. Raises InputError."""
         position, pinned = _POSITION(position, "position"), flag(pinned, "pinned")
         with storing():
-            self._storage().pin(position, pinned)
+            storage = self._storage()
+            check_position(storage, position)
+            storage.pin(position, pinned)
 
     def export(self, position: int, file: Path) -> None:
         """Write the snapshot at a position to a file of plain data. Raises CorruptSnapshot, InputError."""

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-import orjson
-
 from croupier.engine import Engine
 from croupier.errors import EvidenceError, storing
 from croupier.log.configuration import Configuration
@@ -15,9 +13,8 @@ from croupier.runtime.opening import Settings, components_in_force
 from croupier.runtime.outage import open_loop
 from croupier.runtime.request import LoopOptions
 from croupier.runtime.reward_default import declare_default, write_defaults
-from croupier.state.components import Components, ObjectPool
-from croupier_policies import Configurable, Learner, Policy, PolicyError
-from croupier_policies.registry import build
+from croupier.state.components import Components, ObjectPool, build_from_spec
+from croupier_policies import Configurable, Learner, Policy
 from croupier_storage import Kind, open_storage
 
 P = TypeVar("P", bound=Configurable)
@@ -159,16 +156,7 @@ def _stored_components(url: str) -> Components:
 
 
 def _built(spec: str | P, kind: type[P]) -> P:
-    if not isinstance(spec, str):
-        return spec
-    name, _, config = spec.partition(":")
-    try:
-        component = build(name, orjson.loads(config) if config else {})
-    except (PolicyError, TypeError, orjson.JSONDecodeError) as error:
-        raise EvidenceError(f"{spec!r} cannot be built: {error}") from error
-    if not isinstance(component, kind):
-        raise EvidenceError(f"{name!r} is not a {kind.__name__.lower()}")
-    return component
+    return build_from_spec(spec, kind) if isinstance(spec, str) else spec
 
 
 def _no_progress(position: int, head: int) -> None:

@@ -6,6 +6,7 @@ from abc import ABC
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from croupier_policies.arguments import checked
 from croupier_policies.base import Configurable, Learner, Policy
 from croupier_policies.errors import PolicyError
 
@@ -18,6 +19,8 @@ _CLASSES: list[type] = []
 def register(cls: C) -> C:
     """Register a class under its `name`: logs, the command line and the conformance suites find it there.
 
+    From then on its constructor refuses arguments that are not of the plain types in its annotations.
+
     Raises:
         PolicyError: Another class of the same contract already has the name.
 
@@ -29,6 +32,7 @@ def register(cls: C) -> C:
         if other is not cls and _name(other) == _name(cls) and _bases(other) & _bases(cls):
             raise PolicyError(f"{cls.__name__} and {other.__name__} are both named {_name(cls)!r}; rename one of them")
     if cls not in _CLASSES:
+        cls.__init__ = checked(cls.__init__)  # type: ignore[misc] # once, before there is an object of it
         _CLASSES.append(cls)
     return cls
 
@@ -76,13 +80,21 @@ def resolve(kind: type[T], value: T | Mapping[str, Any], **extra: Any) -> T:
     >>> resolve(Law, {"name": "upper-bound", "config": {"alpha": 1.0}})
     UpperBound(epsilon=0.01, alpha=1.0)
     """
-    if isinstance(value, Mapping):
-        return _lookup(registered(kind), value["name"])(**value["config"], **extra)
-    return value
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, Mapping) or {*value} != {"name", "config"} or not isinstance(value["config"], Mapping):
+        raise PolicyError(
+            f"a {type(value).__name__} is no {kind.__name__}; give one, or a mapping with its name and config"
+        )
+    cls = _lookup(registered(kind), value["name"])
+    try:
+        return cls(**value["config"], **extra)
+    except TypeError as error:
+        raise PolicyError(f"{value['name']!r} cannot be built: {error}") from error
 
 
 def _lookup(known: dict[str, type[T]], name: str) -> type[T]:
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         names = ", ".join(sorted(known))
         raise PolicyError(f"{name!r} is not registered (known: {names}); pass the object itself, or register its class")
     return known[name]

@@ -71,6 +71,13 @@ def stopped(store: Store, engine: Engine) -> Callable[[], None]:
     return server.start
 
 
+def killed(store: Store, engine: Engine) -> Callable[[], None]:
+    """The server is killed, and recovers from its own log when it is started again."""
+    server = _server(store)
+    server.kill()
+    return server.start
+
+
 def terminated(store: Store, engine: Engine) -> Callable[[], None]:
     """Every session of the database is killed; the server stays."""
     name = store.url.rpartition("/")[2].partition("?")[0]
@@ -91,7 +98,7 @@ FAULTS: dict[str, dict[str, Fault]] = {
         "read-only": refusing("PRAGMA query_only = on", "PRAGMA query_only = off"),
         "deleted": deleted,
     },
-    "postgresql": {"restarted": stopped, "sessions killed": terminated},
+    "postgresql": {"restarted": stopped, "killed": killed, "sessions killed": terminated},
 }
 
 

@@ -23,6 +23,11 @@ class Storage(ABC):
     def acquire(self) -> None:
         """Take the exclusive lease, held until `close` or until the process ends. Raises `StoreInUse`."""
 
+    @property
+    def loss_window(self) -> float:
+        """Seconds for which appended facts may still be lost while this process lives, with a server that is killed."""
+        return 0.0
+
     @abstractmethod
     def settings(self) -> dict[str, bytes]:
         """The named settings of the store (seed, configuration, …)."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from croupier import (
@@ -28,24 +28,12 @@ from croupier.engine_experiments import Experiments
 from croupier.engine_snapshots import Snapshots
 from croupier.runtime.options import OPTIONS
 from croupier.studies.statistics.guardrails import Guardrail
-from support.nasty import ALLOWED, NASTY, nasty_names
+from support.nasty import ALLOWED, NASTY, nasty_names, share
 
 # nearly nothing is rewarded here, and most features never vary
 pytestmark = pytest.mark.filterwarnings("ignore::croupier.LearningWarning")
 
-#: Examples of the whole file; `make fuzz` gives more.
-EXAMPLES = int(os.environ.get("CROUPIER_FUZZ_EXAMPLES", "500"))
-
 Call = tuple[Callable[..., Any], dict[str, Any]]
-
-
-def share(of: float) -> Callable[[Any], Any]:
-    """Settings for a share of the examples."""
-    return settings(
-        max_examples=max(int(of * EXAMPLES), 1),
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +143,7 @@ def test_every_verb_and_argument_is_tried(engine: Engine) -> None:
             assert parameters <= tried[name], name
 
 
-@share(0.5)
+@share(0.35)
 @given(st.data())
 def test_no_other_error_leaves_a_verb(engine: Engine, data: st.DataObject) -> None:
     decision = engine.choose({"x": 1.0}, ["a", "b"], unit="u")
@@ -170,7 +158,7 @@ def test_no_other_error_leaves_a_verb(engine: Engine, data: st.DataObject) -> No
     assert engine.reward(decision.id, 1.0).decision == decision.id  # it still works
 
 
-@share(0.1)
+@share(0.05)
 @given(name=st.text(min_size=1), value=nasty_names)
 def test_no_other_error_leaves_an_observation_for_the_name_of_an_attribute(
     engine: Engine, name: str, value: str
@@ -183,7 +171,7 @@ def test_options_are_all_checked() -> None:
     assert set(OPTIONS) == set(inspect.signature(Engine.open).parameters)
 
 
-@share(0.2)
+@share(0.15)
 @given(option=st.sampled_from(sorted(OPTIONS)), value=nasty_names)
 def test_no_other_error_leaves_open(option: str, value: str) -> None:
     with contextlib.suppress(ALLOWED):
@@ -256,7 +244,7 @@ def test_every_field_is_tried(name: str) -> None:
     call(**arguments)
 
 
-@share(0.2)
+@share(0.1)
 @given(st.data())
 def test_no_other_error_leaves_a_constructor(data: st.DataObject) -> None:
     call, arguments = CONSTRUCTORS[data.draw(st.sampled_from(sorted(CONSTRUCTORS)))]

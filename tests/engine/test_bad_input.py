@@ -143,7 +143,7 @@ def test_open_refuses(url: str, arguments: dict[str, Any], kind: str, message: s
 
 
 def test_a_second_writer_is_refused(seasoned: Engine, url: str) -> None:
-    _refused(seasoned, url, lambda: Engine.open(url, seed=7), "open")
+    _refused(seasoned, url, lambda: Engine.open(url, seed=7), "Close it first")
     with pytest.raises(croupier.StoreInUse):
         Engine.open(url, seed=7)
 

@@ -56,6 +56,25 @@ def test_a_server_that_stops_is_a_clear_error_and_nothing_half_written(postgres:
     assert verify(postgres_url).sound
 
 
+@pytest.mark.parametrize("durability", ["group", "commit"])
+def test_a_server_that_is_killed_loses_nothing_while_the_engine_lives(
+    postgres: Any, postgres_url: str, durability: Any
+) -> None:
+    engine = Engine.open(postgres_url, seed=3, learner=None, durability=durability, on_store_failure="serve")
+    pairs(engine, 50)
+    time.sleep(0.05)  # some of it is committed; in a group, the server has not written all of that to its own log
+    pairs(engine, 50)
+    engine.flush()
+    postgres.kill()
+    postgres.start()
+    until(lambda: engine.choose({"x": 1.0, "s": "0"}, ["a", "b"]).logged, within=60.0)
+    pairs(engine, 5)
+    engine.close()
+    with Engine.open(postgres_url, learner=None) as again:
+        assert again.rewards_learned == 105
+    assert verify(postgres_url).sound
+
+
 def test_a_server_that_stops_is_served_through(
     postgres: Any, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import pytest
 
 import croupier_storage
-from croupier import CorruptSnapshot, Engine, EvidenceError, RiverLearner, verify
+from croupier import CorruptSnapshot, Engine, EvidenceError, InputError, RiverLearner, verify
 from croupier.log.ids import counted
 from croupier.state.fold import ReplayWarning
 from croupier_storage import Snapshot, decode_state, encode_state, hash_state, open_storage
@@ -44,7 +44,7 @@ def test_retention_pins_and_files(url: str, tmp_path: Path) -> None:
         kept = engine.snapshots.list()
         assert [(info.position, info.pinned) for info in kept] == [(first, True), (26, False), (28, False)]
         engine.snapshots.pin(first, False)
-        with pytest.raises(CorruptSnapshot, match="no snapshot at position 4"):
+        with pytest.raises(InputError, match="no snapshot at position 4; the store has: 10, 26, 28"):
             engine.snapshots.export(4, tmp_path / "none")
     with open_storage(url) as storage:
         storage.delete_snapshot(first)

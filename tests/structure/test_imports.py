@@ -21,7 +21,7 @@ TOP = {
         "ratings replay reports runtime state studies"
     ),
     "croupier_policies": (
-        "__init__ arrays backends base catalogue checks encoding errors exploration factors kernels models "
+        "__init__ arguments arrays backends base catalogue checks encoding errors exploration factors kernels models "
         "policies reference registry river vw"
     ),
     "croupier_storage": "__init__ base checks encoding errors facts memory opening options sql",

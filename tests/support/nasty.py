@@ -7,15 +7,18 @@ import decimal
 import enum
 import fractions
 import itertools
+import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from croupier import CroupierError
+from croupier_policies import PolicyError
 
 
 class ApplicationError(Exception):
@@ -23,7 +26,19 @@ class ApplicationError(Exception):
 
 
 #: What may leave a public function for any argument at all.
-ALLOWED = (CroupierError, ApplicationError)
+ALLOWED = (CroupierError, PolicyError, ApplicationError)
+
+#: Examples of all tests with these values; `make fuzz` gives more.
+EXAMPLES = int(os.environ.get("CROUPIER_FUZZ_EXAMPLES", "500"))
+
+
+def share(of: float) -> Callable[[Any], Any]:
+    """Settings of hypothesis for a share of the examples."""
+    return settings(
+        max_examples=max(int(of * EXAMPLES), 1),
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
 
 
 def _fail(*_: Any, **__: Any) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,20 @@ class Server:
     def stop(self) -> None:
         """Stop the process."""
         self._process.stop()
+
+    def kill(self) -> None:
+        """Kill the process without warning, and wait until the sessions, which notice it, have ended too."""
+        running = self._process.get_postmaster_info()
+        family = [running.process, *running.process.children(recursive=True)]
+        running.process.kill()
+        deadline = time.monotonic() + 30
+        while any(each.is_running() and each.status() != "zombie" for each in family):
+            if time.monotonic() > deadline:
+                raise TimeoutError("sessions outlive their server")
+            time.sleep(0.01)
+        # Until its parent has waited for it, its number is in use, and these files would block the start.
+        for left in (self._process.pgdata / "postmaster.pid", *running.socket_dir.glob(".s.PGSQL.*.lock")):
+            left.unlink()
 
     def start(self) -> None:
         """Start the process again."""

@@ -72,7 +72,6 @@ COMPARE_OPTIONS: Applicability = {
     "fail_on": (_TARGETS,),
     "experiment": _EXPERIMENT,
     "metric": _EXPERIMENT,
-    "segment": _EXPERIMENT,
     "fixed_horizon": _EXPERIMENT,
 }
 
@@ -214,7 +213,11 @@ def compare_command(
     ] = None,
     metric: Metrics = None,
     segment: Annotated[
-        str | None, typer.Option(help="Feature of the context; the experiment is also analysed for each of its values.")
+        str | None,
+        typer.Option(
+            help="Feature of the context, or column of a file; targets or the experiment are also analysed for each "
+            "of its values."
+        ),
     ] = None,
     fixed_horizon: FixedHorizon = None,
 ) -> None:
@@ -229,6 +232,7 @@ def compare_command(
                 _dataset(store, column, candidates, feature, action, text_format(encoding, delimiter, header)),
                 target or (),
                 estimator=estimator or "snips",
+                segment=segment,
                 level=level,
                 reward_range=reward_range or (0.0, 1.0),
                 floor=floor,
@@ -240,6 +244,7 @@ def compare_command(
                 store_url(store),
                 target,
                 estimator=estimator or "dr",
+                segment=segment,
                 level=level,
                 in_sample=in_sample,
                 progress=progress,

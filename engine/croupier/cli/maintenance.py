@@ -73,7 +73,8 @@ def forget_command(
     if as_json:
         print_json({"unit": unit, "erased": erased})
     else:
-        print_line(f"{erased} facts became tombstones, and the state was learned again without them")
+        done = f"{erased} facts became tombstones, and the state was learned again without them"
+        print_line(done if erased else f"the log has no fact of the unit {unit!r}; nothing was changed")
 
 
 def set_default_command(

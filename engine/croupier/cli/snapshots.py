@@ -13,9 +13,8 @@ from croupier.cli.failures import reading_file
 from croupier.cli.options import AsJson, Store
 from croupier.cli.stores import exclusive_store, existing_file, reading_store
 from croupier.cli.terminal import print_json, print_line, print_renderable
-from croupier.errors import InputError
 from croupier.reports.escaping import escape
-from croupier_storage import SnapshotInfo, Storage
+from croupier_storage import SnapshotInfo
 
 Position = Annotated[int, typer.Argument(help="Position of the snapshot in the log; `snapshots list` shows them.")]
 
@@ -43,8 +42,10 @@ def pin_command(
     off: Annotated[bool, typer.Option("--off", help="Remove the pin instead.")] = False,
 ) -> None:
     """Pin a snapshot, so that it is never deleted to save space."""
+    from croupier.state.snapshots import check_position
+
     with exclusive_store(store) as storage:
-        _check_position(storage, position)
+        check_position(storage, position)
         storage.pin(position, not off)
 
 
@@ -56,7 +57,6 @@ def export_command(
     from croupier.state.snapshots import export_snapshot
 
     with reading_store(store) as storage:
-        _check_position(storage, position)
         export_snapshot(storage, position, file)
 
 
@@ -75,13 +75,6 @@ def import_command(
         print_json({"position": position})
     else:
         print_line(f"imported the snapshot at position {position}")
-
-
-def _check_position(storage: Storage, position: int) -> None:
-    there = [info.position for info in storage.snapshots()]
-    if position not in there:
-        listed = ", ".join(map(str, there)) or "none"
-        raise InputError(f"there is no snapshot at position {position}; the store has: {listed}")
 
 
 def _utc(info: SnapshotInfo) -> str:

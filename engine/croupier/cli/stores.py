@@ -42,6 +42,8 @@ def is_file(source: str, suffixes: tuple[str, ...]) -> bool:
 
 def _is_text(path: Path) -> bool:
     """Whether a file begins like text; a SQLite database has zero bytes there."""
+    if not path.is_file():  # opening a pipe would wait for its writer
+        return False
     try:
         with path.open("rb") as file:
             head = file.read(4096)

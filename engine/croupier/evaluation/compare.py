@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from itertools import combinations
 
 from croupier.errors import InputError
+from croupier.evaluation.arguments import CHECKS
 from croupier.evaluation.estimators.base import Estimator
 from croupier.evaluation.estimators.basic import find_estimators
 from croupier.evaluation.evaluate import Accumulator, build_evaluation, resolve_targets
@@ -18,9 +19,11 @@ from croupier.evaluation.passes.resolve import TargetSpec
 from croupier.evaluation.passes.rows import Progress, Rows, Sink
 from croupier.evaluation.passes.source import open_source
 from croupier.evaluation.results import Comparison, Difference, Evaluation
+from croupier.log.arguments import checking
 from croupier_policies import Learner, Policy
 
 
+@checking(CHECKS)
 def compare(
     url: str,
     targets: Sequence[TargetSpec],
@@ -29,6 +32,7 @@ def compare(
     level: float = 0.95,
     rules: Rules = RULES,
     in_sample: bool = False,
+    segment: str | None = None,
     policy: Policy | None = None,
     learner: Learner | None = None,
     policies: Collection[Policy] = (),
@@ -49,6 +53,7 @@ def compare(
         level: The simultaneous level of all intervals.
         rules: The thresholds of the verdicts; for a pair, the weights are |w₁ − w₂|.
         in_sample: Also use rows whose rewards a snapshot has learned.
+        segment: A feature of the context; the estimates of every target are also computed for each of its values.
         policy: The store's policy, where it is not one of Croupier's own.
         learner: The reward model for q̂; by default the store's, or a `RiverLearner` where the store has none.
         policies: The policies of experiment variants in the log that are not Croupier's own.
@@ -78,7 +83,7 @@ def compare(
         pairs = all_pairs(chosen, len(resolved), bounds, level)
         both = [(pair.first, pair.second) for pair in pairs]
         counts = record_decisions(
-            source, resolved, comparison_sink(accumulator, pairs), progress, in_sample, pairs=both
+            source, resolved, comparison_sink(accumulator, pairs), progress, in_sample, segment, both
         )
     labelled = [(target.label, target.notes(), target.learned_upto) for target in resolved]
     evaluation = build_evaluation(accumulator, labelled, counts, level, rules, in_sample)

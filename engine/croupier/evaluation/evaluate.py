@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from croupier.errors import InputError
+from croupier.evaluation.arguments import CHECKS
 from croupier.evaluation.estimators.base import Estimator
 from croupier.evaluation.estimators.basic import find_estimators
 from croupier.evaluation.evidence.history import EvaluationHistory
@@ -20,9 +21,11 @@ from croupier.evaluation.passes.rows import Counts, Progress, Rows, growing_chun
 from croupier.evaluation.passes.source import Source, open_source
 from croupier.evaluation.passes.targets import Target
 from croupier.evaluation.results import Estimate, Evaluation, TargetEvaluation
+from croupier.log.arguments import checking
 from croupier_policies import Learner, Policy
 
 
+@checking(CHECKS)
 def evaluate(
     url: str,
     targets: Sequence[TargetSpec],

@@ -15,6 +15,7 @@ from croupier.evaluation.evidence.verdict import Verdict
 from croupier.evaluation.intervals import Interval
 from croupier.evaluation.passes.rows import Counts
 from croupier.evaluation.passes.status import status_notes
+from croupier.log.identifiers import shown
 
 
 class Estimate(NamedTuple):
@@ -77,8 +78,8 @@ class Evaluation:
     def __getitem__(self, label: str) -> TargetEvaluation:
         """The target of this label. Raises InputError where there is none."""
         found = {target.label: target for target in self.targets}
-        if label not in found:
-            raise InputError(f"there is no target {label!r}; there are {', '.join(map(repr, found))}")
+        if not isinstance(label, str) or label not in found:
+            raise InputError(f"there is no target {shown(label)}; there are {', '.join(map(repr, found))}")
         return found[label]
 
 

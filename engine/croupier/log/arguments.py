@@ -9,14 +9,18 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from functools import wraps
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
 from croupier.errors import InputError
-from croupier.log.identifiers import shown
+from croupier.log.identifiers import elements, is_storable, shown
+from croupier.log.limits import Limit
 
 Check: TypeAlias = Callable[[Any, str], Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def integer(low: int, high: int = (1 << 53)) -> Check:
@@ -93,12 +97,13 @@ def choice(*allowed: str) -> Check:
     return check
 
 
-def instance(of: type[Any], example: str) -> Check:
-    """An object of a class, which is not the class itself."""
+def instance(of: type[Any] | tuple[type[Any], ...], example: str) -> Check:
+    """An object of a class, or of one of several, which is not the class itself."""
+    named = " or a ".join(each.__name__ for each in (of if isinstance(of, tuple) else (of,)))
 
     def check(value: Any, argument: str) -> Any:
         if not isinstance(value, of):
-            raise InputError(f"{argument} is {shown(value)}; give a {of.__name__}, for example {example}")
+            raise InputError(f"{argument} is {shown(value)}; give a {named}, for example {example}")
         return value
 
     return check
@@ -133,3 +138,35 @@ def mapping(value: Any, argument: str) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         raise InputError(f"{argument} is {shown(value)}; give a mapping, for example a dict")
     return dict(value)
+
+
+def text(value: Any, argument: str) -> str:
+    """A string of valid Unicode."""
+    if not isinstance(value, str) or not is_storable(value):
+        raise InputError(f"{argument} is {shown(value)}; give a string")
+    return str.__str__(value)
+
+
+def each(check: Check, limit: Limit) -> Check:
+    """A list of what another check accepts; a collection without an end is not read to it."""
+    return lambda value, argument: [
+        check(element, f"{argument}[{place}]") for place, element in enumerate(elements(value, argument, limit))
+    ]
+
+
+def checking(checks: Mapping[str, Check]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator: the arguments of a function are checked, and converted, by the checks of their names."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            bound = signature.bind(*args, **kwargs)
+            for name in bound.arguments.keys() & checks.keys():
+                bound.arguments[name] = checks[name](bound.arguments[name], name)
+            return function(*bound.args, **bound.kwargs)
+
+        return checked
+
+    return decorate

@@ -62,6 +62,8 @@ TIME = Limit(
 )
 KEYS = Limit("the keys of one call of `used_keys`", 100_000, "keys", "one query asks for them all")
 
+POLICIES = Limit("the policies of a call", 1_000, "policies", "every one is described and compared")
+
 LIMITS = (NAME, EXPERIMENT, ACTIONS, ITEMS, FEATURES, DEPTH, ENCODED, CATALOGUE, PLACES, TIME, KEYS)
 
 #: Seconds by which a reward may be dated before its decision, because clocks of two machines differ a little.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from croupier.evaluation.datasets.base import SkippedRows
 from croupier.evaluation.datasets.columns import parse_numbers, to_seconds
 from croupier.evaluation.datasets.delimited import DelimitedText, TextFormat, duplicates
 from croupier_policies import Vector
-from croupier_storage import Kind, open_storage
+from croupier_storage import Fact, Kind, open_storage
 
 ALIASES = {
     "user": ("user", "user_id", "userid", "unit", "visitor_id"),
@@ -93,12 +93,22 @@ def build_ratings(
         or at_array.ndim != 1
     ):
         raise InputError("users, items, values and times must be columns of one length")
-    if not len(value_array) or not np.isfinite(value_array).all() or not np.isfinite(at_array).all():
-        raise InputError("there are no ratings, or a value or time is not finite; leave those rows out")
-    low, high = (float(value_array.min()), float(value_array.max())) if rating_range is None else rating_range
-    if not low < high or value_array.min() < low or value_array.max() > high:
+    if not len(value_array):
+        raise InputError("there are no ratings; give at least one")
+    for name, column in (("value", value_array), ("time", at_array)):
+        if len(wrong := np.flatnonzero(~np.isfinite(column))):
+            raise InputError(f"the {name} of rating {wrong[0]} is {column[wrong[0]]}; leave such rows out")
+    smallest, largest = float(value_array.min()), float(value_array.max())
+    if rating_range is None and smallest == largest:
         raise InputError(
-            f"ratings must lie between {low} and {high} and not all be equal, or they cannot be scaled to 0…1; give "
+            f"all ratings are {smallest:g}, so they cannot be scaled to 0…1; give the range of possible ratings"
+        )
+    low, high = (smallest, largest) if rating_range is None else rating_range
+    if not low < high:
+        raise InputError(f"the range of ratings is from {low:g} to {high:g}; give the smaller one first")
+    if not low <= smallest <= largest <= high:
+        raise InputError(
+            f"the ratings are from {smallest:g} to {largest:g}, and their range was given as {low:g} to {high:g}; give "
             "the range of possible ratings"
         )
     order = np.argsort(at_array, kind="stable")
@@ -191,7 +201,7 @@ def _match_columns(text: DelimitedText, columns: Mapping[str, str]) -> dict[str,
             expected = columns.get(role) or " or ".join(aliases)
             raise InputError(
                 f"no column {expected} for the {role} in {', '.join(present)} ({text.describe()}); name it with "
-                f"{role}=NAME"
+                f"{role}=NAME (--column {role}=NAME)"
             )
     if twice := duplicates(present) & {*found.values()}:
         raise InputError(f"there are two columns {sorted(twice)[0]!r}, and only one of them can be meant; rename one")
@@ -213,24 +223,60 @@ def from_store(
         InputError: There are no ratings.
         StoreError: The store cannot be read.
     """
+    if kind is None:
+        rows = _rewarded(url, progress)
+        if not rows:
+            raise InputError("the store has no decision with a unit and a reward; name a kind of observation")
+    else:
+        rows, numbers = _observed(url, kind, attribute, progress)
+        if not rows:
+            present = ", ".join(map(repr, sorted(numbers)[:20])) or "none"
+            raise InputError(
+                f"the store has no observation {f'{kind}:{attribute}'!r} of an item by a unit; of those with a number, "
+                f"KIND:ATTRIBUTE, there are {present}"
+            )
+    users, items, values, at = zip(*rows, strict=True)
+    return build_ratings(list(users), list(items), list(values), list(at))
+
+
+Row = tuple[str, str, float, float]
+
+
+def _rewarded(url: str, progress: Callable[[int, int], None] | None) -> list[Row]:
+    """Unit, action, reward and time of the first reward of every decision with a unit."""
+    pending: dict[int, tuple[str, str]] = {}
+    rows: list[Row] = []
+    for fact in _facts(url, [Kind.DECISION.value, Kind.REWARD.value], progress):
+        if fact.kind == Kind.DECISION and fact.unit is not None and fact.action is not None:
+            pending[fact.position] = fact.unit, fact.action
+        elif fact.kind == Kind.REWARD and (pair := pending.pop(fact.decision or 0, None)) is not None:
+            rows.append((*pair, fact.reward or 0.0, fact.at))
+    return rows
+
+
+def _observed(
+    url: str, kind: str, attribute: str, progress: Callable[[int, int], None] | None
+) -> tuple[list[Row], set[str]]:
+    """Unit, item, value and time of observations; and KIND:ATTRIBUTE of all that have unit, item and a number."""
     from croupier.state.features.observation import decode
 
-    kinds = [Kind.DECISION.value, Kind.REWARD.value] if kind is None else [Kind.OBSERVATION.value]
-    pending: dict[int, tuple[str, str]] = {}
-    rows: list[tuple[str, str, float, float]] = []
+    rows: list[Row] = []
+    present: set[str] = set()
+    for fact in _facts(url, [Kind.OBSERVATION.value], progress):
+        observation = decode(fact.body)
+        if fact.unit is None or observation.item is None:
+            continue
+        numbers = {name: value for name, value in observation.attributes.items() if isinstance(value, float)}
+        present |= {f"{observation.kind}:{name}" for name in numbers}
+        if observation.kind == kind and attribute in numbers:
+            rows.append((fact.unit, observation.item, numbers[attribute], fact.at))
+    return rows, present
+
+
+def _facts(url: str, kinds: list[str], progress: Callable[[int, int], None] | None) -> Iterator[Fact]:
     with storing(), open_storage(url, create=False, read_only=True) as storage:
         head = storage.head()
         for fact in storage.facts(kinds=kinds):
-            if fact.kind == Kind.DECISION and fact.unit is not None and fact.action is not None:
-                pending[fact.position] = fact.unit, fact.action
-            elif fact.kind == Kind.REWARD and (pair := pending.pop(fact.decision or 0, None)) is not None:
-                rows.append((*pair, fact.reward or 0.0, fact.at))
-            elif fact.kind == Kind.OBSERVATION and fact.unit is not None:
-                observation = decode(fact.body)
-                value = observation.attributes.get(attribute)
-                if observation.kind == kind and observation.item is not None and isinstance(value, float):
-                    rows.append((fact.unit, observation.item, value, fact.at))
+            yield fact
             if progress is not None and fact.position % 4096 == 0:
                 progress(fact.position, head)
-    users, items, values, at = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return build_ratings(list(users), list(items), list(values), list(at))

@@ -7,7 +7,7 @@ from html import escape
 from croupier.evaluation.results import Comparison, Difference
 from croupier.reports.comparison_text import conclusion, guarantees, labelled_intervals
 from croupier.reports.evaluation_charts import curve_chart, interval_chart
-from croupier.reports.evaluation_html import between, document, facts, foot, number
+from croupier.reports.evaluation_html import between, document, facts, foot, number, segments
 
 OVER = '<i class="over">over</i>'
 
@@ -15,7 +15,7 @@ OVER = '<i class="over">over</i>'
 def comparison_page(comparison: Comparison) -> str:
     """The page. It omits the value of a refused difference."""
     pairs = f'<div class="pairs">{"".join(map(_pair, comparison.differences))}</div>'
-    body = [_head(comparison), _overview(comparison), pairs, foot(comparison.evaluation)]
+    body = [_head(comparison), _overview(comparison), pairs, _targets(comparison), foot(comparison.evaluation)]
     return document("Comparison of policies", "".join(body))
 
 
@@ -81,3 +81,9 @@ def _pair(difference: Difference) -> str:
         "<figure><figcaption>The difference along the log, with its confidence sequence</figcaption>"
         f"{curve_chart(difference.curve.points, verdict.enough)}</figure></section>"
     )
+
+
+def _targets(comparison: Comparison) -> str:
+    """The segments of every target."""
+    shown = ((escape(target.label), segments(target)) for target in comparison.evaluation.targets)
+    return "".join(f"<section><h2>{label}</h2>{table}</section>" for label, table in shown if table)

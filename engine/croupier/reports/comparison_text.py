@@ -8,11 +8,20 @@ from rich.text import Text
 from croupier.evaluation.intervals import Interval
 from croupier.evaluation.results import Comparison, Difference
 from croupier.reports.escaping import escape, visible
-from croupier.reports.evaluation_text import between, headed_table, interval_label, notes, number, title, two_lines
+from croupier.reports.evaluation_text import (
+    between,
+    headed_table,
+    interval_label,
+    notes,
+    number,
+    segments,
+    title,
+    two_lines,
+)
 
 
 def comparison_table(comparison: Comparison) -> Group:
-    """A row for each pair of targets, then the leader and whether it is significant."""
+    """A row for each pair of targets, then the leader and whether it is significant, then segments."""
     heading = f"{title(comparison.evaluation)}: differences by {comparison.estimator}"
     table = headed_table(["first", "second", ""], ["first - second", "effective sample size", "better"], heading)
     for each in comparison.differences:
@@ -21,9 +30,8 @@ def comparison_table(comparison: Comparison) -> Group:
         for kind, interval in labelled_intervals(each).items() if each.verdict.enough else ():
             table.add_row("", "", two_lines(kind), between(interval, "+"), "", _better(interval), style="dim")
         table.add_section()
-    return Group(
-        table, Text(visible(conclusion(comparison))), *map(Text, guarantees(comparison)), *notes(comparison.evaluation)
-    )
+    stated = Text(visible(conclusion(comparison))), *map(Text, guarantees(comparison))
+    return Group(table, *stated, *segments(comparison.evaluation), *notes(comparison.evaluation))
 
 
 def labelled_intervals(difference: Difference) -> dict[str, Interval]:

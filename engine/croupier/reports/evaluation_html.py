@@ -106,7 +106,7 @@ def _target(target: TargetEvaluation) -> str:
     return (
         f'<section><h2>{escape(target.label)} <span class="{"good" if not verdict else "bad"}">'
         f"{'sufficient evidence' if not verdict else 'refused'}</span></h2>{verdict}{notes}"
-        f'<div class="charts">{charts}</div>{_evidence(target)}{_segments(target)}</section>'
+        f'<div class="charts">{charts}</div>{_evidence(target)}{segments(target)}</section>'
     )
 
 
@@ -133,7 +133,8 @@ def _evidence(target: TargetEvaluation) -> str:
     return f"<dl>{shown}</dl>"
 
 
-def _segments(target: TargetEvaluation) -> str:
+def segments(target: TargetEvaluation) -> str:
+    """A table of the segments of a target; empty where no segment was requested."""
     found = sorted(target.history.segments.items(), key=lambda item: -item[1].diagnostics.count)
     if not found:
         return ""

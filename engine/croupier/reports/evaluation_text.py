@@ -22,8 +22,13 @@ LABELS = {"normal": "fixed-sample CI", "betting-sequence": "confidence sequence 
 
 def evaluation_table(evaluation: Evaluation) -> Group:
     """The estimates, the diagnostics, the guarantees of the intervals, then refusals and notes."""
-    segments = [_segments(evaluation)] if evaluation.targets[0].history.segments else []
-    return Group(_estimates(evaluation), *segments, _evidence(evaluation), *_intervals(evaluation), *notes(evaluation))
+    return Group(
+        _estimates(evaluation),
+        *segments(evaluation),
+        _evidence(evaluation),
+        *_intervals(evaluation),
+        *notes(evaluation),
+    )
 
 
 def _estimates(evaluation: Evaluation) -> Table:
@@ -40,8 +45,10 @@ def _estimates(evaluation: Evaluation) -> Table:
     return table
 
 
-def _segments(evaluation: Evaluation) -> Table:
-    """A row for each segment of each target."""
+def segments(evaluation: Evaluation) -> list[Table]:
+    """A table with a row for each segment of each target; none where no segment was requested."""
+    if not evaluation.targets[0].history.segments:
+        return []
     name = evaluation.targets[0].history.estimator.name
     table = headed_table(["target", "segment"], ["rows", name, "fixed-sample CI"], f"By segment, {name}")
     for target in evaluation.targets:
@@ -54,7 +61,7 @@ def _segments(evaluation: Evaluation) -> Table:
                 interval = between(tally.intervals(estimator, target.history.level)["normal"])
             table.add_row(escape(target.label), escape(label), f"{tally.diagnostics.count:,}", value, interval)
         table.add_section()
-    return table
+    return [table]
 
 
 def between(interval: Interval, sign: str = "") -> str:

@@ -74,6 +74,12 @@ def finding(contrast: Contrast) -> str:
     return f"Inconclusive: the difference of {new} and {old} in reward per unit is between {low:+.3g} and {high:+.3g}."
 
 
+def missing_interval(trajectory: Trajectory) -> str:
+    """What a table shows where there is no interval: too few units, or a variance of zero or a ratio to zero."""
+    few = not len(trajectory.effective) or trajectory.effective[-1].min() < MIN_EFFECTIVE_UNITS
+    return "insufficient data" if few else "undefined"
+
+
 def data_shortage(trajectory: Trajectory, new: str, old: str) -> str:
     """Why there is no interval: the effective sample sizes of treatment and control, or rewards without variance."""
     control, treatment = trajectory.effective[-1] if len(trajectory.effective) else (0.0, 0.0)

@@ -19,6 +19,7 @@ from croupier.reports.study_findings import (
     format_p,
     format_time,
     measure_rows,
+    missing_interval,
     sample_ratio_text,
     status_text,
 )
@@ -28,7 +29,6 @@ from croupier.state.experiment.buckets import HOLDOUT
 from croupier.studies.agreement import ShadowSummary, logged_estimate, summarize_shadows
 from croupier.studies.results import Contrast, Study, VariantSummary
 
-INSUFFICIENT = '<span class="insufficient">insufficient data</span>'
 SHADOWS_NOTE = (
     "Evaluated and logged at every decision, never shown. The reward per decision is an off-policy estimate (SNIPS) "
     "with a fixed-sample confidence interval."
@@ -106,7 +106,7 @@ def _contrast(contrast: Contrast, study: Study, time: charts.TimeAxis) -> str:
 
 def _measure(measure: MeasureRow) -> str:
     trajectory = measure.trajectory
-    estimate, p = INSUFFICIENT, "–"
+    estimate, p = f'<span class="insufficient">{missing_interval(trajectory)}</span>', "–"
     if trajectory.enough_data:
         estimate = f"<b>{number(trajectory.value[-1])}</b><small>{between(trajectory.last)}</small>"
         p = "–" if measure.p is None else format_p(measure.p)

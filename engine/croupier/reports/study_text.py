@@ -20,6 +20,7 @@ from croupier.reports.study_findings import (
     format_p,
     format_time,
     measure_rows,
+    missing_interval,
     sample_ratio_text,
     status_text,
 )
@@ -74,7 +75,7 @@ def _contrast(contrast: Contrast, study: Study) -> Table:
 def _cells(row: MeasureRow) -> Iterator[str]:
     trajectory = row.trajectory
     if not trajectory.enough_data:
-        yield from ("insufficient data", "", "")
+        yield from (missing_interval(trajectory), "", "")
         return
     low, high = trajectory.last[:2]
     yield f"{trajectory.value[-1]:.4g}"

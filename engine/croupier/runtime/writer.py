@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from croupier.errors import StoreError, StoreUnavailable, as_ours
+from croupier.runtime.unflushed import UnflushedGroups
 from croupier_policies import State
 from croupier_storage import (
     Fact,
@@ -47,7 +48,8 @@ class Writer:
     for further facts, unless a caller waits for it; without, it is committed at once.
 
     An unavailable store (locked, full, away) suspends the writer: the queue is kept, calls raise at once, and the group
-    is tried again every `RETRY` seconds until it is committed. Any other failure ends the writer: nothing more is
+    is tried again every `RETRY` seconds until it is committed. What a server that was killed has lost of the groups
+    before it is written again first. Any other failure ends the writer: nothing more is
     written, every call raises, and `lost` holds the facts that did not reach the store.
 
     A caller may be interrupted anywhere (Ctrl-C, a timeout that raises). So callers use only operations that the
@@ -76,6 +78,7 @@ class Writer:
         self.failure: StoreError | None = None
         self.lost: tuple[Fact, ...] = ()
         self.snapshots_dropped = 0
+        self._unflushed = UnflushedGroups(storage)
         self._storage, self._linger = storage, LINGER if linger else 0.0
         self._capacity, self._kept, self._patience = capacity, snapshots_kept, patience
         self._facts: deque[Fact] = deque()
@@ -213,6 +216,7 @@ class Writer:
         if self._group:
             sets = dict(self._sets.popitem() for _ in range(len(self._sets)))
             self._commit(self._group, sets)
+            self._unflushed.retain(self._group, sets)
             self.committed, self._group = self._group[-1].position, []
             self._release()
         while self._pending_snapshots and self._pending_snapshots[0].position <= self.committed:
@@ -226,12 +230,13 @@ class Writer:
             try:
                 if self.suspended is not None:
                     self._storage.acquire()  # a session that broke held the lease
+                    self._unflushed.restore(self.committed)
                 self._storage.append(group, sets)
                 break
             except (StorageUnavailable, StorageInUse) as error:
                 if isinstance(error, StorageInUse) and self.suspended is None:
                     raise
-                if self._closing:
+                if self._closing and self.suspended is not None:  # a broken session deserves a second attempt
                     raise
                 self._suspend(error)
             except PositionTaken:

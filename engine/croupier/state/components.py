@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any, NamedTuple, TypeVar, cast
 
 import orjson
@@ -10,7 +11,7 @@ import orjson
 from croupier.errors import EvidenceError
 from croupier.log.configuration import Configuration, describe
 from croupier_policies import Configurable, Learner, Policy, PolicyError
-from croupier_policies.registry import build
+from croupier_policies.registry import build, registered
 
 P = TypeVar("P", bound=Configurable)
 
@@ -75,6 +76,30 @@ def _build(description: Mapping[str, Any], prototype: P | None) -> P:
     except (ArithmeticError, AttributeError, LookupError, MemoryError, PolicyError, TypeError, ValueError) as error:
         name = description.get("name") if isinstance(description, Mapping) else description
         raise EvidenceError(
-            f"{name!r} in the log cannot be built from its configuration ({error}): its decisions "
-            "could not be reproduced; pass the object as policy, as learner, or, for a variant or shadow, in policies"
+            f"{name!r} in the log cannot be built from its configuration ({error}): its decisions could not be "
+            "reproduced; in Python, pass the object as policy, as learner, or, for a variant or shadow, in policies"
         ) from error
+
+
+def build_from_spec(spec: str, kind: type[P]) -> P:
+    """A new, untrained policy or learner from `NAME` or `NAME:{"json": "arguments"}`.
+
+    Raises:
+        EvidenceError: There is none of this name, or it does not take the arguments; the message lists those there are.
+
+    >>> from croupier_policies import ConstantPolicy, Policy
+    >>> build_from_spec('constant:{"action": "new"}', Policy).config()["action"]
+    'new'
+    """
+    name, _, text = spec.partition(":")
+    known = registered(kind)
+    if name not in known:
+        sort = kind.__name__.lower()
+        raise EvidenceError(f"there is no {sort} {name!r}; there are {', '.join(known)}")
+    try:
+        return known[name](**(orjson.loads(text) if text else {}))
+    except orjson.JSONDecodeError as error:
+        raise EvidenceError(f"the arguments of {spec} are not JSON ({error})") from error
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, PolicyError, TypeError, ValueError) as error:
+        takes = ", ".join(signature(known[name]).parameters) or "none"
+        raise EvidenceError(f"{spec} cannot be built: {error}; its arguments are {takes}") from error

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol, cast
 
-from croupier.errors import EvidenceError
+from croupier.errors import EvidenceError, InputError
 from croupier.log.files import private_file
 from croupier.state import erasure
 from croupier_policies import State
@@ -44,6 +44,14 @@ def restore_at(storage: Storage, position: int, into: Restorable) -> None:
         raise CorruptSnapshot(f"it does not contain the state of this policy and learner: {error!r}") from error
 
 
+def check_position(storage: Storage, position: int) -> None:
+    """Raises InputError where there is no snapshot at a position; the message lists those that there are."""
+    present = [info.position for info in storage.snapshots()]
+    if position not in present:
+        listed = ", ".join(map(str, present)) or "none"
+        raise InputError(f"there is no snapshot at position {position}; the store has: {listed}")
+
+
 def check_snapshot(snapshot: Snapshot) -> State:
     """The decoded state of a snapshot. Raises CorruptSnapshot unless it has the hash stored with it."""
     state, found = decode_hashed(snapshot.body)
@@ -58,11 +66,13 @@ def export_snapshot(storage: Storage, position: int, file: Path) -> None:
     The file can be read by its owner only.
 
     Raises:
-        CorruptSnapshot: There is no snapshot at this position, or it is damaged.
+        CorruptSnapshot: It is damaged.
+        InputError: There is no snapshot at this position.
     """
+    check_position(storage, position)
     snapshot = storage.snapshot(position)
     if snapshot is None:
-        raise CorruptSnapshot(f"there is no snapshot at position {position}")
+        raise CorruptSnapshot(f"the snapshot at position {position} was deleted meanwhile")
     check_snapshot(snapshot)
     body = encode_state({**snapshot._asdict(), _UNITS: b"".join(sorted(unit_hashes(storage, position)))})
     with private_file(file) as opened:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import orjson
 
 from croupier.errors import CroupierError, EvidenceError, as_ours, storing
+from croupier.log.arguments import Check, checking, each, function, instance, optional
 from croupier.log.configuration import Configuration
+from croupier.log.limits import POLICIES
 from croupier.log.reader import DecodedDecision, Log, open_if_url
 from croupier.state import erasure
 from croupier.state.components import ObjectPool
@@ -88,6 +90,16 @@ class _DifferenceFound(Exception):
     """Ends the verification at the first difference."""
 
 
+_CHECKS: dict[str, Check] = {
+    "store": instance((str, Storage), '"sqlite:///shop.db"'),
+    "policy": optional(instance(Policy, "SoftmaxPolicy()")),
+    "learner": optional(instance(Learner, "RiverLearner()")),
+    "policies": each(instance(Policy, "SoftmaxPolicy()"), POLICIES),
+    "progress": optional(function(2)),
+}
+
+
+@checking(_CHECKS)
 def verify(
     store: str | Storage,
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -144,8 +145,11 @@ class Rule:
         return tuple(found)
 
     def _missing(self, low: float, inconclusive: list[str]) -> tuple[str, ...]:
-        below = low <= self.min_effect
-        found = (f"effect may be {low:.4g}, which is not above {self.min_effect:.4g}",) if below else ()
+        found: tuple[str, ...] = ()
+        if math.isinf(low):
+            found = ("the effect has no interval, because units are too few or their rewards do not differ",)
+        elif low <= self.min_effect:
+            found = (f"effect may be {low:.4g}, which is not above {self.min_effect:.4g}",)
         return (*found, *(f"guardrail {name} is inconclusive" for name in inconclusive))
 
 

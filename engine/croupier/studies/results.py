@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from croupier.errors import InputError
 from croupier.evaluation.results import Evaluation
+from croupier.log.identifiers import shown
 from croupier.studies.events import ShadowDecisions
 from croupier.studies.statistics.exposure import Events
 from croupier.studies.statistics.sample_ratio import SampleRatioTest
@@ -104,8 +106,11 @@ class Study:
     level: float
 
     def contrast(self, variant: str) -> Contrast:
-        """A candidate against the champion, or the champion against the hold-out. Raises KeyError."""
-        return {one.treatment: one for one in self.contrasts}[variant]
+        """A candidate against the champion, or the champion against the hold-out. Raises InputError."""
+        found = {one.treatment: one for one in self.contrasts}
+        if not isinstance(variant, str) or variant not in found:
+            raise InputError(f"there is no contrast of {shown(variant)}; there are {', '.join(map(repr, found))}")
+        return found[variant]
 
     @property
     def mismatch_at(self) -> float | None:

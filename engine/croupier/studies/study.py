@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from croupier.errors import EvidenceError, storing
+from croupier.evaluation.arguments import NAMES
 from croupier.evaluation.datasets import evaluate_dataset, from_frame
 from croupier.evaluation.intervals.base import checked_level, error_rate
 from croupier.evaluation.results import Evaluation
+from croupier.log.arguments import Check, checking, each, flag, instance, number, optional, text
 from croupier.log.configuration import Configuration
+from croupier.log.limits import TIME
 from croupier.log.reader import open_if_url
 from croupier.state.experiment.buckets import HOLDOUT
 from croupier.studies.events import ShadowDecisions, check_metrics, read_experiment, read_metric
@@ -31,6 +34,19 @@ from croupier_storage import Storage
 LOOKS = 60
 
 
+_CHECKS: dict[str, Check] = {
+    "store": instance((str, Storage), '"sqlite:///shop.db"'),
+    "name": optional(text),
+    "metrics": each(text, NAMES),
+    "segment": optional(text),
+    "level": number(0.0, 1.0),
+    "until": optional(number(-TIME.maximum, TIME.maximum)),
+    "fixed_horizon": optional(number(-TIME.maximum, TIME.maximum)),
+    "offline": flag,
+}
+
+
+@checking(_CHECKS)
 def study(
     store: str | Storage,
     name: str | None = None,

@@ -20,6 +20,8 @@ from croupier_policies.kernels import catalogue as catalogue_kernels
 from croupier_policies.reference.catalogue import StepSizes
 from croupier_policies.registry import register
 
+MAX_COLUMNS = 8_192  # whose products take half a gigabyte
+
 
 @register
 class CataloguePolicy(Policy):
@@ -91,8 +93,8 @@ class CataloguePolicy(Policy):
         self.steps = StepSizes(float(shared), float(own), float(bias), float(rate), float(shrink))
         if not all(0.0 <= step <= 1.0 for step in self.steps):
             raise PolicyError(f"step sizes must be 0 to 1, not {self.steps}: larger steps overshoot")
-        if not 0 <= self.rank <= 1024 or max_columns < 1 or limit < 1:
-            raise PolicyError("rank must be 0 to 1024, max_columns and limit at least 1")
+        if not 0 <= self.rank <= 1024 or not 1 <= max_columns <= MAX_COLUMNS or limit < 1:
+            raise PolicyError(f"rank must be 0 to 1024, max_columns 1 to {MAX_COLUMNS:,}, and limit at least 1")
         self.temperature, self.epsilon, self.spread = float(temperature), float(epsilon), float(spread)
         self.max_columns, self.limit, self.unit_field, self.seed = max_columns, limit, unit_field, seed
         self._reset()

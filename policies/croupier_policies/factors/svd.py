@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from croupier_policies.arguments import checked
 from croupier_policies.base import Vector
 from croupier_policies.errors import PolicyError
 
@@ -44,14 +45,14 @@ class InitialFactors(NamedTuple):
         """The object itself, or the one that a `config()` describes. Raises PolicyError if that is damaged."""
         if value is None or isinstance(value, InitialFactors):
             return value
-        users, items = tuple(value["users"]), tuple(value["items"])
         try:
+            users, items = tuple(value["users"]), tuple(value["items"])
             U, V = (_unpack(value[M], len(names)) for M, names in (("U", users), ("V", items)))
-        except ValueError as error:
+            return cls(float(value["mean"]), users, items, U, V)
+        except (LookupError, TypeError, ValueError) as error:
             raise PolicyError(
-                f"the initial factors cannot be read: {error}; compute them again from the ratings"
+                f"the initial factors cannot be read ({error!r}); give what `truncated_svd` returns, or its `config()`"
             ) from error
-        return cls(float(value["mean"]), users, items, U, V)
 
 
 def _unpack(text: str, rows: int) -> Vector:
@@ -59,6 +60,7 @@ def _unpack(text: str, rows: int) -> Vector:
     return flat.reshape(rows, len(flat) // max(rows, 1))
 
 
+@checked
 def truncated_svd(
     users: Sequence[str],
     items: Sequence[str],
@@ -90,13 +92,16 @@ def truncated_svd(
     >>> start.users, start.V.shape
     (('a', 'b', 'c'), (3, 2))
     """
-    r = np.asarray(values, dtype=np.float64)
-    if not len(users) == len(items) == len(r) or not len(r) or not ((r >= 0.0) & (r <= 1.0)).all():
+    try:
+        r = np.asarray(values, dtype=np.float64)
+        who, i = _index_names(users)
+        what, j = _index_names(items)
+    except (ArithmeticError, MemoryError, TypeError, ValueError) as error:
+        raise PolicyError(f"users and items are lists of names, and values of numbers: {error}") from error
+    if r.ndim != 1 or not len(i) == len(j) == len(r) or not len(r) or not ((r >= 0.0) & (r <= 1.0)).all():
         raise PolicyError(
             "users, items and values must have one length, at least 1, and values must be between 0 and 1"
         )
-    who, i = _index_names(users)
-    what, j = _index_names(items)
     if not 0 < rank < min(len(who), len(what)):
         raise PolicyError(f"{len(who)} users and {len(what)} items do not have {rank} factors; lower rank")
     if (1 + rank) * (len(who) + len(what)) > MAX_NUMBERS:
@@ -113,7 +118,10 @@ def truncated_svd(
 
 
 def _index_names(names: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    found, places = np.unique(np.asarray(names, dtype=object), return_inverse=True)
+    column = np.asarray(names, dtype=object)
+    if column.ndim != 1:
+        raise PolicyError(f"names are a {type(names).__name__}; give a list of them")
+    found, places = np.unique(column, return_inverse=True)
     return tuple(found.tolist()), places.astype(np.int64)
 
 
@@ -134,11 +142,16 @@ def _decompose(
     i: NDArray[np.int64], j: NDArray[np.int64], residuals: Vector, shape: tuple[int, int], rank: int
 ) -> tuple[Vector, Vector]:
     from scipy.sparse import csr_matrix  # importing SciPy takes half a second
-    from scipy.sparse.linalg import svds
+    from scipy.sparse.linalg import ArpackError, svds
 
+    if not residuals.any():  # the biases are the ratings
+        return np.zeros((shape[0], rank)), np.zeros((shape[1], rank))
     R = csr_matrix((residuals, (i, j)), shape=shape)
     begin = np.full(min(shape), min(shape) ** -0.5)
-    U, sigma, Vt = svds(R, k=rank, v0=begin)
+    try:
+        U, sigma, Vt = svds(R, k=rank, v0=begin)
+    except ArpackError:  # whoever has rated everything has residuals that sum to 0
+        U, sigma, Vt = svds(R, k=rank, v0=np.cos(np.arange(min(shape))))
     order = np.argsort(-sigma)
     U, sigma, V = U[:, order], sigma[order], Vt[order].T
     signs = np.sign(V[np.argmax(np.abs(V), axis=0), np.arange(rank)])

@@ -12,7 +12,8 @@ from croupier_policies.errors import ForgedState, PolicyError
 from croupier_policies.exploration.sampling import uniform
 from croupier_policies.exploration.scores import greedy
 from croupier_policies.policies import defaults as default_policies
-from croupier_policies.registry import build, register
+from croupier_policies.policies.base import MAX_SIZE
+from croupier_policies.registry import register, resolve
 
 MAX_REPEATS: Final = 6  # a Poisson(1) variable exceeds it once in 12,000 events
 
@@ -55,12 +56,14 @@ class BagPolicy(Policy):
         max_columns: int = 512,
         max_bytes: int = 2**30,
     ) -> None:
-        if size < 1 or not 0 <= seed < 1 << 64 or not 0 <= epsilon <= 1:
-            raise PolicyError(f"size {size} must be positive, seed {seed} below 2**64, epsilon {epsilon} from 0 to 1")
+        if not 1 <= size <= MAX_SIZE or not 0 <= seed < 1 << 64 or not 0 <= epsilon <= 1:
+            raise PolicyError(
+                f"size {size} must be 1 to {MAX_SIZE:,}, seed {seed} below 2**64, epsilon {epsilon} from 0 to 1"
+            )
         self.size, self.seed, self.epsilon = size, seed, float(epsilon)
         self.max_columns, self.max_bytes = max_columns, max_bytes
         self._custom = member is not None
-        first = _build_member(member) if member is not None else _ridge(max_columns, max_bytes // size)
+        first = resolve(Configurable, member) if member is not None else _ridge(max_columns, max_bytes // size)  # type: ignore[type-abstract] # any policy or learner
         self._members: list[Any] = [first.fresh() for _ in range(size)]
         self._count = 0
 
@@ -122,10 +125,6 @@ class BagPolicy(Policy):
 def _ridge(max_columns: int, max_bytes: int) -> Configurable:
     # without optimism: only the largest probability counts, which is that of the largest posterior mean
     return default_policies.SoftmaxPolicy(alpha=0.0, epsilon=0.0, max_columns=max_columns, max_bytes=max_bytes)
-
-
-def _build_member(member: Configurable | dict[str, Any]) -> Configurable:
-    return build(member["name"], member["config"]) if isinstance(member, dict) else member
 
 
 def _estimates(member: Policy | Learner, context: Row, actions: Actions) -> Vector:

@@ -9,6 +9,8 @@ from croupier_policies.base import Actions, Finding, Policy, Row, State
 from croupier_policies.exploration.base import Estimates
 from croupier_policies.models.base import Model
 
+MAX_SIZE = 10_000  # members of a bag or an ensemble
+
 
 class ModelPolicy(Policy):
     """A policy whose state is that of its `model`."""

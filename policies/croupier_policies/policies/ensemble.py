@@ -14,7 +14,7 @@ from croupier_policies.errors import PolicyError
 from croupier_policies.exploration.sampling import uniform
 from croupier_policies.models.base import Model, check_at_least
 from croupier_policies.models.ridge import RidgeModel
-from croupier_policies.policies.base import ModelPolicy
+from croupier_policies.policies.base import MAX_SIZE, ModelPolicy
 from croupier_policies.policies.linear import Description
 from croupier_policies.registry import register
 
@@ -56,8 +56,10 @@ class EnsemblePolicy(ModelPolicy):
         epsilon: float = 0.01,
     ) -> None:
         check_at_least(0, scale=scale)
-        if size < 1 or not 0 <= seed < 1 << 64 or not 0 <= epsilon <= 1:
-            raise PolicyError(f"size {size} must be positive, seed {seed} below 2**64, epsilon {epsilon} from 0 to 1")
+        if not 1 <= size <= MAX_SIZE or not 0 <= seed < 1 << 64 or not 0 <= epsilon <= 1:
+            raise PolicyError(
+                f"size {size} must be 1 to {MAX_SIZE:,}, seed {seed} below 2**64, epsilon {epsilon} from 0 to 1"
+            )
         self.model = registry.resolve(Model, RidgeModel() if model is None else model)  # type: ignore[type-abstract] # only concrete classes are built
         self.size, self.scale, self.seed, self.epsilon = size, float(scale), seed, float(epsilon)
 

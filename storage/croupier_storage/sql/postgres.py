@@ -10,18 +10,20 @@ from contextlib import contextmanager, suppress
 from itertools import repeat
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, Select, select, text
 from sqlalchemy.exc import DBAPIError
 
 from croupier_storage.encoding.rows import row
-from croupier_storage.errors import StorageError, StoreInUse, StoreUnavailable
+from croupier_storage.errors import CorruptStore, StorageError, StoreInUse, StoreUnavailable
 from croupier_storage.facts import Fact
 from croupier_storage.options import StorageOptions
 from croupier_storage.sql import schema
 from croupier_storage.sql.columns import FactColumns
 from croupier_storage.sql.create import PreparedStorage
 from croupier_storage.sql.errors import translate_errors
+from croupier_storage.sql.postgres_bounds import bounded
 from croupier_storage.sql.postgres_errors import explain
+from croupier_storage.sql.reader import TOO_MUCH
 
 _COLUMNS = schema.facts.c.keys()
 _COPY = f"COPY facts ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
@@ -35,6 +37,10 @@ _PERSONAL = ("facts", "action_sets", "snapshots", "settings")  # the tables that
 _OWNS_DATABASE = text(
     "SELECT pg_has_role(current_user, datdba, 'USAGE') FROM pg_database WHERE datname = current_database()"
 )
+# Only appended facts may be lost with a killed server: whoever has them can append them again, if the rest is there.
+_FLUSH = text("SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'")
+_FLUSH_DELAY = text("SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'wal_writer_delay'")
+_DELAYS = 3  # after which PostgreSQL has flushed an asynchronous commit, at the latest
 _LOCKED_HEAD = text("SELECT position FROM head FOR UPDATE")
 
 _LEASE_LOST = (
@@ -61,11 +67,11 @@ class PostgresStorage(PreparedStorage):
 
     def __init__(self, engine: Engine, options: StorageOptions) -> None:
         super().__init__(engine, read_only=options.read_only)
-        self._timeout = options.timeout
+        self._timeout, self._asynchronous = options.timeout, options.durability != "commit"
         # Single statements need no transaction: one round trip to the server instead of three.
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._lease: Connection | None = None
-        self._committing = False
+        self._committing = self._appending = False
         self._process = os.getpid()
 
     def acquire(self) -> None:
@@ -81,8 +87,8 @@ class PostgresStorage(PreparedStorage):
             if not held:
                 connection.close()
                 raise StoreInUse(
-                    "another writer holds the store's lease; two would use the same positions. Close it, "
-                    "or open this one read-only"
+                    "another writer holds the store's lease; two would use the same positions. Close it "
+                    "first; what only reads the log needs no lease"
                 )
             self._lease = connection
 
@@ -90,6 +96,13 @@ class PostgresStorage(PreparedStorage):
         lease, self._lease = self._lease, None
         if lease is not None and self._process == os.getpid():  # a forked child shares the parent's session
             lease.close()
+
+    @property
+    def loss_window(self) -> float:
+        if not self._asynchronous:
+            return 0.0
+        with self._reading() as connection:
+            return _DELAYS * float(connection.execute(_FLUSH_DELAY).scalar_one())
 
     @contextmanager
     def _session(self) -> Iterator[Connection]:
@@ -117,6 +130,8 @@ class PostgresStorage(PreparedStorage):
         with self._writing_lock, translate_errors(self._explain_writing, driver), self._session() as connection:
             transaction = connection.begin()
             try:
+                if not self._appending:
+                    connection.execute(_FLUSH)
                 yield connection
                 self._committing = True
                 transaction.commit()
@@ -128,12 +143,14 @@ class PostgresStorage(PreparedStorage):
 
     def append(self, facts: Sequence[Fact], action_sets: Mapping[bytes, bytes]) -> None:
         with self._writing_lock:
-            self._committing = False
+            self._committing, self._appending = False, True
             try:
                 super().append(facts, action_sets)
             except StoreUnavailable:
                 if not (self._committing and facts and self._was_committed(facts[-1])):
                     raise
+            finally:
+                self._appending = False
 
     def _was_committed(self, last: Fact) -> bool:
         """Whether an interrupted commit took effect; retried until the server answers or the timeout is over."""
@@ -188,6 +205,14 @@ class PostgresStorage(PreparedStorage):
             # Who does not own the database may not rewrite them; a store made by this release keeps none of a text.
             if connection.scalar(_OWNS_DATABASE):
                 connection.exec_driver_sql("VACUUM FULL pg_catalog.pg_statistic")
+
+    def _bounded(self, query: Select[Any], page: int | None) -> Select[Any]:
+        return bounded(query, page)
+
+    def _within_bounds(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        if any(row[-1] for row in rows):
+            raise CorruptStore(TOO_MUCH)
+        return [row[:-1] for row in rows]
 
     def _explain(self, error: BaseException) -> StorageError:
         return explain(error)

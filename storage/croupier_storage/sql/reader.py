@@ -22,6 +22,7 @@ from croupier_storage.sql.rows import FACT, Types, check, columns, size
 
 PAGE = 16 << 20  # bytes after which a read of facts ends early
 READ_FLOOR = 64 << 20  # bytes that any query may return
+TOO_MUCH = "the store claims more content than it can hold; it is forged. Restore a backup"
 CHUNK = 100  # rows between two looks at their bytes
 SHORT_WINDOW = 32_000  # positions
 BATCH = 1000  # facts per read: enough to amortise the statement, few enough for memory
@@ -51,6 +52,10 @@ _KEYED = select(*FIELDS).where(_facts.key == bindparam("of"))
 _KEYS = select(*FIELDS).where(_facts.key.in_(bindparam("some", expanding=True)))
 _ABOUT = select(*FIELDS).where(_facts.decision.in_(bindparam("some", expanding=True)))
 _AT = select(*FIELDS).where(_facts.position.in_(bindparam("some", expanding=True)))
+_ACTION_SETS = select(schema.action_sets.c.digest, schema.action_sets.c.body).where(
+    schema.action_sets.c.digest.in_(bindparam("some", expanding=True))
+)
+_POSITION, _KEY = Fact._fields.index("position"), Fact._fields.index("key")
 
 
 class SQLReader(Storage):
@@ -86,6 +91,14 @@ class SQLReader(Storage):
         """The most bytes that one query may return: forged rows could share their content."""
         return 1 << 62
 
+    def _bounded(self, query: Select[Any], page: int | None) -> Select[Any]:
+        """The query with what bounds its result before it is read, where the driver would read all of it at once."""
+        return query
+
+    def _within_bounds(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """The rows of a bounded query. Raises CorruptStore where there was more."""
+        return rows
+
     def _rows(
         self, query: Select[Any], types: Types | None, page: int | None = None, **values: object
     ) -> list[tuple[Any, ...]]:
@@ -106,18 +119,37 @@ class SQLReader(Storage):
         found: list[tuple[Any, ...]] = []
         total = 0
         with translate_errors(self._explain, driver), self._reading() as connection:
-            cursor: Any = connection.execute(query, values).cursor
-            while rows := cursor.fetchmany(CHUNK):
+            cursor: Any = connection.execute(self._bounded(query, page), values).cursor
+            while rows := self._within_bounds(cursor.fetchmany(CHUNK)):
                 found += rows
                 total += check(rows, types) if types is not None else size(rows)
                 if page is not None and total > page:
                     break
                 if total > READ_FLOOR and total > self._ceiling():
-                    raise CorruptStore("the store claims more content than it can hold; it is forged. Restore a backup")
+                    raise CorruptStore(TOO_MUCH)
                 if len(rows) < CHUNK:
                     break
             cursor.close()
         return found
+
+    def _pages(self, query: Select[Any], types: Types, key: int, keys: Sequence[_Key]) -> Iterator[tuple[Any, ...]]:
+        """The rows with some keys, each of which has one at most, read in pages bounded in bytes.
+
+        Args:
+            query: Takes the keys as the parameter `some`.
+            types: The types of its columns.
+            key: The index of the key among the columns.
+            keys: The keys.
+        """
+        for batch in _batches(keys):
+            some = list(batch)
+            while some:
+                rows = self._rows(query, types, PAGE, some=some)
+                yield from rows
+                if size(rows) <= PAGE:
+                    break
+                found = {row[key] for row in rows}
+                some = [each for each in some if each not in found]
 
     def _fetch_facts(self, query: Select[Any], page: int | None = None, **values: object) -> list[Fact]:
         return list(map(_fact, self._rows(query, FACT, page, **values)))
@@ -180,22 +212,16 @@ class SQLReader(Storage):
         return next(iter(self._fetch_facts(_KEYED, of=key)), None)
 
     def facts_with_keys(self, keys: Sequence[str]) -> dict[str, Fact]:
-        found = (fact for some in _batches(keys) for fact in self._fetch_facts(_KEYS, some=some))
-        return {fact.key or "": fact for fact in found}
+        return {row[_KEY]: _fact(row) for row in self._pages(_KEYS, FACT, _KEY, keys)}
 
     def facts_at(self, positions: Sequence[int]) -> dict[int, Fact]:
-        pages = (self._fetch_facts(_AT, some=some) for some in _batches(positions))
-        return {fact.position: fact for page in pages for fact in page}
+        return {row[_POSITION]: _fact(row) for row in self._pages(_AT, FACT, _POSITION, positions)}
 
     def facts_about(self, *decisions: int) -> list[Fact]:
         return sorted(fact for some in _batches(decisions) for fact in self._fetch_facts(_ABOUT, some=some))
 
     def action_sets(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
-        sets = schema.action_sets.c
-        query = select(sets.digest, sets.body)
-        types = columns(bytes, bytes)
-        rows = (self._rows(query.where(sets.digest.in_(some)), types) for some in _batches(digests))
-        return {digest: body for page in rows for digest, body in page}
+        return dict(self._pages(_ACTION_SETS, columns(bytes, bytes), 0, digests))
 
     def settings(self) -> dict[str, bytes]:
         return dict(self._rows(_SETTINGS, columns(str, bytes)))

@@ -44,7 +44,7 @@ _ADVICE: dict[int, tuple[type[StorageError], str]] = {
     sqlite3.SQLITE_FULL: (StoreUnavailable, "the disk is full; free some space, then try again"),
     sqlite3.SQLITE_CANTOPEN: (StoreUnavailable, "the file cannot be opened; check the path and its permissions"),
     sqlite3.SQLITE_IOERR: (StoreUnavailable, "the disk failed to read or write; check it before continuing"),
-    sqlite3.SQLITE_NOTADB: (CorruptStore, "the file is not a SQLite database; check the URL, or restore a backup"),
+    sqlite3.SQLITE_NOTADB: (CorruptStore, "the file is not a SQLite database; check its path, or restore a backup"),
     sqlite3.SQLITE_CORRUPT: (
         CorruptStore,
         "the database file is damaged; restore a backup, or salvage with `damaged_positions`",
@@ -137,7 +137,7 @@ class SQLiteStorage(PreparedStorage):
             except Timeout as error:
                 raise StoreInUse(
                     f"another writer has {self._lock.lock_file} locked; two would use the same positions. "
-                    "Close it, or open this one read-only"
+                    "Close it first; what only reads the log needs no lease"
                 ) from error
         self._holder = os.getpid()
         with translate_errors(self._explain):
@@ -232,6 +232,8 @@ def open_file(path: str, options: StorageOptions) -> SQLiteStorage:
         _make_private(path)
     elif not os.path.exists(path):
         raise StoreUnavailable(f"there is no store at {path}; check the path")
+    if not os.path.isfile(path):  # SQLite would take it for a broken disk, or wait for ever
+        raise StoreUnavailable(f"{path} is a folder or a device, and a store is a file; check the path")
     engine = create_engine("sqlite://", creator=_connector(path, options), poolclass=AtomicPool)
     listen(engine, "checkout", _renew)
     storage = SQLiteStorage(engine, path, read_only=options.read_only)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, bindparam, delete, insert, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, bindparam, delete, insert, select, text, update
 
 from croupier_storage.base import Mark
 from croupier_storage.encoding.checksums import snapshot_digest
@@ -91,6 +91,11 @@ class SQLStorage(SQLChecker):
     def _advance(self, connection: Connection, expected: int, count: int) -> None:
         moved = connection.execute(_ADVANCE, {"expected": expected, "count": count})
         if moved.rowcount != 1:
+            if (head := connection.scalar(select(_head)) or 0) < expected:
+                raise PositionTaken(
+                    f"the log ends at position {head}, before {expected}: the database has lost what was appended "
+                    "since, or a backup was restored. Nothing was stored. Read the head, then append after it"
+                )
             raise PositionTaken(
                 f"the log's head is no longer {expected}: another writer has appended. Nothing was stored, since two "
                 "facts would share a position. Read the facts after yours, then append again"

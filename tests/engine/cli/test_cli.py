@@ -88,7 +88,7 @@ def test_replay_switches_to_another_policy(store: Path) -> None:
     found = read_json("replay", store, "--learner", "none")
     assert (found["policy"], found["rewards"]) == ("softmax", 60)
     assert verify(f"sqlite:///{store}").sound
-    assert "is not a policy" in error("replay", store, "--policy", "river", status=2)
+    assert "there is no policy 'river'" in error("replay", store, "--policy", "river", status=2)
 
 
 def test_forget_erases_a_unit(store: Path) -> None:

@@ -207,8 +207,8 @@ def test_missing_and_unknown_words(command: str) -> None:
         ("snapshots export {folder}/shop.db 61 {folder}/out", WRONG_USE, "the store has: 60, 120"),
         ("snapshots export {folder}/shop.db 60 {folder}/gone/out", UNREADABLE, "cannot read or write"),
         ("snapshots pin {folder}/shop.db 61", WRONG_USE, "no snapshot at position 61"),
-        ("replay {folder}/shop.db --policy nonsense", WRONG_USE, "cannot be built"),
-        ("replay {folder}/shop.db --policy softmax:{", WRONG_USE, "cannot be built"),
+        ("replay {folder}/shop.db --policy nonsense", WRONG_USE, "there is no policy"),
+        ("replay {folder}/shop.db --policy softmax:{", WRONG_USE, "are not JSON"),
         ("evaluate {folder}/shop.db -t logged --html {folder}/gone/page.html", UNREADABLE, "gone/page.html"),
         ("evaluate {folder}/shop.db -t logged --level 2", WRONG_USE, "InputError"),
         ("evaluate {folder}/shop.db -t logged --fail-on warnings", WRONG_USE, "--fail-on"),
@@ -242,10 +242,10 @@ INAPPLICABLE = [
         "--column reward=x", "--candidates 3", "--feature x", "--action a", "--reward-range 0 1", "--floor 0.1",
         "--encoding latin-1", "--delimiter ;", "--header a,b", "--strict",
     )),
-    *((ON_STORE["compare"], option) for option in ("--experiment e", "--metric m", "--segment x", "--fixed-horizon 1")),
+    *((ON_STORE["compare"], option) for option in ("--experiment e", "--metric m", "--fixed-horizon 1")),
     *((ON_STORE[STUDY], option) for option in ("--estimator ips", "--in-sample", "--fail-on refused")),
     *((ON_FILE["compare"], option) for option in (
-        "--experiment e", "--metric m", "--segment x", "--fixed-horizon 1", "--in-sample"
+        "--experiment e", "--metric m", "--fixed-horizon 1", "--in-sample"
     )),
     (ON_FILE["evaluate"], "--in-sample"),
     *((ON_FILE["dsjson"], option) for option in ("--column a=b", "--candidates 3", "--feature x", "--action a")),

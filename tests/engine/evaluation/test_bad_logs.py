@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -262,6 +263,29 @@ def test_pandas_and_arrow_columns_with_missing_values(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="two columns 'reward'"):
         from_frame(doubled)
     assert estimate(from_frame(pandas.concat([frame, frame["page"]], axis=1))) == expected
+
+
+def test_a_column_of_a_type_that_numpy_lacks_is_noted_in_frames_as_in_files(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    from pyarrow import parquet
+
+    kinds = pyarrow.array(np.arange(ROWS) % 2, pyarrow.int8())
+    union = pyarrow.UnionArray.from_sparse(kinds, [pyarrow.array(range(ROWS)), pyarrow.array(["x"] * ROWS)])
+    expected = estimate(from_frame(columns()))
+    ragged = [[k] * (1 + k % 2) for k in range(ROWS)]
+    table = pyarrow.table({**columns(), "extra": union})
+    for log, kind in ((from_frame(table), "sparse_union"), (from_frame({**columns(), "extra": ragged}), "list")):
+        for _ in range(2):  # the notes of each reading, not of both
+            assert estimate(log) == expected
+            (note,) = log.notes
+            assert re.match(rf"the column 'extra' of type {kind}.* is not read", note)
+    with pytest.raises(InputError, match="the column 'extra' cannot be read"):
+        from_frame({**columns(), "extra": ragged}, features=["extra"])
+    doubled = pyarrow.Table.from_arrays([*table.columns[:-1], table["page"]], names=[*table.column_names[:-1], "page"])
+    parquet.write_table(doubled, tmp_path / "log.parquet")
+    for log in (from_frame(doubled), from_path(tmp_path / "log.parquet")):
+        assert estimate(log) == expected
+        assert log.notes == ["the columns named 'page' are not read, because there are several"]
 
 
 # Delimited text

@@ -75,7 +75,7 @@ def test_initial_factors_survive_the_configuration_bit_for_bit() -> None:
     twin = FactorLearner(**json.loads(json.dumps(learner.config())))
     assert bitwise_equal(twin.state(), learner.state())
     assert bitwise_equal(learner.fresh().state(), learner.state())
-    with pytest.raises(PolicyError, match="again from the ratings"):
+    with pytest.raises(PolicyError, match="the initial factors cannot be read"):
         InitialFactors.from_config(start.config() | {"U": "AAAA"})
 
 

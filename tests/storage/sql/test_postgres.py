@@ -146,8 +146,12 @@ def test_a_read_only_store_reads_and_refuses_to_write(postgres_url: str) -> None
 
 def test_durability_is_set_per_session(postgres_url: str) -> None:
     for durability, expected in (("group", "off"), ("commit", "on")):
-        with open_storage(postgres_url, durability=durability) as storage, writing(storage) as connection:  # type: ignore[arg-type] # of two literals
-            assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == expected
+        with open_storage(postgres_url, durability=durability) as storage:  # type: ignore[arg-type] # of two literals
+            with database(storage).begin() as connection:
+                assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == expected
+            with writing(storage) as connection:  # what is no fact could not be written again
+                assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+            assert (storage.loss_window > 0) == (durability == "group")
 
 
 def test_a_foreign_lock_is_waited_for_and_then_reported(postgres_url: str) -> None:
@@ -218,3 +222,53 @@ def test_the_servers_errors_are_distinguished(state: str, kind: type[StorageErro
     assert type(error) is kind
     assert message in str(error)
     assert "its own words" in str(error)
+
+
+FORGED = 200_000_000  # bytes, which compress to a hundredth
+
+
+def peak() -> int:
+    """The most memory that this process has had since `forget_peak`, in bytes."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+def forget_peak() -> None:
+    """Count from the present memory."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from /proc")
+@pytest.mark.parametrize("column", ["body", "context", "unit"])
+def test_a_forged_row_that_is_large_is_not_read(postgres_url: str, column: str) -> None:
+    with open_storage(postgres_url) as storage:
+        storage.append([decision(1), reward(2, 1), decision(3)], {b"digest": b"body"})
+        value = f"repeat('x', {FORGED})" if column == "unit" else f"decode(repeat('00', {FORGED}), 'hex')"
+        run(postgres_url, f"UPDATE facts SET {column} = {value} WHERE position = 2")  # noqa: S608
+        run(postgres_url, f"UPDATE action_sets SET body = decode(repeat('00', {FORGED}), 'hex')")  # noqa: S608
+        forget_peak()
+        before = peak()
+        reads = [
+            lambda: list(storage.facts()),
+            lambda: storage.facts_at([1, 2, 3]),
+            lambda: storage.facts_about(1),
+            lambda: storage.action_sets([b"digest"]),
+        ]
+        for read in reads:
+            with pytest.raises(CorruptStore, match="claims more content than it can hold"):
+                read()
+        assert list(storage.damaged_positions()) == [2]
+        assert [fact.position for fact in storage.facts(0, 1)] == [1]
+        assert peak() - before < FORGED / 4
+
+
+def test_what_is_large_and_honest_is_read_in_pages(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("croupier_storage.sql.reader.PAGE", 2_000)
+    facts = [decision(place)._replace(id=f"d{place}", key=f"k{place}", body=b"x" * 700) for place in range(1, 21)]
+    sets = {b"%d" % place: b"y" * 900 for place in range(20)}
+    with open_storage(postgres_url) as storage:
+        storage.append(facts, sets)
+        assert list(storage.facts()) == facts
+        assert storage.action_sets([*sets, b"absent"]) == sets
+        assert storage.facts_at(range(25)) == {fact.position: fact for fact in facts}
+        assert storage.facts_with_keys([f"k{place}" for place in range(30)]) == {fact.key: fact for fact in facts}

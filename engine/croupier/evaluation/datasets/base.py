@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Any, NamedTuple, TypeAlias
@@ -327,18 +327,26 @@ class InMemoryDataset(Dataset):
         columns: The rows.
         name: The name of the log.
         roles: By role the name of its column, where these had names.
+        notes: What is to be noted of the columns.
 
     >>> [len(batch) for batch in InMemoryDataset(Batch(np.zeros(70_000), np.ones(70_000))).batches()]
     [65536, 4464]
     """
 
-    def __init__(self, columns: Batch, name: str = "arrays", roles: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        columns: Batch,
+        name: str = "arrays",
+        roles: Mapping[str, str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
         super().__init__(name)
         self.columns, self.subsampled = columns, columns.subsampling is not None
-        self.roles = roles or {}
+        self.roles, self._column_notes = roles or {}, tuple(notes)
 
     def read(self) -> Iterator[Batch]:
         """Slices of the columns."""
+        self.notes.extend(self._column_notes)
         if len(self.columns) <= BATCH:
             yield from [self.columns] if len(self.columns) else []
             return

@@ -110,14 +110,17 @@ def find_column(batch: Batch, name: str) -> NDArray[np.generic]:
 
 def _even(batch: Batch) -> Vector:
     if batch.candidates is None:
-        raise EvidenceError("the number of candidates is not known, so uniform has no probability; give candidates=K")
+        raise EvidenceError(
+            "the number of candidates is not known, so uniform has no probability; give candidates=K (--candidates K)"
+        )
     return 1.0 / batch.candidates
 
 
 def _is(batch: Batch, action: str) -> Vector:
     if batch.action is None:
         raise EvidenceError(
-            "the log has no column of actions, so constant:ACTION has no probability; name the column, action=NAME"
+            "the log has no column of actions, so constant:ACTION has no probability; name the column, action=NAME "
+            "(--column action=NAME)"
         )
     return np.asarray(batch.action == action, dtype=np.float64)
 

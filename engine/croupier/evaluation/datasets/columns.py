@@ -59,8 +59,8 @@ def assign_roles(present: Sequence[str], given: Mapping[str, str]) -> dict[str, 
     for role in ("reward", "propensity"):
         if found[role] is None:
             raise EvidenceError(
-                f"no column is called {' or '.join(ALIASES[role])}: name the column of the {role}, column={role}=NAME; "
-                f"there are {', '.join(present)}"
+                f"no column is called {' or '.join(ALIASES[role])}: name the column of the {role}, {role}=NAME "
+                f"(--column {role}=NAME); there are {', '.join(present)}"
             )
     if found["event"] is None and {"id", "reward_status"} <= set(present):
         found["event"] = "id"  # an export of a store; in other tables, an `id` may be that of anything

@@ -12,6 +12,7 @@ from croupier.errors import EvidenceError, InputError
 from croupier.evaluation.datasets.base import Batch, Dataset, UnreadableRound, refuse
 from croupier.evaluation.datasets.column_targets import (
     ColumnTarget,
+    find_column,
     numeric_column,
     parse_columns,
     resolve_column_target,
@@ -94,7 +95,8 @@ class DatasetPass:
             )
         columns = [each for each in self.targets if isinstance(each, ColumnTarget)]
         self._probabilities = [name for each in columns for name in each.probabilities]
-        self._estimates = [name for each in columns for name in each.estimates] if self.needs_model else []
+        self._named = [name for each in columns for name in each.estimates]
+        self._estimates = [*self._named] if self.needs_model else []
         self._names_action = any(each.label.startswith("constant:") for each in columns)
         model = (learner or RiverLearner.for_range((bounds.low, bounds.high))) if train_model else None
         self.replayed_targets = [k for k, each in enumerate(self.targets) if isinstance(each, Target)]
@@ -138,6 +140,8 @@ class DatasetPass:
 
     def _valid(self, usable: Batch, statuses: Counter[str]) -> tuple[Batch, ReplayedBatch]:
         """The rows that every target can use, and their measures; the others are no longer among the statuses."""
+        for name in self._named:
+            find_column(usable, name)
         batch, wrong = parse_columns(usable, self._probabilities, self._estimates)
         batch = self.dataset.leave_out(batch, {**self.validator.invalid(batch), **wrong})
         replayed = self.replay.batch(batch)

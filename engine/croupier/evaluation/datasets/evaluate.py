@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from croupier.evaluation.arguments import CHECKS
 from croupier.evaluation.compare import all_pairs, build_comparison, comparison_estimator, comparison_sink
 from croupier.evaluation.datasets.base import Dataset
 from croupier.evaluation.datasets.dataset_pass import DatasetPass, subsampled_estimators
@@ -15,9 +16,11 @@ from croupier.evaluation.intervals import DEFAULT_INTERVALS, LogBounds, interval
 from croupier.evaluation.passes.resolve import TargetSpec
 from croupier.evaluation.passes.rows import Progress
 from croupier.evaluation.results import Comparison, Evaluation
+from croupier.log.arguments import checking
 from croupier_policies import Learner
 
 
+@checking(CHECKS)
 def evaluate_dataset(
     dataset: Dataset,
     targets: Sequence[TargetSpec],
@@ -79,6 +82,7 @@ def evaluate_dataset(
     return merge_partitions([part], rules=rules)
 
 
+@checking(CHECKS)
 def compare_dataset(
     dataset: Dataset,
     targets: Sequence[TargetSpec],
@@ -88,6 +92,7 @@ def compare_dataset(
     rules: Rules = RULES,
     reward_range: tuple[float, float] = (0.0, 1.0),
     floor: float | None = None,
+    segment: str | None = None,
     learner: Learner | None = None,
     progress: Progress | None = None,
     strict: bool = False,
@@ -102,6 +107,7 @@ def compare_dataset(
         rules: The thresholds of the verdicts; for a pair, the weights are |w₁ − w₂|.
         reward_range: The bounds of rewards.
         floor: The least propensity of any candidate; None where none was declared.
+        segment: As for `evaluate_dataset`; the differences are those of the whole log.
         learner: The reward model for q̂; by default a `RiverLearner`.
         progress: Called with (rows read, number of rows or 0) after each batch.
         strict: Refuse a log with any invalid row. By default these are left out and counted by reason in the notes, and
@@ -121,7 +127,7 @@ def compare_dataset(
     (estimators_used,) = subsampled_estimators(dataset, [requested])
     pairs = all_pairs(estimators_used, len(targets), bounds, level)
     both = [(pair.first, pair.second) for pair in pairs]
-    log_pass = DatasetPass(dataset, targets, [requested], bounds, floor, learner=learner, pairs=both, strict=strict)
+    log_pass = DatasetPass(dataset, targets, [requested], bounds, floor, segment, learner, both, strict)
     accumulator = Accumulator(
         [Tally([estimators_used], interval_factories(["normal"]), bounds) for _ in log_pass.labels], level
     )

@@ -9,6 +9,7 @@ from functools import reduce
 from operator import add
 
 from croupier.errors import EvidenceError, InputError
+from croupier.evaluation.arguments import CHECKS
 from croupier.evaluation.datasets.base import Dataset
 from croupier.evaluation.datasets.dataset_pass import DatasetPass, subsampled_estimators
 from croupier.evaluation.estimators.basic import find_estimators
@@ -25,6 +26,7 @@ from croupier.evaluation.intervals import (
 from croupier.evaluation.passes.resolve import TargetSpec
 from croupier.evaluation.passes.rows import Counts, Progress
 from croupier.evaluation.results import Evaluation
+from croupier.log.arguments import checking
 from croupier_policies import Learner
 
 
@@ -53,6 +55,7 @@ class PartitionResult:
     actions: frozenset[str] = frozenset()
 
 
+@checking(CHECKS)
 def evaluate_partition(
     dataset: Dataset,
     targets: Sequence[TargetSpec],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data")
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
 DSJSON_SUFFIXES = (".dsjson", ".json")
 NUMERIC_SHARE = 0.99  # of the values of a feature, from which one that is not a number is taken for missing
+UNSUPPORTED: tuple[type[Exception], ...] = (NotImplementedError, ValueError, TypeError)  # a type that numpy lacks
 NOT_JSON, NOT_OBJECT = "malformed: not JSON", "malformed: not an object"
 
 
@@ -162,6 +163,42 @@ def object_column(values: Sequence[Any]) -> NDArray[Any]:
     return column
 
 
+def _table(
+    columns: Mapping[str, Any], needed: Set[str], notes: list[str], errors: tuple[type[Exception], ...] = UNSUPPORTED
+) -> dict[str, NDArray[Any]]:
+    """Columns of a frame or a file as arrays; those of types that numpy lacks are left out, with a note.
+
+    Args:
+        columns: The columns by name.
+        needed: Those with a role, without which nothing can be read.
+        notes: Receives the notes.
+        errors: What the library of the columns raises for such a type.
+
+    Raises:
+        InputError: A column that is needed has such a type.
+    """
+    table: dict[str, NDArray[Any]] = {}
+    for name, column in columns.items():
+        try:
+            table[name] = _as_array(column)
+        except errors as error:
+            if name in needed:
+                raise InputError(f"the column {name!r} cannot be read: {error}") from error
+            kind = getattr(column, "type", None) or getattr(column, "dtype", None) or type(column).__name__
+            note = f"the column {name!r} of type {kind} is not read"
+            notes.extend([] if note in notes else [note])
+    return table
+
+
+def _as_array(column: Any) -> NDArray[Any]:
+    """A column as an array; missing values as None: as NaN they would make floats of integers, which lose long ids."""
+    if isinstance(column, np.ma.MaskedArray):
+        return object_column(column.tolist())
+    if (as_list := getattr(column, "to_pylist", None)) is not None and column.null_count:  # pyarrow's
+        return object_column(as_list())
+    return np.asarray(column)
+
+
 class Parquet(Dataset):
     """A Parquet file, read in batches; it needs `croupier[arrow]`.
 
@@ -184,6 +221,7 @@ class Parquet(Dataset):
             raise UnreadableFile(f"cannot read {path}: {error}") from error
         self.layout = layout or Layout()
         self.roles = self.layout.roles(self.file.schema_arrow.names)
+        self._needed = {*self.roles.values(), *self.layout.features}
         self.subsampled = "p_drop" in self.roles
 
     def read(self) -> Iterator[Batch]:
@@ -191,7 +229,9 @@ class Parquet(Dataset):
         start, header = 1, self.file.schema_arrow.names
         names, chunks = _readable(header, self.notes), self.file.iter_batches(BATCH)
         while (chunk := self._next(chunks)) is not None:
-            table = {name: column for name in names if (column := self._column(chunk, name)) is not None}
+            table = _table(
+                {name: chunk.column(name) for name in names}, self._needed, self.notes, (*self._errors, *UNSUPPORTED)
+            )
             yield self.layout.batch(table, self.roles, np.arange(start, start + chunk.num_rows))
             start += chunk.num_rows
 
@@ -200,21 +240,6 @@ class Parquet(Dataset):
             return next(chunks, None)
         except self._errors as error:
             raise UnreadableFile(f"cannot read {self.name}: {error}") from error
-
-    def _column(self, chunk: Any, name: str) -> NDArray[Any] | None:
-        """A column; None, with a note, where numpy has no such type and the column has no role."""
-        column = chunk.column(name)
-        try:
-            if column.null_count:  # integers with nulls would become floats, which do not hold every id
-                return object_column(column.to_pylist())
-            found: NDArray[Any] = column.to_numpy(zero_copy_only=False)
-        except (*self._errors, NotImplementedError, ValueError, TypeError) as error:  # types numpy lacks
-            if name in {*self.roles.values(), *self.layout.features}:
-                raise InputError(f"the column {name!r} cannot be read: {error}") from error
-            note = f"the column {name!r} of type {column.type} is not read"
-            self.notes.extend([] if note in self.notes else [note])
-            return None
-        return found
 
     @property
     def size(self) -> int:
@@ -259,18 +284,11 @@ def from_frame(
     [2.0, 2.0]
     """
     layout = Layout(columns or {}, candidates, features, actions)
-    names = _names(frame)
-    roles = layout.roles([str(name) for name in names])
-    twice = duplicates([str(name) for name in names])
-    asked = {*roles.values(), *features}
-    table: dict[str, NDArray[Any]] = {}
-    for name in names:
-        if str(name) not in twice:
-            try:
-                table[str(name)] = _as_column(frame[name])
-            except (TypeError, ValueError, NotImplementedError) as error:  # types numpy lacks
-                if str(name) in asked:
-                    raise InputError(f"the column {name!r} cannot be read: {error}") from error
+    names = {str(name): name for name in _names(frame)}
+    roles = layout.roles(header := [str(name) for name in _names(frame)])
+    notes: list[str] = []
+    columns_read = {name: frame[names[name]] for name in _readable(header, notes)}
+    table = _table(columns_read, {*roles.values(), *features}, notes)
     lengths = {name: column.shape for name, column in table.items() if column.ndim != 1}
     if lengths:
         name, shape = next(iter(lengths.items()))
@@ -278,7 +296,7 @@ def from_frame(
     n = len(table[roles["reward"]])
     if other := [name for name, column in table.items() if len(column) != n]:
         raise InputError(f"the column {other[0]!r} has {len(table[other[0]]):,} values and the reward has {n:,}")
-    return InMemoryDataset(layout.batch(table, roles), "frame", roles)
+    return InMemoryDataset(layout.batch(table, roles), "frame", roles, notes)
 
 
 def _names(frame: Any) -> list[Any]:
@@ -289,13 +307,6 @@ def _names(frame: Any) -> list[Any]:
         if (names := getattr(frame, attribute, None)) is not None and not callable(names):
             return [str(name) if attribute == "column_names" else name for name in names]
     raise InputError(f"a {type(frame).__name__} is no data frame; give one, or a mapping of names to columns")
-
-
-def _as_column(value: Any) -> NDArray[Any]:
-    """A column as an array; masked values as None."""
-    if isinstance(value, np.ma.MaskedArray):
-        return object_column(value.tolist())
-    return np.asarray(value)
 
 
 def from_path(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
-import orjson
+from typing import TypeAlias
 
 from croupier.errors import EvidenceError
 from croupier.evaluation.passes.source import Source
@@ -17,8 +15,8 @@ from croupier.evaluation.passes.targets import (
     ProbabilityFunction,
     Target,
 )
-from croupier_policies import Policy, PolicyError, UniformPolicy
-from croupier_policies.registry import build, implementations, registered
+from croupier.state.components import build_from_spec
+from croupier_policies import Policy, UniformPolicy
 
 TargetSpec: TypeAlias = str | Policy | Target | ProbabilityFunction
 
@@ -47,7 +45,7 @@ def resolve(spec: TargetSpec, source: Source | None) -> Target:
     if kind == "snapshot" and rest:
         return _snapshot(rest, source)
     if kind == "policy" and rest:
-        return LearningTarget(_policy(rest), spec)
+        return LearningTarget(build_from_spec(rest, Policy), spec)  # type: ignore[type-abstract] # compared with only
     if spec == "uniform":
         return FrozenTarget(UniformPolicy(), spec)
     if spec == "logged":
@@ -68,20 +66,3 @@ def _snapshot(place: str, source: Source | None) -> Target:
         raise EvidenceError(f"snapshot:{place} is not a position; give a number or `latest`")
     position = positions[-1] if place == "latest" else int(place)
     return FrozenTarget(source.policy_at(position), f"snapshot:{position}", position)
-
-
-def _policy(spec: str) -> Policy:
-    name, _, text = spec.partition(":")
-    known = registered(Policy)  # type: ignore[type-abstract] # only its names are read
-    if name not in known and name not in implementations():
-        raise EvidenceError(f"there is no policy {name!r}; there are {', '.join(known)}")
-    try:
-        config: Any = orjson.loads(text) if text else {}
-        policy = build(name, config)
-    except (orjson.JSONDecodeError, PolicyError, TypeError) as error:
-        raise EvidenceError(f"policy:{spec} cannot be built: {error}") from error
-    if not isinstance(policy, Policy):
-        raise EvidenceError(
-            f"{name!r} is a learner, which does not choose actions; the policies are {', '.join(known)}"
-        )
-    return policy

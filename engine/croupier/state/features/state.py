@@ -53,7 +53,9 @@ class FeatureState(NamedTuple):
     def required_features(self) -> Features:
         """The features. Raises NoFeatures where there are none."""
         if self.features is None:
-            raise NoFeatures("the store has no features; open it with features=Features(…)")
+            raise NoFeatures(
+                "the store has no features; open it with features=Features(…), with replay=True if its log has begun"
+            )
         return self.features
 
     def check(self, body: bytes) -> None:

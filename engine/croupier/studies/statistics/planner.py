@@ -13,6 +13,7 @@ from croupier.errors import InputError
 from croupier.studies.statistics.sequences import mixture_parameter
 
 NORMAL = NormalDist()
+_OPTIONS = {"prior_mean": "prior_mean (--believed)", "prior_sd": "prior_sd (--doubt)"}
 Choice = Literal["do nothing", "experiment", "switch now"]
 
 
@@ -46,11 +47,14 @@ class Assumptions:
     level: float = 0.95
 
     def __post_init__(self) -> None:
-        positive = self.sd, self.per_day, self.window, self.horizon, self.prior_sd
-        if not all(0 < value < math.inf for value in positive) or not 0 < self.share < 1 or not 0 < self.level < 1:
-            raise InputError(
-                f"sd, per_day, window, horizon and prior_sd must be positive, share and level between 0 and 1: {self}"
-            )
+        bounds = dict.fromkeys(("sd", "per_day", "window", "horizon", "prior_sd"), math.inf) | {"share": 1, "level": 1}
+        for name, below in bounds.items():
+            if not 0 < (value := getattr(self, name)) < below:
+                wanted = "a positive number" if below == math.inf else "a number between 0 and 1"
+                raise InputError(f"{_OPTIONS.get(name, name)} is {value}; give {wanted}")
+        for name in ("prior_mean", "cost"):
+            if not math.isfinite(value := getattr(self, name)):
+                raise InputError(f"{_OPTIONS.get(name, name)} is {value}; give a finite number")
 
 
 class Plan(NamedTuple):
