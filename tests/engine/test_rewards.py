@@ -21,13 +21,14 @@ from croupier import (
     UniformPolicy,
     verify,
 )
-from croupier.errors import CorruptStore
+from croupier.errors import CorruptStore, PolicyFailed
 from croupier.log.configuration import canonical_json
 from croupier.log.ids import counted
 from croupier.log.reader import Log
 from croupier.log.rewards import RewardState
 from croupier.runtime.windows import OpenWindows
 from croupier.state.decisions import PendingDecisions
+from croupier.state.fold import Fold
 from croupier_storage import Fact, Kind, decode_state, hash_state, open_storage
 from support.inside import append, stop_ticking
 from support.waiting import until
@@ -425,6 +426,46 @@ def test_rolling_back_goes_on_from_the_earlier_state(url: str) -> None:
     found = verify(url)
     assert found.sound, found.difference
     assert found.state_hash == state
+
+
+def test_a_log_that_goes_back_often_is_folded_in_time(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also without snapshots, it folds what was before a position only once, and never takes a later state for it."""
+    places, learned = [], 0
+    with opened(url) as engine:
+        for _ in range(2):
+            for id in decide(engine, 10):
+                engine.reward(id, worth(id))
+            places.append(engine.position)
+        for place in (*reversed(places), *[places[0]] * 5):
+            engine.flush()
+            append(engine, Kind.REBASE, 0.0, body=canonical_json({"to": place}))
+        state = engine.state_hash()
+    with open_storage(url) as storage:
+        for info in storage.snapshots():
+            storage.delete_snapshot(info.position)
+    learn = Fold.learn
+
+    def counting(self: Fold, *arguments: Any) -> None:
+        nonlocal learned
+        learned += 1
+        learn(self, *arguments)
+
+    monkeypatch.setattr(Fold, "learn", counting)
+    with opened(url) as engine:
+        assert engine.state_hash() == state
+    assert learned <= 20 + 20 + 10
+
+
+def test_rebases_that_each_go_back_before_the_last_are_refused(url: str) -> None:
+    """Folding n of them would take time exponential in n."""
+    with opened(url) as engine:
+        decide(engine, 3)
+        for _ in range(2):
+            engine.flush()
+            append(engine, Kind.REBASE, 0.0, body=canonical_json({"upto": 0}))
+        engine.flush()
+        with pytest.raises(PolicyFailed, match="more than 2 deep"):
+            append(engine, Kind.REBASE, 0.0, body=canonical_json({"upto": 0}))
 
 
 RULES: list[tuple[dict[str, Any], str]] = [

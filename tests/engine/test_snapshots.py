@@ -95,6 +95,8 @@ FORGED: dict[str, Forge] = {
     "a bomb that does not": lambda state, harm: container(zlib.compress(bytes(1000)), 1 << 40),
     "a class of the system": lambda state, harm: encode_state(classed(state, "subprocess.Popen")),
     "a class that is not on the list": lambda state, harm: encode_state(classed(state, "river.tree.ExtraTree")),
+    "a shape that is no number": lambda state, harm: encode_state({**state, "shape": "wide"}),
+    "rewards that are no number": lambda state, harm: encode_state({**state, "rewards": 10.0}),
     "no mapping": lambda state, harm: encode_state([1, 2]),
 }
 

@@ -107,6 +107,12 @@ def test_a_target_without_weight_has_no_self_normalised_value():
         assert all(map(math.isnan, estimate(name, columns)))
 
 
+def test_one_row_has_a_mean_and_no_covariance():
+    one = SampleMoments.of(np.array([[1.0, 2.0]]))
+    assert one.mean.tolist() == [1.0, 2.0]
+    assert np.isnan(one.covariance).all()
+
+
 def test_one_row_has_a_value_and_no_error():
     value, error = estimate("ips", EstimatorInputs(*np.ones((4, 1))))
     assert value == 1.0

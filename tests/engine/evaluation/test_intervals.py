@@ -24,6 +24,7 @@ from croupier.evaluation.intervals import (
     likelihood_value,
     normal_fixed_sample,
 )
+from croupier.evaluation.intervals.base import guarantee_text
 from croupier.evaluation.intervals.bernstein import term_bounds
 from croupier.evaluation.intervals.bernstein_sequence import OneSidedSums, log_wealth, stitched_boundary
 from croupier.evaluation.intervals.betting import Bets, log_factors
@@ -142,6 +143,10 @@ def test_parts_of_a_bootstrap_draw_differently_and_add_up():
     assert (parts[0] + parts[1]).totals[:, 0].mean() == pytest.approx(4000, rel=0.01)
 
 
+def test_resampling_no_rows_gives_totals_of_0():
+    assert resampled_totals(np.zeros((0, 2)), 3, np.random.default_rng(1)).tolist() == [[0.0, 0.0]] * 3
+
+
 def test_bernstein_by_hand():
     low, high, *_ = bernstein_fixed_sample(0.5, 0.25, 101, 2.0, 0.95)
     log = math.log(4 / 0.05)
@@ -258,6 +263,21 @@ def test_the_sequence_of_dr_is_as_good_as_that_of_ips_at_least_nearly():
     bounds = LogBounds(max_weight=2.5)
     ips, dr = (interval("betting-sequence", columns, name, bounds=bounds) for name in ("ips", "dr"))
     assert dr.high - dr.low < 1.05 * (ips.high - ips.low)
+
+
+def test_a_bound_of_the_weights_that_is_known_after_the_rows_narrows_the_sequence():
+    columns = logged(20_000, 7, rate=0.03)
+    bounded = interval("betting-sequence", columns, bounds=LogBounds(max_weight=2.5))
+    gathering, found = gathered("betting-sequence", columns)
+    gathering.set_max_weight(2.5)
+    assert gathering.interval(*found["ips"], 0.95) == bounded
+
+
+def test_a_guarantee_names_the_comparisons_and_the_caveat():
+    ips, clipped = find_estimators(["ips", "ips-clip:10"])
+    assert guarantee_text("normal", ips) == "normal"
+    assert guarantee_text("normal", ips, 2) == "normal, Bonferroni over 2"
+    assert guarantee_text("normal", clipped, 2) == f"normal, Bonferroni over 2, {clipped.caveat}"
 
 
 def test_a_weight_beyond_the_declared_floor_gets_no_sequence():

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from croupier_storage import CorruptSnapshot, decode_state, encode_state, hash_state
+from croupier_storage.encoding import limits
 from croupier_storage.encoding.canonical import DEPTH, DTYPES, encode
+from croupier_storage.encoding.limits import Budget
+from croupier_storage.encoding.parsing import decode
 
 exactly = settings(max_examples=150, derandomize=True, deadline=None, database=None)
 
@@ -168,6 +171,28 @@ def test_the_limit_applies_to_the_uncompressed_size() -> None:
     assert decode_state(data, limit=100) == b"x" * 91
     with pytest.raises(CorruptSnapshot, match="limit"):
         decode_state(data, limit=99)
+
+
+def test_a_size_up_to_what_the_bytes_account_for_is_accepted() -> None:
+    most = limits.SIZE_FLOOR - 9  # a tag and a length
+    assert decode_state(container(encode(bytes(most)))) == bytes(most)
+    with pytest.raises(CorruptSnapshot, match="forged"):
+        decode_state(container(encode(bytes(most + 1))))
+
+
+@pytest.mark.parametrize("size", [1000, limits.SIZE_FLOOR])
+def test_a_state_is_compressed_as_far_as_it_can_be_read_back(size: int) -> None:
+    data = encode_state(bytes(size))
+    assert len(data) < size / 7
+    assert decode_state(data) == bytes(size)
+
+
+@pytest.mark.parametrize("state", [bytes(1000), "x" * 1000, [None] * 1000, {"x": 1000 * "x"}, np.zeros(1000)], ids=type)
+def test_everything_in_a_state_takes_memory_from_the_budget(state: Any) -> None:
+    plain = encode(state)
+    with pytest.raises(CorruptSnapshot, match="memory"):
+        decode(plain, Budget(1000))
+    assert same(decode(plain, Budget(100_000)), state)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 import numpy as np
@@ -7,9 +8,12 @@ import pytest
 
 from croupier_storage import Fact, InvalidFact, Kind, open_storage
 from croupier_storage.encoding.checksums import fact_digest, intact
-from croupier_storage.encoding.rows import row
+from croupier_storage.encoding.rows import MAX_INDEXED_BYTES, row
+from croupier_storage.sql.columns import group_columns
 
 FULL = Fact(1, Kind.DECISION, 1.5, "id", 2, "unit", 'a\tb\x7f\u2028Ω😀"\\', 0.25, 0.5, 3, 4, b"c", b"", "key", b"{}")
+EXACT = FULL._replace(kind="decision")  # every value has the type that is read back, so that a group is converted fast
+LONG = "語" * (MAX_INDEXED_BYTES // 3 + 1)
 
 
 def test_the_checksum_of_a_row_never_changes() -> None:
@@ -68,3 +72,32 @@ def test_values_are_stored_with_the_types_that_are_read_back() -> None:
 def test_values_of_another_type_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidFact, match="position 1"):
         row(FULL._replace(**wrong))
+    with pytest.raises(InvalidFact, match="position 1"):
+        group_columns([EXACT._replace(**wrong)])
+
+
+@pytest.mark.parametrize(("last", "beyond"), [((1 << 63) - 1, 1 << 63), (-(1 << 63), -(1 << 63) - 1)])
+def test_an_integer_beyond_64_bits_is_refused(last: int, beyond: int) -> None:
+    assert last in row(FULL._replace(as_of=last))
+    with pytest.raises(InvalidFact, match="64 bits"):
+        row(FULL._replace(as_of=beyond))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"reward": -0.0},
+        {"reward": math.nan},
+        {"at": math.inf},
+        {"unit": "nul\0"},
+        {"unit": "half \ud800"},
+        {"id": LONG},
+        {"key": LONG},
+    ],
+)
+def test_a_value_that_cannot_be_stored_is_found_among_others(wrong: dict[str, object]) -> None:
+    """Also where the text of another fact is empty."""
+    bad, good = EXACT._replace(**wrong), EXACT._replace(position=2, id="", key="")  # type: ignore[arg-type] # as above
+    assert len(group_columns([EXACT, good])) == 1
+    with pytest.raises(InvalidFact, match="position 1"):
+        group_columns([bad, good])

@@ -4,6 +4,7 @@ import gc
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from croupier_storage import (
     CorruptStore,
+    Fact,
     SchemaMismatch,
     Storage,
     StorageError,
@@ -21,6 +23,7 @@ from croupier_storage import (
 )
 from croupier_storage.checks import StorageSuite
 from croupier_storage.checks.samples import decision
+from croupier_storage.sql import reader, sqlite
 
 Url: TypeAlias = Callable[[Path], str]
 Alter: TypeAlias = Callable[..., None]
@@ -144,3 +147,45 @@ def test_closing_leaves_no_file_open(path: Path, store: Storage) -> None:
     store.close()
     gc.collect()  # an unclosed connection would warn, and warnings are errors here
     assert {file.name for file in path.parent.iterdir()} <= {path.name, f"{path.name}.lock"}
+
+
+def test_closing_ends_the_lease_and_leaves_no_file_open(path: Path, store: Storage) -> None:
+    store.acquire()
+    store.close()
+    gc.collect()
+    assert {file.name for file in path.parent.iterdir()} == {path.name, f"{path.name}.lock"}
+
+
+@pytest.mark.parametrize("name", ["memory://", "sqlite://", "file"])
+def test_an_erasure_saves_the_settings_that_follow_from_it(name: str, path: Path, url: Url) -> None:
+    with open_storage(url(path) if name == "file" else name) as storage:
+        storage.append([decision(1), Fact(2, "observation", 1.0, unit="another")], {})
+        gone = storage.erase("user-Ω", 1.0, lambda positions: {"erased": repr(list(positions)).encode()})
+        assert gone == [1]
+        assert storage.settings()["erased"] == b"[1]"
+
+
+def test_a_new_store_is_created_once_another_writer_of_the_empty_file_has_gone(
+    path: Path, url: Url, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as foreigner:
+        foreigner.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            open_storage(url(path), timeout=0.05)
+
+        def go(seconds: float) -> None:
+            assert seconds > 0
+            foreigner.rollback()
+
+        monkeypatch.setattr(time, "sleep", go)
+        with open_storage(url(path), timeout=5.0) as storage:
+            assert storage.head() == 0
+
+
+def test_a_query_may_return_as_much_as_the_file_holds(
+    path: Path, store: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (reader, sqlite):
+        monkeypatch.setattr(module, "READ_FLOOR", 0)
+    store.append([decision(801, context=bytes(1 << 20))], {})
+    assert len(store.facts_at([801])[801].context or b"") == 1 << 20

@@ -108,6 +108,10 @@ def test_invalid_weights_are_rejected(weights: dict[str, float]) -> None:
         Split.from_weights(weights)
 
 
+def test_a_variant_of_weight_0_gets_no_unit() -> None:
+    assert Split.from_weights({"a": 1.0, "b": 0.0}).shares == {"a": 1.0, "b": 0.0}
+
+
 def test_a_holdout_is_a_share() -> None:
     with pytest.raises(InputError, match="0 ≤ holdout < 1"):
         Split.from_weights({"a": 1}, holdout=1.0)
