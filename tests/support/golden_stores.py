@@ -305,7 +305,7 @@ def play_corrections(engine: Engine, clock: Clock) -> None:
 
 
 STORES: dict[str, Golden] = {
-    "default": Golden(play_default, ask_default),
+    "default": Golden(play_default, ask_default, {"policy": SoftmaxPolicy()}),
     "hybrid": Golden(
         play_hybrid,
         ask_hybrid,

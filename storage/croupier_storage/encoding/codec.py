@@ -118,7 +118,7 @@ def _inflate(packed: memoryview, length: int) -> bytearray:
             rest: bytes | memoryview = packed[start : start + _PIECE]
             while rest and len(content) <= length:
                 content += inflater.decompress(rest, _PIECE)
-                rest = inflater.unconsumed_tail
+                rest = b"" if inflater.eof else inflater.unconsumed_tail  # zlib leaves what follows the end there
         while len(content) <= length and (more := inflater.decompress(b"", _PIECE)):
             content += more
     except zlib.error as error:

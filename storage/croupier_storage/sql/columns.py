@@ -72,7 +72,8 @@ def _are_storable(values: Sequence[Sequence[Any]]) -> bool:
     May return False for valid values: if a sum overflows, if bytes of two adjacent floats look like −0.0, or if an
     indexed text has many characters.
     """
-    if any(max(map(len, values[position])) * 4 > MAX_INDEXED_BYTES for position in INDEXED if values[position][0]):
+    indexed = [values[position] for position in INDEXED if values[position][0] is not None]
+    if any(max(map(len, column)) * 4 > MAX_INDEXED_BYTES for column in indexed):
         return False
     floats = [values[position] for position in _FLOATS if values[position][0] is not None]
     texts = "".join("".join(values[position]) for position in _TEXTS if values[position][0] is not None)

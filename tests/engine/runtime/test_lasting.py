@@ -13,6 +13,7 @@ import pytest
 
 import croupier.runtime.outage
 from croupier import (
+    AdaptivePolicy,
     ConstantPolicy,
     Engine,
     EvidenceError,
@@ -96,9 +97,9 @@ def test_a_policy_of_ones_own_is_passed_where_the_log_names_it(url: str) -> None
     assert verify(url, policies=[Mine()]).sound
     assert evaluate(url, ["policy:inverse-gap"], policies=[Mine()]).counts.rows > 100
     assert [variant.policy for variant in study(url).variants] == [
-        "softmax",
+        "adaptive",
         "mine",
-        "softmax",
+        "adaptive",
     ]  # read from the log
     with opened(url, policies=[Mine()]) as engine:
         inside.promote(engine, "new")
@@ -107,7 +108,7 @@ def test_a_policy_of_ones_own_is_passed_where_the_log_names_it(url: str) -> None
     with opened(url, policy=Mine()) as engine:
         assert engine.state_hash() == state
         engine.experiments.roll_back()
-        assert engine.policy.name == "softmax"
+        assert engine.policy.name == "adaptive"
     assert verify(url, policy=Mine()).sound
 
 
@@ -183,7 +184,7 @@ def test_erasure_teaches_again_by_the_rule_of_the_experiment(url: str) -> None:
         engine.experiments.start(trial(InverseGapPolicy(), holdout=0.2))
         live(engine, range(150), lambda k: f"u{k % 10}")
         engine.forget("u5")
-        by_hand: dict[str, Policy] = {"old": SoftmaxPolicy(), "new": InverseGapPolicy()}
+        by_hand: dict[str, Policy] = {"old": AdaptivePolicy(), "new": InverseGapPolicy()}
         made = {fact.position: decided for fact, decided in inside.events(engine) if decided is not None}
         rewards = list(inside.storage(engine).facts(kinds=["reward"]))
         for fact in rewards:

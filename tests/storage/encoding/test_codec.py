@@ -137,6 +137,7 @@ def test_hostile_content_is_refused(plain: bytes) -> None:
         (container(b"n", length=2**64 - 1), "limit"),
         (container(b"n", packed=zlib.compress(b"n")[:-1]), "size that it claims"),
         (container(b"n", packed=zlib.compress(b"n") + b"more"), "size that it claims"),
+        (container(bytes(3 << 20), packed=zlib.compress(bytes(3 << 20)) + b"more"), "size that it claims"),
         (container(b"n", packed=b"not zlib"), "decompress"),
         (container(b"n", packed=b""), "size that it claims"),
     ],

@@ -101,3 +101,5 @@ def test_a_value_that_cannot_be_stored_is_found_among_others(wrong: dict[str, ob
     assert len(group_columns([EXACT, good])) == 1
     with pytest.raises(InvalidFact, match="position 1"):
         group_columns([bad, good])
+    with pytest.raises(InvalidFact, match="position 1"):
+        group_columns([good, bad])

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from croupier import (
+    AdaptivePolicy,
     Engine,
     Experiment,
     InputError,
@@ -139,7 +140,7 @@ def test_variants_learn_from_their_own_traffic_or_from_all(url: str, learn_from:
     with opened(url) as engine:
         engine.experiments.start(trial(learn_from=learn_from, holdout=0.1))
         live(engine, range(200))
-        by_hand: dict[str, Policy] = {"old": SoftmaxPolicy(), "new": InverseGapPolicy()}
+        by_hand: dict[str, Policy] = {"old": AdaptivePolicy(), "new": InverseGapPolicy()}
         met = dict.fromkeys(["old", "new", "hold-out"], 0)
         made = {fact.position: decided for fact, decided in inside.events(engine) if decided is not None}
         for fact in inside.storage(engine).facts(kinds=["reward"]):
@@ -177,7 +178,7 @@ def test_promotion_and_rollback(url: str) -> None:
         live(engine, range(160, 180))
     assert verify(url).sound
     with open_current(url) as engine:
-        assert engine.policy.name == "softmax"
+        assert engine.policy.name == "adaptive"
 
 
 def test_invalid_calls_are_rejected(url: str) -> None:
