@@ -62,7 +62,7 @@ lint: $(VENV)/test
 	$(BIN)/pyright
 
 test: lint
-	$(BIN)/python -m pytest --durations=10
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --durations=10
 
 bench: $(VENV)/test
 	for name in loop kernels store catalogue evaluation calls; do $(BIN)/python -m bench $$name || exit 1; done

@@ -227,7 +227,7 @@ class ArrayMixedBackend(MixedBackend):
         values = _gathered(cells, index, lanes, two_part.PER_MEMBER * m)
         if not memory.kind(m)[2]:
             return values
-        stamps = np.where(index < 0, 0.0, cells[index, lanes - LANES - 1])
+        stamps = np.where(index < 0, 0.0, cells[index, lanes - LANES])
         retain = two_part.RETAINED ** (memory.section(m, arena.NOISE)[0, arena.EPOCHS] - stamps)
         return np.array(reference.forget_diagonal(values[0], values[1], values[2], retain))
 
@@ -261,7 +261,7 @@ class ArrayMixedBackend(MixedBackend):
             for part, learned_values in enumerate(values):
                 table[found[has], LANES * (at + part) + lanes[has]] = learned_values[has]
             if forgets and table is memory.cells.cells:
-                table[found[has], lanes[has] - LANES - 1] = noise[arena.EPOCHS]
+                table[found[has], lanes[has] - LANES] = noise[arena.EPOCHS]
         for part, own_values in enumerate(diagonal):
             vector[part * R : (part + 1) * R] = own_values[:R]
         predicted, predicted1, q = float(seen.predicted), float(seen.predicted1), float(seen.q)

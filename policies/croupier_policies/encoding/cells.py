@@ -22,13 +22,13 @@ class CellTable:
     """
 
     def __init__(self, members: int, max_bytes: int) -> None:
-        self._members, self._width = members, kernels.LANES * (two_part.PER_MEMBER * members + 1) + 1
-        self._size = max(min(max_bytes // (8 * self._width + 24), MAX_CELLS), 8)
+        self._members, self._width = members, kernels.LANES * (two_part.PER_MEMBER * members + 1)
+        self._size = max(min(max_bytes // (8 * self._width + 32), MAX_CELLS), 8)
         self._allocate()
 
     def _allocate(self) -> None:
         self.cells = np.zeros((self._size, self._width))
-        self._keys = np.zeros(self._size, np.uint64)
+        self._keys, self._groups = np.zeros(self._size, np.uint64), np.zeros(self._size, np.int64)
         self._used = np.zeros(2, np.int64)  # cells in use, features that had to share one
         self._place(FEWEST_PLACES)
 
@@ -36,7 +36,7 @@ class CellTable:
         """A table of so many places: small ones stay in the processor's cache."""
         self._places = np.zeros(count, np.int32)
         kernels.rebuild(self._keys, self._places, self._used)
-        self.arrays = self.cells, self._keys, self._places, self._used
+        self.arrays = self.cells, self._keys, self._places, self._used, self._groups
 
     def reserve(self, count: int) -> None:
         """Make room in the table for so many more cells, so that it is at most half full."""
@@ -74,17 +74,18 @@ class CellTable:
 
     def forget(self, retain: float, slot: int) -> None:
         """Discount the cells of an action, or of all (-1)."""
-        two_part.forget_cells(self.cells, self._used, self._members, retain, slot)
+        two_part.forget_cells(self.cells, self._used, self._groups, self._members, retain, slot)
 
     def state(self) -> State:
         """The cells in use."""
-        return {"cells": self.cells[: self.used].copy(), "keys": self._keys[: self.used].copy(), "shared": self.shared}
+        arrays = {"cells": self.cells, "keys": self._keys, "groups": self._groups}
+        return {name: array[: self.used].copy() for name, array in arrays.items()} | {"shared": self.shared}
 
     def restore(self, state: State) -> None:
         """Replace the cells by those of a `state()`."""
         self._allocate()
         count = state["keys"].shape[0]
-        self.cells[:count], self._keys[:count] = state["cells"], state["keys"]
+        self.cells[:count], self._keys[:count], self._groups[:count] = state["cells"], state["keys"], state["groups"]
         self._used[:] = count, state["shared"]
         self._place(FEWEST_PLACES)
         self.reserve(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -88,16 +88,24 @@ class MixedEncoder:
         memory: The arena in which the statistics are.
         ids: Names of fields whose values are ids.
         max_bytes: The memory limit of the model.
+        has_room: Whether there is memory for so many columns, without and with squares. Once there is not, what is new
+            has cells.
     """
 
-    def __init__(self, memory: Arena, ids: Iterable[str], max_bytes: int) -> None:
-        self._memory, self._id_fields = memory, frozenset(ids)
+    def __init__(
+        self,
+        memory: Arena,
+        ids: Iterable[str],
+        max_bytes: int,
+        has_room: Callable[[tuple[int, int]], bool] = lambda columns: True,
+    ) -> None:
+        self._memory, self._id_fields, self._has_room = memory, frozenset(ids), has_room
         self._max_numbers = max(max_bytes // (16 * 8 * arena.NUMBER_WIDTH), 8)
         self._buckets = 1 << (min(arena.DOCUMENT_BUCKETS, max(max_bytes // 512, 16)).bit_length() - 1)
         self._max_bytes = max_bytes
         self._hashes: dict[str, dict[str, int]] = {}  # by field and value
         self._hashed = 0
-        self._set({}, {}, {}, {}, 0)
+        self._set({}, {}, {}, {}, 0, 0, False)
 
     def _set(
         self,
@@ -105,23 +113,31 @@ class MixedEncoder:
         strings: dict[str, dict[str, tuple[int, int, int]]],
         fields: dict[str, int],
         blocks: dict[tuple[str, int], int],
+        full: int,
         ignored: int,
+        closed: bool,
     ) -> None:
         self._numbers, self._strings, self._fields, self._blocks = numbers, strings, fields, blocks
         self.ignored, self._refused = ignored, RefusedNames()
+        self._full, self._closed = full, closed  # numbers that have columns; whether nothing new gets one
         self._hot = sum(map(len, strings.values()))
         self._arrays: dict[int, NDArray[np.int64]] = {}  # integers of array rows whose numbers are all known, by width
 
     @property
     def version(self) -> tuple[int, ...]:
         """Changes whenever a packed row may."""
-        return len(self._numbers), self._hot, len(self._fields), len(self._blocks)
+        return len(self._numbers), self._hot, len(self._fields), len(self._blocks), self._closed
 
     @property
     def columns(self) -> tuple[int, int]:
         """Columns of the full part in use, without and with squares."""
-        full = min(len(self._numbers), NUMBER_COLUMNS)
-        return 1 + full + self._hot, 1 + 2 * full + self._hot
+        return 1 + self._full + self._hot, 1 + 2 * self._full + self._hot
+
+    def _opens(self, columns: int, squared: int) -> bool:
+        """Whether there is room for so many more columns, without and with squares."""
+        first, second = self.columns
+        self._closed = self._closed or not self._has_room((first + columns, second + squared))
+        return not self._closed
 
     def pack(self, row: Row) -> PackedRow:
         """The packed row."""
@@ -186,9 +202,10 @@ class MixedEncoder:
             self._memory.resize({arena.NUMBERS: Shape(grown, arena.NUMBER_WIDTH)})
         record = self._memory.section(arena.NUMBERS)[index]
         first, squared = self.columns
-        has_column = index < NUMBER_COLUMNS
+        has_column = self._full < NUMBER_COLUMNS and self._opens(1, 2)
         record[arena.STRIDE] = 1.0
         record[[arena.COLUMN, arena.COLUMN_SQUARED]] = (first, squared) if has_column else (-1.0, -1.0)
+        self._full += has_column
         self._numbers[name] = known = index, self._hash(name, "")
         return known
 
@@ -199,7 +216,7 @@ class MixedEncoder:
         known = self._strings.get(name, _NONE)
         if (hot := known.get(value)) is not None:
             parts.hot += hot
-        elif len(known) >= VALUES or self._hot >= STRING_COLUMNS:
+        elif self._closed or len(known) >= VALUES or self._hot >= STRING_COLUMNS or (admit and not self._opens(1, 1)):
             parts.hashed.append(self._hash(name, value))
         elif admit:
             hot = (*self.columns, self._hash(name, value))
@@ -322,7 +339,9 @@ class MixedEncoder:
             ],
             "fields": list(self._fields),
             "blocks": [[name, width] for name, width in self._blocks],
+            "full": self._full,
             "ignored": self.ignored,
+            "closed": self._closed,
         }
 
     def restore(self, state: State) -> None:
@@ -335,7 +354,9 @@ class MixedEncoder:
             strings,
             {name: index for index, name in enumerate(state["fields"])},
             {(name, width): index for index, (name, width) in enumerate(state["blocks"])},
+            state["full"],
             state["ignored"],
+            state["closed"],
         )
 
 

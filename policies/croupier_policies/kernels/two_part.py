@@ -1,8 +1,8 @@
 """Kernels of the two-part posteriors of all members of a mixed model; `reference.two_part` has the formulas.
 
-A row is what `encoding_mixed.encode` returns. `cells` and `pairs` are tables of cells: their values, keys, places and
-counts in use (`kernels.cells`). A cell holds, for each member, prec - 1 of all lanes, then w, then w1, so that zeros
-are the prior; then the forgetting steps that each lane has had; then its group.
+A row is what `encoding_mixed.encode` returns. `cells` and `pairs` are tables of cells: their values, keys, places,
+counts in use (`kernels.cells`) and groups. A cell holds, for each member, prec - 1 of all lanes, then w, then w1, so
+that zeros are the prior; then the forgetting steps that each lane has had.
 """
 
 from __future__ import annotations
@@ -173,13 +173,13 @@ def _estimate_shared(F, L, m, row, G, M, cells, products, E, Y, starts, Z, mean,
 @jit
 def _shared_cell(table, code, first, centre, epoch):  # type: ignore[no-untyped-def] # compiled
     """1/prec and w - r̄·w1 of a cell that all actions share; `epoch` as in `_sparse`."""
-    cells, keys, places, used = table
+    cells, keys, places, used, _ = table
     c, at = find(keys, places, used, code, SHARED >> SHIFT), LANES * first + (SHARED & MASK)
     if c < 0:
         return 1.0, 0.0
     precision, w, w1 = cells[c, at], cells[c, at + LANES], cells[c, at + 2 * LANES]
     if epoch >= 0.0:
-        stamp = cells[c, cells.shape[1] - 1 - LANES + (SHARED & MASK)]
+        stamp = cells[c, cells.shape[1] - LANES + (SHARED & MASK)]
         precision, w, w1 = _forgotten(precision, w, w1, _retained(epoch - stamp))
     return 1.0 / (1.0 + precision), w - centre * w1
 
@@ -272,7 +272,7 @@ def _sparse(table, hashes, values, slots, order, first, centre, epoch, gain, q):
 @jit
 def _sparse_group(table, hashes, values, group, first, centre, epoch, gain, q):  # type: ignore[no-untyped-def] # compiled
     """Write the sums of all actions of a group."""
-    cells, keys, places, used = table
+    cells, keys, places, used, _ = table
     q[:] = 0.0
     gain[:] = 0.0
     spread = 0.0
@@ -289,7 +289,7 @@ def _sparse_group(table, hashes, values, group, first, centre, epoch, gain, q): 
                 gain[lane] += s * (cell[at + LANES + lane] - centre * cell[at + 2 * LANES + lane])
         else:
             for lane in range(LANES):
-                retain = _retained(epoch - cell[cell.shape[0] - 1 - LANES + lane])
+                retain = _retained(epoch - cell[cell.shape[0] - LANES + lane])
                 kept = retain * cell[at + lane]
                 factor = retain * (1.0 + cell[at + lane]) / (1.0 + kept)
                 q[lane] += s * s / (1.0 + kept)
@@ -352,14 +352,14 @@ def _teach_all(F, L, row, shared, columns, cells, pairs, slot, reward):  # type:
 @jit
 def claim_all(table, hashes, slot):  # type: ignore[no-untyped-def] # compiled
     """The cells of features with an action, new ones where there are none; -1 without room."""
-    cells, keys, places, used = table
+    _, keys, places, used, groups = table
     touched = np.empty(hashes.shape[0], np.int64)
     for k in range(hashes.shape[0]):
         before = used[0]
         c = claim(keys, places, used, hashes[k], slot >> SHIFT)
         touched[k] = c
         if used[0] > before:
-            cells[c, cells.shape[1] - 1] = slot >> SHIFT
+            groups[c] = slot >> SHIFT
     return touched
 
 
@@ -495,7 +495,7 @@ def _write(cells, touched, values, first, slot, step, step1):  # type: ignore[no
 @jit
 def catch_up(cells, touched, first, slot, epoch):  # type: ignore[no-untyped-def] # compiled
     """Apply the forgetting that is due to the cells of one action."""
-    at, stamp = LANES * first + (slot & MASK), cells.shape[1] - 1 - LANES + (slot & MASK)
+    at, stamp = LANES * first + (slot & MASK), cells.shape[1] - LANES + (slot & MASK)
     for k in range(touched.shape[0]):
         c = touched[k]
         if c >= 0 and epoch > cells[c, stamp]:
@@ -558,10 +558,10 @@ def _forget_full(triangle, own, p, retain):  # type: ignore[no-untyped-def] # co
 
 
 @jit
-def forget_cells(cells, used, members, retain, slot):  # type: ignore[no-untyped-def] # compiled
+def forget_cells(cells, used, groups, members, retain, slot):  # type: ignore[no-untyped-def] # compiled
     """Discount all cells of one action, or of all (-1), in the parts of all members."""
     for c in range(used[0]):
-        if slot >= 0 and cells[c, cells.shape[1] - 1] != slot >> SHIFT:
+        if slot >= 0 and groups[c] != slot >> SHIFT:
             continue
         for m in range(members):
             for lane in range(LANES):

@@ -14,13 +14,15 @@ from croupier_policies.base import Actions, Finding, Reason, RefusedNames, Row, 
 from croupier_policies.encoding.arena import Arena, Shape
 from croupier_policies.encoding.cells import CellTable, Products
 from croupier_policies.encoding.items import ItemPacker
-from croupier_policies.encoding.mixed import MixedEncoder
+from croupier_policies.encoding.mixed import NUMBER_COLUMNS, STRING_COLUMNS, MixedEncoder
 from croupier_policies.exploration.base import Estimates
 from croupier_policies.kernels import arena, two_part
 from croupier_policies.models.base import Model, check_at_least, rewards_without_room
 from croupier_policies.registry import register
 
 SHARED_COLUMNS = 96  # of products of context and features, in a full posterior
+MOST_COLUMNS = 1 + NUMBER_COLUMNS + STRING_COLUMNS, 1 + 2 * NUMBER_COLUMNS + STRING_COLUMNS  # with squares
+FEWEST_ACTIONS = 32  # for which there is memory before there are columns
 MOST_CROSSES = 1024  # cells of products that one event may claim
 MAX_SETS = 256  # candidate sets whose slots are cached
 
@@ -85,7 +87,7 @@ class MixedModel(Model):
         )
         for first in members:
             memory.section(first + arena.NOISE)[0, arena.MEAN_REWARD] = 0.5
-        self.encoder = MixedEncoder(memory, self.ids, self.max_bytes)
+        self.encoder = MixedEncoder(memory, self.ids, self.max_bytes, self._has_room)
         pairs = self.max_bytes // 8 if self.pairs else 0
         cells = CellTable(len(self._kinds), self.max_bytes // 4)
         products = Products(min(SHARED_COLUMNS, math.isqrt(self.max_bytes // 256)))
@@ -93,9 +95,10 @@ class MixedModel(Model):
         self.memory.features.resize({arena.DOCUMENTS: Shape(1, 1)})
         self.features = MixedEncoder(self.memory.features, (), self.max_bytes // 8)
         self._items = ItemPacker(self.memory.features, self.features)
-        self._slots: dict[str, int] = {}
+        self._slots: dict[str, int] = {}  # the least recently rewarded action first
         self._sets: OrderedDict[Actions, tuple[int, Slots]] = OrderedDict()
-        self.ignored, self._refused = 0, RefusedNames()
+        self._changes = 0  # of the slots
+        self.ignored, self.replaced, self._refused = 0, 0, RefusedNames()
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments without `device`."""
@@ -116,9 +119,7 @@ class MixedModel(Model):
             return math.nan
         packed = self.encoder.admit(context)
         item = None if actions.rows is None else self.features.admit(actions.rows[index])
-        if not self._fit(len(self._slots)):
-            self.ignored += 1
-            return math.nan
+        self._fit(len(self._slots))
         if item is not None:
             self._share()
         self.memory.cells.reserve(packed.integers.shape[0] + MOST_CROSSES)
@@ -138,46 +139,81 @@ class MixedModel(Model):
             _fill_identity(memory.section(start), 0, 0)
 
     def _admit(self, action: str) -> int:
-        """The slot of an action, a new one if there is memory for it; else -1."""
-        slot = self._slots.get(action)
-        if slot is None:
-            if not self._fit(len(self._slots) + 1):
-                return -1
-            slot = self._slots[action] = len(self._slots)
+        """The slot of an action; a new one gets that of the least recently rewarded if there is no memory for it.
+
+        -1 where there is memory for no action at all.
+        """
+        slot = self._slots.pop(action, -1)
+        if slot < 0:
+            slot = self._new_slot()
+            self._changes += 1
+        if slot >= 0:
+            self._slots[action] = slot
         return slot
 
+    def _new_slot(self) -> int:
+        count = len(self._slots)
+        if self._fit(count + 1):
+            return count
+        if not count:
+            return -1
+        slot = self._slots.pop(next(iter(self._slots)))
+        self.replaced += 1
+        for m in range(len(self._kinds)):
+            triangles, weights, vectors = (
+                self.memory.section(m, k) for k in (arena.TRIANGLES, arena.WEIGHTS, arena.VECTORS)
+            )
+            triangles[slot], weights[slot], vectors[slot] = 0.0, 0.0, 0.0
+            _fill_identity(triangles[slot : slot + 1], 0, 0)
+        self.memory.cells.forget(0.0, slot)
+        self.memory.pairs.forget(0.0, slot)
+        return slot
+
+    def _has_room(self, columns: tuple[int, int]) -> bool:
+        """Whether there is memory for so many columns, with the actions that there are."""
+        shapes = self._shapes(max(len(self._slots), FEWEST_ACTIONS), columns, 1.0)
+        return 8 * self.memory.arena.size_with(shapes) <= self.max_bytes // 2
+
     def _fit(self, actions: int) -> bool:
-        """Make room for so many actions and for all columns, if the memory limit allows it."""
+        """Make room for so many actions and for all columns, if the memory limit allows it; more than asked, if so."""
         memory, columns = self.memory.arena, self.encoder.columns
         memory.layout[[arena.COLUMNS, arena.COLUMNS + 1]] = columns
-        R = int(memory.layout[arena.COORDINATES])
+        for more in (2.0, 1.25, 1.0):
+            shapes = self._shapes(actions, columns, more)
+            if 8 * memory.size_with(shapes) <= self.max_bytes // 2:
+                before = {k: memory.shape(k) for k in shapes}
+                if shapes:
+                    memory.resize(shapes)
+                for k, (rows, width) in before.items():
+                    if (k - arena.MEMBERS) % arena.PER_MEMBER == arena.TRIANGLES:
+                        _fill_identity(memory.section(k), rows, width)
+                return True
+        return False
+
+    def _shapes(self, actions: int, columns: tuple[int, int], more: float) -> dict[int, Shape]:
+        """The new shapes of sections that are too small, times `more`."""
+        memory, R = self.memory.arena, int(self.memory.arena.layout[arena.COORDINATES])
         shapes: dict[int, Shape] = {}
         for m, (squares, _, _) in enumerate(self._kinds):
             first = arena.MEMBERS + arena.PER_MEMBER * m
             slots, width = memory.shape(first + arena.WEIGHTS)
-            P, needed = width // 2, columns[squares]
+            P, needed, most = width // 2, columns[squares], MOST_COLUMNS[squares]
             if actions <= slots and needed <= P:
                 continue
-            slots, P = (_room(have, need) for have, need in ((slots, actions), (P, needed)))
+            if actions > slots:
+                slots = max(int(more * slots), actions, 8 if more > 1.0 else 0)
+            if needed > P:
+                P = max(min(max(int(more * P), 8), most), needed)
             shapes[first + arena.TRIANGLES] = Shape(slots, P * (P + 1) // 2)
             shapes[first + arena.WEIGHTS] = Shape(slots, 2 * P, 2)
             shapes[first + arena.VECTORS] = Shape(slots, 3 * R, 3)
-        if not shapes:
-            return True
-        if 8 * memory.size_with(shapes) > self.max_bytes // 2:
-            return False
-        before = {k: memory.shape(k) for k in shapes}
-        memory.resize(shapes)
-        for k, (rows, width) in before.items():
-            if (k - arena.MEMBERS) % arena.PER_MEMBER == arena.TRIANGLES:
-                _fill_identity(memory.section(k), rows, width)
-        return True
+        return shapes
 
     def _slots_of(self, actions: Actions) -> Slots:
         cached = self._sets.get(actions)
-        if cached is None or cached[0] != len(self._slots):
+        if cached is None or cached[0] != self._changes:
             slots = np.array([self._slots.get(action, -1) for action in actions.ids], dtype=np.int64)
-            cached = self._sets[actions] = len(self._slots), Slots(slots, np.argsort(slots, kind="stable"))
+            cached = self._sets[actions] = self._changes, Slots(slots, np.argsort(slots, kind="stable"))
             if len(self._sets) > MAX_SETS:
                 self._sets.popitem(last=False)
         return cached[1]
@@ -224,6 +260,13 @@ class MixedModel(Model):
                 "of larger max_bytes and replay=True"
             )
             found.append(Finding(Reason.FEATURES_WITHOUT_ROOM, shared, (), text))
+        if self.replaced:
+            text = (
+                f"{self.replaced} times a new action took the place of the one whose last reward was longest ago, since "
+                "there is no memory for all: what was learned about the latter is lost; if actions return after long, "
+                "open the store with a policy of larger max_bytes and replay=True"
+            )
+            found.append(Finding(Reason.REWARDS_WITHOUT_ROOM, self.replaced, (), text))
         return found + rewards_without_room(self.ignored, self._refused, self.max_bytes)
 
     def state(self) -> State:
@@ -235,11 +278,13 @@ class MixedModel(Model):
             "pairs": self.memory.pairs.state(),
             "products": self.memory.products.state(),
             "actions": list(self._slots),
+            "slots": np.array(list(self._slots.values()), np.int64),
             "encoder": self.encoder.state(),
             "features": self.features.state(),
             "feature_floats": self.memory.features.floats.copy(),
             "feature_layout": self.memory.features.layout.copy(),
             "ignored": self.ignored,
+            "replaced": self.replaced,
         }
 
     def restore(self, state: State) -> None:
@@ -252,14 +297,9 @@ class MixedModel(Model):
         features = self.memory.features
         features.floats, features.layout = state["feature_floats"].copy(), state["feature_layout"].copy()
         self.features.restore(state["features"])
-        self._slots = {action: slot for slot, action in enumerate(state["actions"])}
+        self._slots = dict(zip(state["actions"], state["slots"].tolist(), strict=True))
         self.encoder.restore(state["encoder"])
-        self.ignored = state["ignored"]
-
-
-def _room(have: int, need: int) -> int:
-    """Room for so many, doubled where there is not enough."""
-    return have if need <= have else max(2 * have, need, 8)
+        self.ignored, self.replaced = state["ignored"], state["replaced"]
 
 
 def _fill_identity(triangles: Vector, rows: int, width: int) -> None:

@@ -238,6 +238,23 @@ def test_full_tables_share_cells_and_say_so() -> None:
     assert [cells.find(keys, again, used, FEATURES[k], k % 3) for k in range(56)] == claimed[:56]
 
 
+def test_actions_that_come_and_go_are_learned_for_ever() -> None:
+    """Once there is no memory for a new action, it takes the place of the one whose last reward was longest ago."""
+    model, rng = MixedModel(max_bytes=1 << 20), np.random.default_rng(0)
+    hits = 0
+    for t in range(6000):
+        actions = Actions(tuple(f"item{t // 40 + k}" for k in range(3)))
+        x: Row = {"side": ("left", "right")[t % 2], "hour": float(rng.normal())}
+        best = (t // 40 + t) % 2  # items of even numbers are for the left
+        if t >= 5000:
+            hits += int(np.argmax(model.estimates(x, actions).mean)) % 2 == best
+        k = int(rng.integers(3))
+        model.learn(x, actions, k, float(k % 2 == best))
+    assert model.replaced > 0
+    assert [finding.count for finding in model.findings() if "took the place" in finding.text] == [model.replaced]
+    assert hits > 0.8 * 1000
+
+
 def test_forgetting_a_cell_later_equals_forgetting_it_at_once() -> None:
     model, rng = MixedModel(ids=("unit",), half_life=32.0, squares=False, pairs=False), np.random.default_rng(0)
     for t in range(40):

@@ -214,7 +214,7 @@ def test_everything_in_a_state_takes_memory_from_the_budget(state: Any) -> None:
         object(),
         encode_state,
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_values_that_would_be_read_back_as_another_type_are_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="snapshot"):
