@@ -16,6 +16,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_INTEGER = 1 << 64
+LONGEST_TEXT = 10_000
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
@@ -72,8 +73,11 @@ def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise PolicyError(f"{name} is a {type(value).__name__}; give a string")
     text = str.__str__(value)
-    if not text.isprintable() or len(text) > 10_000:
-        raise PolicyError(f"{name} has characters that cannot be printed, or more than 10,000 of them; give another")
+    if "\0" in text or len(text) > LONGEST_TEXT or any("\ud800" <= character <= "\udfff" for character in text):
+        raise PolicyError(
+            f"{name} has a NUL, a lone surrogate, or more than {LONGEST_TEXT:,} characters, and could not be logged; "
+            "give another"
+        )
     return text
 
 

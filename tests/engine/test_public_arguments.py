@@ -38,6 +38,7 @@ EXCLUDED = {
     **dict.fromkeys(("Comparison", "Evaluation", "Study"), "a result; its methods are tried"),
     **dict.fromkeys(("Catalogue", "Drift", "Engine", "Experiment", "Features", "Rewards", "Rule"),
                     "tried in test_arguments.py"),
+    "Text": "a string, made by Python's own `str`",
 }  # fmt: skip
 Call = tuple[Callable[..., Any], dict[str, Any]]
 

@@ -14,7 +14,7 @@ from croupier_policies.encoding.arena import Arena
 from croupier_policies.encoding.cells import CellTable, Products
 from croupier_policies.encoding.items import PackedItems
 from croupier_policies.encoding.mixed import PackedRow
-from croupier_policies.kernels import arena, two_part
+from croupier_policies.kernels import arena, blocks, two_part
 from croupier_policies.kernels import encoding_mixed as encoding
 from croupier_policies.kernels.cells import LANES
 from croupier_policies.kernels.crossing import SHARED
@@ -38,6 +38,11 @@ class Memory(NamedTuple):
     pairs: CellTable
     features: Arena
     products: Products
+
+    @property
+    def rotations(self) -> tuple[Any, Any]:
+        """Of the bases of contexts and of features."""
+        return tuple(np.uint64(blocks.rotations(*each.arrays)) for each in (self.arena, self.features))  # type: ignore[return-value] # two of them
 
     @property
     def arrays(self) -> tuple[Any, ...]:
@@ -110,9 +115,11 @@ class _Where(NamedTuple):
 
     Attributes:
         u: The own full part, then the shared one.
-        s: Coordinates, own cells, shared cells, pairs.
+        s: Coordinates of the features, of the context, own cells, shared cells, pairs.
+        featured: Whether the action has features.
         columns: Of the own full part.
-        coordinates: How many.
+        features: How many coordinates of the features.
+        coordinates: How many of the context.
         shared: How many shared cells.
         cells: (slots, own and shared hashes), -1 for none.
         pairs: (slots, hashes), -1 for none.
@@ -120,7 +127,9 @@ class _Where(NamedTuple):
 
     u: Vector
     s: Vector
+    featured: bool
     columns: int
+    features: int
     coordinates: int
     shared: int
     cells: NDArray[np.int64]
@@ -142,7 +151,7 @@ class ArrayMixedBackend(MixedBackend):
         noise = memory.section(m, arena.NOISE)[0]
         encoded = encoding.encode(*memory.arena.arrays, *row, bool(memory.kind(m)[1]))
         if items is None:
-            mean, sd = self._scores(memory, m, encoded, two_part.nothing(), slots)
+            mean, sd = self._scores(memory, m, encoded, two_part.nothing(), slots, None)
         else:
             each = []
             for k, z in enumerate(items.coordinates):
@@ -150,17 +159,19 @@ class ArrayMixedBackend(MixedBackend):
                 features = encoding.encode_at(
                     *memory.features.arrays, items.integers[i:i1], items.floats[j:j1], z, False
                 )
-                own, shared = two_part.joined(encoded, features, memory.products.arrays, False)
+                own, shared = two_part.joined(encoded, features, memory.rotations, memory.products.arrays, False)
                 own = *own[:9], own[9] + features[9]
-                each.append(self._scores(memory, m, own, shared, slots[k : k + 1]))
+                each.append(self._scores(memory, m, own, shared, slots[k : k + 1], features[4]))
             mean, sd = (self.xp.concat(parts) for parts in zip(*each, strict=True))
         return mean, sd, float(two_part.sigma(noise)), int(noise[arena.REWARDS])
 
-    def _scores(self, memory: Memory, m: int, row: Any, shared: Any, slots: NDArray[np.int64]) -> tuple[Any, Any]:
+    def _scores(
+        self, memory: Memory, m: int, row: Any, shared: Any, slots: NDArray[np.int64], features: Vector | None
+    ) -> tuple[Any, Any]:
         cells = [memory.cells.find(row[5], int(slot)) + memory.cells.find(shared[2], SHARED) for slot in slots]
         pairs = [memory.pairs.find(row[7], int(slot)) for slot in slots]
         index = [np.array(found, np.int64).reshape(len(slots), -1) for found in (cells, pairs)]
-        where = self._where(memory, m, row, shared, *index)
+        where = self._where(memory, m, row, shared, features, *index)
         u, s, posterior = self.xp.asarray(where.u), self.xp.asarray(where.s), self._posterior(memory, m, slots, where)
         return reference.scores(
             self.xp, u, s, posterior, float(memory.section(m, arena.NOISE)[0, arena.MEAN_REWARD]), row[9]
@@ -173,28 +184,41 @@ class ArrayMixedBackend(MixedBackend):
         if item is not None:
             encoding.observe(*memory.features.arrays, *item)
         own = encoding.encode(*memory.arena.arrays, *row, any(memory.kind(m)[1] for m in members))
-        shared = two_part.nothing()
+        shared, coordinates = two_part.nothing(), None
         if item is not None:
             features = encoding.encode(*memory.features.arrays, *item, False)
-            own, shared = two_part.joined(own, features, memory.products.arrays, True)
+            coordinates = features[4]
+            own, shared = two_part.joined(own, features, memory.rotations, memory.products.arrays, True)
         claims = memory.cells.claim(own[5], slot), memory.pairs.claim(own[7], slot)
         cells = np.concatenate([claims[0], memory.cells.claim(shared[2], SHARED)])
         leader = two_part.leader(*memory.arena.arrays)
         index = cells[None, :], claims[1][None, :]
-        means = [self._teach(memory, m, slot, reward, self._where(memory, m, own, shared, *index)) for m in members]
+        means = [
+            self._teach(memory, m, slot, reward, self._where(memory, m, own, shared, coordinates, *index))
+            for m in members
+        ]
         return float(means[leader])
 
     def _where(
-        self, memory: Memory, m: int, row: Any, shared: Any, cells: NDArray[np.int64], pairs: NDArray[np.int64]
+        self,
+        memory: Memory,
+        m: int,
+        row: Any,
+        shared: Any,
+        features: Vector | None,
+        cells: NDArray[np.int64],
+        pairs: NDArray[np.int64],
     ) -> _Where:
         squares, crosses, _ = memory.kind(m)
         columns = int(memory.arena.layout[arena.COLUMNS + squares])
-        u = np.zeros(columns + (memory.products.used if shared[1].shape[0] else 0))
+        u = np.zeros(columns + (0 if features is None else memory.products.used))
         u[row[2 * squares]] = row[2 * squares + 1]
         u[columns + shared[0]] = shared[1]
-        parts = [row[4], row[6], shared[3], *([row[8]] if crosses else [])]
+        coordinates = np.zeros(0) if features is None else features
+        parts = [coordinates, row[4], row[6], shared[3], *([row[8]] if crosses else [])]
         kept = pairs if crosses else pairs[:, :0]
-        return _Where(u, np.concatenate(parts), columns, row[4].shape[0], shared[2].shape[0], cells, kept)
+        sizes = coordinates.shape[0], row[4].shape[0], shared[2].shape[0]
+        return _Where(u, np.concatenate(parts), features is not None, columns, *sizes, cells, kept)
 
     def _posterior(self, memory: Memory, m: int, slots: NDArray[np.int64], where: _Where) -> reference.Posterior:
         """The posteriors of several actions on the device; the prior for slot -1."""
@@ -208,18 +232,31 @@ class ArrayMixedBackend(MixedBackend):
             square = triangle(np, c)[2]
             B[known, :c, :c] = memory.section(m, arena.TRIANGLES)[own][:, square].reshape(-1, c, c)
             theta[known, :c], theta1[known, :c] = weights[own][:, :c], weights[own][:, P : P + c]
+            f = where.features
             for part in range(3):
-                diagonal[part, known, :R] = vectors[own][:, part * R : (part + 1) * R]
+                diagonal[part, known, f : f + R] = vectors[own][:, part * R : (part + 1) * R]
         if d > c:
             weights = memory.section(m, arena.SHARED_WEIGHTS)[0]
             square, P = triangle(np, d - c)[2], weights.shape[0] // 2
             B[:, c:, c:] = memory.section(m, arena.SHARED_TRIANGLE)[0, square].reshape(d - c, d - c)
             theta[:, c:], theta1[:, c:] = weights[: d - c], weights[P : P + d - c]
-        end = where.coordinates + where.cells.shape[1]
+        constant, vector = self._of_features(memory, m)
+        diagonal[:, :, : where.features] = vector[:, None, : where.features]
+        start = where.features + where.coordinates
+        end = start + where.cells.shape[1]
         lanes = _lanes(slots, where)
-        diagonal[:, :, where.coordinates : end] = self._cells(memory, m, where.cells, lanes)
+        diagonal[:, :, start:end] = self._cells(memory, m, where.cells, lanes)
         diagonal[:, :, end:] = _gathered(memory.pairs.cells, where.pairs, _lanes(slots, where, pairs=True), 0)
-        return reference.Posterior(*map(self.xp.asarray, (B, theta, theta1, *diagonal)))
+        constants = constant.tolist() if where.featured else (0.0, 0.0)
+        on_device = [self.xp.asarray(array) for array in (B, theta, theta1, *diagonal)]
+        return reference.Posterior._make([*on_device, *constants])
+
+    @staticmethod
+    def _of_features(memory: Memory, m: int) -> tuple[Vector, Vector]:
+        """The constants, (2,), and prec - 1, w and w1 of the coordinates, (3, R): views."""
+        first = arena.MEMBERS + arena.PER_MEMBER * m
+        constant, vector = (memory.features.section(first + k)[0] for k in (arena.WEIGHTS, arena.VECTORS))
+        return constant, vector.reshape(3, -1)
 
     def _cells(self, memory: Memory, m: int, index: NDArray[np.int64], lanes: NDArray[np.int64]) -> Vector:
         """prec - 1, w and w1 of cells, after the forgetting that is due."""
@@ -234,27 +271,29 @@ class ArrayMixedBackend(MixedBackend):
     def _teach(self, memory: Memory, m: int, slot: int, reward: float, where: _Where) -> float:
         forgets, noise = memory.kind(m)[2], memory.section(m, arena.NOISE)[0]
         posterior = self._posterior(memory, m, np.array([slot]), where)
-        one = reference.Posterior(*(part[0, ...] for part in posterior))
+        one = reference.Posterior._make([*(part[0, ...] for part in posterior[:6]), *posterior[6:]])
         u, s = self.xp.asarray(where.u), self.xp.asarray(where.s)
         learned, seen = reference.learn(self.xp, u, s, one, reward)
-        B, theta, theta1, *diagonal = map(arrays.to_host, learned)
+        B, theta, theta1, *diagonal = map(arrays.to_host, learned[:6])
         own, shared = slice(where.columns), slice(where.columns, None)
         _store(
             memory.section(m, arena.TRIANGLES)[slot],
             memory.section(m, arena.WEIGHTS)[slot],
             (B[own, own], theta[own], theta1[own]),
         )
-        if where.u.shape[0] > where.columns:
+        if where.featured:
+            self._of_features(memory, m)[1][:, : where.features] = [values[: where.features] for values in diagonal]
             _store(
                 memory.section(m, arena.SHARED_TRIANGLE)[0],
                 memory.section(m, arena.SHARED_WEIGHTS)[0],
                 (B[shared, shared], theta[shared], theta1[shared]),
             )
         vector = memory.section(m, arena.VECTORS)[slot]
-        first, R, end = two_part.PER_MEMBER * m, where.coordinates, where.coordinates + where.cells.shape[1]
+        first, f, start = two_part.PER_MEMBER * m, where.features, where.features + where.coordinates
+        R, end = where.coordinates, start + where.cells.shape[1]
         index = np.array([slot])
         for table, found, lanes, at, values in (
-            (memory.cells.cells, where.cells[0], _lanes(index, where)[0], first, [d[R:end] for d in diagonal]),
+            (memory.cells.cells, where.cells[0], _lanes(index, where)[0], first, [d[start:end] for d in diagonal]),
             (memory.pairs.cells, where.pairs[0], _lanes(index, where, pairs=True)[0], 0, [d[end:] for d in diagonal]),
         ):
             has = found >= 0
@@ -263,12 +302,12 @@ class ArrayMixedBackend(MixedBackend):
             if forgets and table is memory.cells.cells:
                 table[found[has], lanes[has] - LANES] = noise[arena.EPOCHS]
         for part, own_values in enumerate(diagonal):
-            vector[part * R : (part + 1) * R] = own_values[:R]
+            vector[part * R : (part + 1) * R] = own_values[f : f + R]
         predicted, predicted1, q = float(seen.predicted), float(seen.predicted1), float(seen.q)
         mean = float(noise[arena.MEAN_REWARD]) * (1.0 - predicted1) + predicted
         two_part.hear(noise, reward, mean, q)
         if forgets and int(noise[arena.REWARDS]) % int(memory.arena.layout[arena.FORGETS_EVERY]) == 0:
-            two_part.forget(memory.arena.floats, memory.arena.layout, m, two_part.RETAINED, -1)
+            two_part.forget(*memory.arena.arrays, *memory.features.arrays, m, two_part.RETAINED, -1)
             noise[arena.EPOCHS] += 1.0
         return mean
 

@@ -31,7 +31,7 @@ class Arena:
     >>> memory = Arena()
     >>> memory.resize({arena.TAGS: Shape(2, 2)})
     >>> memory.section(arena.TAGS)[1, :] = 7.0
-    >>> memory.resize({arena.TAGS: Shape(3, 2), arena.HEAD: Shape(1, 4)})
+    >>> memory.resize({arena.TAGS: Shape(3, 2), arena.DOCUMENTS: Shape(1, 4)})
     >>> memory.section(arena.TAGS).tolist()
     [[0.0, 0.0], [7.0, 7.0], [0.0, 0.0]]
     """

@@ -87,8 +87,7 @@ class CellTable:
         count = state["keys"].shape[0]
         self.cells[:count], self._keys[:count], self._groups[:count] = state["cells"], state["keys"], state["groups"]
         self._used[:] = count, state["shared"]
-        self._place(FEWEST_PLACES)
-        self.reserve(0)
+        self._place(max(FEWEST_PLACES, 1 << (4 * count).bit_length()))
 
 
 class Products:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from croupier_policies.base import Actions, Row, Vector
 from croupier_policies.encoding.arena import Arena
 from croupier_policies.encoding.mixed import MixedEncoder
-from croupier_policies.kernels import arena, blocks
+from croupier_policies.kernels import blocks
 from croupier_policies.kernels import encoding_mixed as kernels
 
-MAX_SETS = 64  # candidate sets whose packed features are kept
+PER_ROW = 512  # bytes of the objects that hold a packed row
 
 
 class PackedItems(NamedTuple):
@@ -34,37 +34,65 @@ class PackedItems(NamedTuple):
     coordinates: Vector
 
 
-class ItemPacker:
-    """Packs the features of candidate sets; a set is packed again when a column is new or a basis has turned."""
+class _Packed(NamedTuple):
+    """The packed features of one action; `row` keeps the object alive by whose identity it is found."""
 
-    def __init__(self, memory: Arena, encoder: MixedEncoder) -> None:
-        self._memory, self._encoder = memory, encoder
-        self._sets: OrderedDict[Actions, tuple[tuple[float, ...], PackedItems]] = OrderedDict()
+    row: Row
+    integers: NDArray[np.int64]
+    floats: Vector
+    coordinates: Vector
+
+
+class ItemPacker:
+    """Packs the features of candidate sets; a row is packed again when a column is new or a basis has turned.
+
+    Args:
+        memory: Of the statistics of features.
+        encoder: Of features.
+        max_bytes: The memory limit of packed rows.
+    """
+
+    def __init__(self, memory: Arena, encoder: MixedEncoder, max_bytes: int) -> None:
+        self._memory, self._encoder, self._max_bytes = memory, encoder, max_bytes
+        self._version: tuple[float, ...] = ()
+        self._rows: dict[int, _Packed] = {}
+        self._sets: OrderedDict[Actions, PackedItems] = OrderedDict()
+        self._bytes = 0
 
     def pack(self, actions: Actions) -> PackedItems | None:
         """The packed features of the candidates; None if they have none."""
         if actions.rows is None:
             return None
-        version = *self._encoder.version, blocks.turns(*self._memory.arrays)
-        cached = self._sets.get(actions)
-        if cached is None or cached[0] != version:
-            cached = self._sets[actions] = version, self._packed(actions.rows)
-            if len(self._sets) > MAX_SETS:
-                self._sets.popitem(last=False)
-        return cached[1]
+        version = *self._encoder.version, float(blocks.turns(*self._memory.arrays))
+        if version != self._version:
+            self._forget()
+            self._version = version
+        if (found := self._sets.get(actions)) is None:
+            found = self._sets[actions] = self._joined([self._packed(row) for row in actions.rows])
+            self._bytes += sum(array.nbytes for array in found)
+            if self._bytes > self._max_bytes:
+                self._forget()
+        return found
 
-    def _packed(self, rows: Sequence[Row]) -> PackedItems:
-        integers: list[int] = []
-        floats: list[float] = []
-        starts = [(0, 0)]
-        for row in rows:
-            self._encoder.write(row, integers, floats)
-            starts.append((len(integers), len(floats)))
-        packed = PackedItems(
-            np.array(integers, np.int64),
-            np.array(floats),
-            np.array(starts, np.int64),
-            np.empty((len(rows), int(self._memory.layout[arena.COORDINATES]))),
+    def _forget(self) -> None:
+        self._rows.clear()
+        self._sets.clear()
+        self._bytes = 0
+
+    def _packed(self, row: Row) -> _Packed:
+        found = self._rows.get(id(row))
+        if found is None:
+            packed = self._encoder.pack(row)
+            found = self._rows[id(row)] = _Packed(row, *packed, kernels.coordinates(*self._memory.arrays, *packed))
+            self._bytes += PER_ROW + sum(array.nbytes for array in found[1:])
+        return found
+
+    @staticmethod
+    def _joined(rows: Sequence[_Packed]) -> PackedItems:
+        sizes = [(0, 0), *((row.integers.shape[0], row.floats.shape[0]) for row in rows)]
+        return PackedItems(
+            np.concatenate([row.integers for row in rows]),
+            np.concatenate([row.floats for row in rows]),
+            np.cumsum(np.array(sizes, np.int64), axis=0),
+            np.stack([row.coordinates for row in rows]),
         )
-        kernels.coordinates_of(*self._memory.arrays, *packed)
-        return packed

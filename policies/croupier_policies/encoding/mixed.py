@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier_policies.base import Finding, Reason, RefusedNames, Row, State, Text, Vector, listed
+from croupier_policies.base import Finding, Reason, RefusedNames, Row, State, Text, Value, Vector, listed
 from croupier_policies.encoding.arena import Arena, Shape
 from croupier_policies.encoding.flat import words
 from croupier_policies.encoding.watch import WINDOW, never_vary
@@ -22,7 +22,7 @@ STRING_COLUMNS = 64  # one-hot columns in it
 VALUES = 16  # of a field, that have one
 TAG_FIELDS = 256  # with statistics of their own
 LONG = 64  # an array of more numbers is a block
-HASHES = 1 << 16  # that are cached
+HASHES, LONGEST_CACHED = 1 << 16, 64  # hashes that are cached, and the longest value of one
 
 
 class PackedRow(NamedTuple):
@@ -47,33 +47,19 @@ class _Parts:
         self.fields: list[tuple[int, list[int], list[float]]] = []
         self.blocks: list[tuple[int, Vector]] = []
 
-    def write(self, integers: list[int], floats: list[float]) -> None:
-        """Append the row to lists, as `kernels.encoding_mixed` reads it."""
-        integers += (len(self.values), len(self.hot) // 3, self.unseen, len(self.hashed), len(self.ids))
-        integers += (len(self.fields), len(self.blocks))
-        integers += self.numbers
-        integers += self.hot
-        integers += self.hashed
-        integers += self.ids
-        floats += self.values
-        for index, tags, counts in self.fields:
+    def packed(self) -> PackedRow:
+        counts = len(self.values), len(self.hot) // 3, self.unseen, len(self.hashed), len(self.ids)
+        integers = [*counts, len(self.fields), len(self.blocks), *self.numbers, *self.hot, *self.hashed, *self.ids]
+        floats = self.values
+        for index, tags, tag_counts in self.fields:
             integers += (index, len(tags))
             integers += tags
-            floats += counts
+            floats += tag_counts
         for index, array in self.blocks:
             integers += (index, array.shape[0])
-            floats += array.tolist()
-
-    def packed(self) -> PackedRow:
-        integers: list[int] = []
-        floats: list[float] = []
-        blocks, self.blocks = self.blocks, []
-        self.write(integers, floats)
         flat = np.array(floats, dtype=np.float64)
-        if blocks:
-            integers[kernels.BLOCKS] = len(blocks)
-            integers += [size for index, array in blocks for size in (index, array.shape[0])]
-            flat = np.concatenate([flat, *(array for _, array in blocks)])
+        if self.blocks:
+            flat = np.concatenate([flat, *(array for _, array in self.blocks)])
         return PackedRow(np.array(integers, dtype=np.int64), flat)
 
 
@@ -150,15 +136,8 @@ class MixedEncoder:
     def _pack(self, row: Row, admit: bool) -> PackedRow:
         return self._array(row, admit) if isinstance(row, np.ndarray) else self._parts(row, admit).packed()
 
-    def write(self, row: Row, integers: list[int], floats: list[float]) -> None:
-        """Append the packed row to lists."""
-        self._parts(row, False).write(integers, floats)
-
-    def _parts(self, row: Row, admit: bool) -> _Parts:
+    def _parts(self, row: Mapping[str, Value], admit: bool) -> _Parts:
         parts = _Parts()
-        if isinstance(row, np.ndarray):
-            self._long("", row, parts, admit)
-            return parts
         for name, value in row.items():
             if isinstance(value, float):
                 self._number(name, value, parts, admit)
@@ -291,7 +270,7 @@ class MixedEncoder:
         """A hash of 64 bits, as a signed integer."""
         return self._hash_all(name, (value,))[0]
 
-    def _hash_all(self, name: str, values: Iterable[str]) -> list[int]:
+    def _hash_all(self, name: str, values: Collection[str]) -> list[int]:
         """The hashes of several values of a field."""
         known = self._hashes.get(name)
         if known is None or self._hashed > HASHES:
@@ -299,12 +278,17 @@ class MixedEncoder:
         try:
             return [known[value] for value in values]
         except KeyError:
-            for value in values:
-                if value not in known:
-                    digest = blake2b(f"{len(name)} {name}={value}".encode(), digest_size=8).digest()
-                    known[value] = int.from_bytes(digest, "little", signed=True)
-                    self._hashed += 1
-            return [known[value] for value in values]
+            return [self._cached(known, name, value) for value in values]
+
+    def _cached(self, known: dict[str, int], name: str, value: str) -> int:
+        found = known.get(value)
+        if found is None:
+            digest = blake2b(f"{len(name)} {name}={value}".encode(), digest_size=8).digest()
+            found = int.from_bytes(digest, "little", signed=True)
+            if len(value) <= LONGEST_CACHED:
+                known[value] = found
+                self._hashed += 1
+        return found
 
     def _known(self, name: str) -> dict[str, int]:
         """The hashes of a field that are cached; all are dropped when there are too many."""
@@ -318,7 +302,7 @@ class MixedEncoder:
         """What had no room, was clipped, or never varies; `prefix` precedes the names."""
         names = [prefix + name for name in self._numbers]
         records = self._memory.section(arena.NUMBERS)[: len(names)].reshape(-1, arena.NUMBER_WIDTH)
-        constant = (records[:, arena.COUNT] >= WINDOW) & ~(records[:, arena.M2] > 0.0)
+        constant = [record[arena.COUNT] >= WINDOW and not kernels.varies(record) for record in records]
         found = [_clipped(names[k], int(records[k, arena.OUTSIDE])) for k in np.flatnonzero(records[:, arena.OUTSIDE])]
         found += never_vary([names[k] for k in np.flatnonzero(constant)])
         if self.ignored:

@@ -13,6 +13,12 @@ from croupier_policies.reference import laws
 from croupier_policies.registry import register
 
 
+def check_temperature(v: float) -> None:
+    """Raises PolicyError for a temperature of 0."""
+    if v == 0.0:
+        raise PolicyError("the temperature v must be positive, not 0.0")
+
+
 @register
 @dataclass(frozen=True, kw_only=True)
 class Softmax(Law):
@@ -35,8 +41,7 @@ class Softmax(Law):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.v == 0.0:
-            raise PolicyError("the temperature v must be positive, not 0.0")
+        check_temperature(self.v)
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -68,6 +73,10 @@ class AnnealedSoftmax(Law):
     compiled: ClassVar[LawKernels | None] = LawKernels(law_kernels.annealed_softmax)
     alpha: float = 0.35
     v: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_temperature(self.v)
 
     @property
     def parameters(self) -> tuple[float, ...]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from croupier_policies.kernels.jit import jit
 
 # sections
-NUMBERS, TAGS, DOCUMENTS, HEAD = range(4)
-BLOCKS, PER_BLOCK = 4, 4  # of block b: BLOCKS + PER_BLOCK·b + one of
+NUMBERS, TAGS, DOCUMENTS = range(3)
+BLOCKS, PER_BLOCK = 3, 4  # of block b: BLOCKS + PER_BLOCK·b + one of
 BASIS, SKETCH, ROWS, STATISTICS = range(4)
 MAX_BLOCKS = 8
 MEMBERS, PER_MEMBER = BLOCKS + PER_BLOCK * MAX_BLOCKS, 6  # of member m: MEMBERS + PER_MEMBER·m + one of
@@ -40,18 +40,15 @@ DOCUMENT_BUCKETS = 1 << 14
 # rows of a block: subtracted when encoding, running mean, its second moments, factors
 CENTRE, RUNNING, SPREAD, FACTOR = range(4)
 # statistics of a block
-SEEN_ROWS, SCALE, SINCE, MEAN_SQUARE, CLIPPED, TURNS = range(6)
-STATISTICS_WIDTH = 8
+SEEN_ROWS, SCALE, SINCE, MEAN_SQUARE, CLIPPED, TURNS, ROTATIONS, LIMIT = range(8)
+LENGTHS, FIRST_ROWS = 8, 16  # squared lengths of the first rows
+STATISTICS_WIDTH = LENGTHS + FIRST_ROWS
 RANK = 128  # coordinates of a block, or as many as it has numbers
 SETTLED = 4096  # rows after which a block's basis stays
 
 # statistics of a member's rewards
 REWARDS, WEIGHT, MEAN_REWARD, REWARD_M2, ERRORS, LOSS, EPOCHS = range(7)
 NOISE_WIDTH = 8
-
-# what the model counts
-LEADER, FOLDED = range(2)
-HEAD_WIDTH = 8
 
 
 @jit

@@ -2,8 +2,9 @@
 
 z = (x - m₀)V·c/s with an orthonormal V, (d, 128). While the basis settles, Y += (x - m)((x - m)V)ᵀ sums what a step of
 orthogonal iteration needs; at n = 64, 128, …, 4096 rows, V becomes the orthonormalised Y, and every posterior over the
-old coordinates is carried over to the new ones. At n = 2, 4, …, 32 only the scale and the centre are set. No rows are
-kept, and no eigenvalue problem is solved. (Mitliagkas, Caramanis & Jain 2013, "Memory limited, streaming PCA".)
+old coordinates is carried over to the new ones. At n = 16 and 32 only the scale and the centre are set; before, all
+coordinates are 0. No rows are kept, and no eigenvalue problem is solved. (Mitliagkas, Caramanis & Jain 2013, "Memory
+limited, streaming PCA".)
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ PRIOR_SCALE = 1.0  # c
 FIRST_TURN = 64
 UNEQUAL = 30.0  # ratio of the 90 % to the 10 % quantile of the sds above which numbers are standardised one by one
 FAR = 25.0  # mean squared lengths: a longer row is shortened to that
+FARTHEST = 5.0  # largest length of a row's coordinates; a usual one is c
+LARGEST = 1e60  # numbers are clipped to ± this: no sum of squares of sums of squares overflows
 
 
 @jit
@@ -83,39 +86,52 @@ def _orthonormalise(V, k, attempt):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def turns(F, L):  # type: ignore[no-untyped-def] # compiled
-    """How often the bases have changed: coordinates stay what they are in between."""
+def _total(F, L, which):  # type: ignore[no-untyped-def] # compiled
+    """The sum of a statistic of all blocks."""
     total = 0.0
     for b in range(arena.MAX_BLOCKS):
         if L[3 * (arena.BLOCKS + arena.PER_BLOCK * b + arena.STATISTICS) + 1] > 0:
-            total += _block(F, L, b)[3][arena.TURNS]
+            total += _block(F, L, b)[3][which]
     return total
 
 
 @jit
+def turns(F, L):  # type: ignore[no-untyped-def] # compiled
+    """How often coordinates have changed: they stay what they are in between."""
+    return _total(F, L, arena.TURNS)
+
+
+@jit
+def rotations(F, L):  # type: ignore[no-untyped-def] # compiled
+    """How often a coordinate has come to mean another direction."""
+    return np.uint64(_total(F, L, arena.ROTATIONS))
+
+
+@jit
 def project_block(F, L, b, x, out):  # type: ignore[no-untyped-def] # compiled
-    """Write the coordinates of a row into those of block b in `out`; 0 before two rows were seen."""
+    """Write the coordinates of a row into those of block b in `out`, shortened to a length of at most `FARTHEST`.
+
+    They are 0 before 16 rows were seen.
+    """
     basis, _, rows, statistics = _block(F, L, b)
     if not statistics[arena.SCALE] > 0.0:
         return
     e = np.empty(x.shape[0])
-    length = 0.0
     for i in range(x.shape[0]):
-        e[i] = x[i] * rows[arena.FACTOR, i] - rows[arena.CENTRE, i]
-        length += e[i] * e[i]
-    shrink = _within(length, statistics)
+        e[i] = _clipped(x[i]) * rows[arena.FACTOR, i] - rows[arena.CENTRE, i]
     start = first_coordinate(L, b)
     z = out[start : start + basis.shape[1]]
-    _times(e, basis, shrink * PRIOR_SCALE / statistics[arena.SCALE], z)
+    _times(e, basis, PRIOR_SCALE / statistics[arena.SCALE], z)
+    length = reduced(z, z)
+    if length > FARTHEST * FARTHEST:
+        shrink = FARTHEST / math.sqrt(length)
+        for k in range(z.shape[0]):
+            z[k] *= shrink
 
 
 @jit
-def _within(length, statistics):  # type: ignore[no-untyped-def] # compiled
-    """The factor that shortens a row which is far longer than rows are."""
-    limit = FAR * statistics[arena.MEAN_SQUARE]
-    if statistics[arena.SEEN_ROWS] < 16.0 or not length > limit:
-        return 1.0
-    return math.sqrt(limit / length) if length < np.inf else 0.0
+def _clipped(x):  # type: ignore[no-untyped-def] # compiled
+    return min(max(x, -LARGEST), LARGEST)
 
 
 @jit
@@ -130,27 +146,31 @@ def _times(e, basis, factor, z):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def observe_block(F, L, b, x):  # type: ignore[no-untyped-def] # compiled
-    """Update the statistics with a row while the basis settles, and turn or rescale the basis when it is due."""
+    """Update the statistics with a row while the basis settles, and turn or rescale the basis when it is due.
+
+    A row that is far longer than rows are is shortened. What is long, the median of the first 16 rows says; if one of
+    these is, all begins anew.
+    """
     basis, sketch, rows, statistics = _block(F, L, b)
-    if statistics[arena.SEEN_ROWS] >= arena.SETTLED:
+    if statistics[arena.SEEN_ROWS] >= arena.SETTLED and statistics[arena.SCALE] > 0.0:
         return
     d, r = basis.shape
     e = np.empty(d)
-    length = 0.0
     for i in range(d):
-        e[i] = x[i] * rows[arena.FACTOR, i] - rows[arena.RUNNING, i]
-        length += e[i] * e[i]
-    shrink = _within(length, statistics)
-    statistics[arena.CLIPPED] += shrink < 1.0
+        e[i] = _clipped(x[i]) * rows[arena.FACTOR, i]
+    length, limit, shrink = reduced(e, e), statistics[arena.LIMIT], 1.0
+    if 0.0 < limit < length:
+        shrink, length = math.sqrt(limit / length), limit
+        statistics[arena.CLIPPED] += 1.0
     statistics[arena.SEEN_ROWS] += 1.0
     n = statistics[arena.SEEN_ROWS]
     for i in range(d):
-        e[i] *= shrink
+        e[i] = e[i] * shrink - rows[arena.RUNNING, i]
         rows[arena.RUNNING, i] += e[i] / n
         rest = e[i] * (1.0 - 1.0 / n)
         rows[arena.SPREAD, i] += e[i] * rest
         e[i] = rest
-    statistics[arena.MEAN_SQUARE] += (shrink * shrink * length - statistics[arena.MEAN_SQUARE]) / n
+    statistics[arena.MEAN_SQUARE] += (length - statistics[arena.MEAN_SQUARE]) / n
     z = np.zeros(r)
     _times(e, basis, 1.0, z)
     for i in range(d):
@@ -159,12 +179,46 @@ def observe_block(F, L, b, x):  # type: ignore[no-untyped-def] # compiled
             row[k] += e[i] * z[k]
     statistics[arena.SINCE] += 1.0
     whole = int(n)
-    if whole >= 2 and whole & (whole - 1) == 0:
-        statistics[arena.TURNS] += 1.0
-        if whole == FIRST_TURN and _unequal(rows, n):
-            _standardise(F, L, b)
-        else:
-            _turn(F, L, b, whole >= FIRST_TURN)
+    if limit == 0.0 and whole <= arena.FIRST_ROWS:
+        statistics[arena.LENGTHS + whole - 1] = length
+    if whole < arena.FIRST_ROWS or whole & (whole - 1) != 0:
+        return
+    statistics[arena.TURNS] += 1.0
+    if whole == arena.FIRST_ROWS and limit == 0.0:
+        lengths = np.sort(statistics[arena.LENGTHS : arena.LENGTHS + arena.FIRST_ROWS])
+        statistics[arena.LIMIT] = FAR * lengths[arena.FIRST_ROWS // 2]
+        if lengths[arena.FIRST_ROWS - 1] > statistics[arena.LIMIT] > 0.0:
+            _begin_anew(F, L, b)
+            return
+    elif whole > arena.FIRST_ROWS:
+        statistics[arena.LIMIT] = FAR * statistics[arena.MEAN_SQUARE]
+    if whole == FIRST_TURN and _unequal(rows, n):
+        _standardise(F, L, b)
+    else:
+        _turn(F, L, b, whole >= FIRST_TURN)
+
+
+@jit
+def _begin_anew(F, L, b):  # type: ignore[no-untyped-def] # compiled
+    """Drop what the rows so far said, but for the length from which a row is shortened."""
+    _, sketch, rows, statistics = _block(F, L, b)
+    statistics[arena.CLIPPED] += 1.0
+    statistics[arena.SEEN_ROWS], statistics[arena.SCALE], statistics[arena.SINCE] = 0.0, 0.0, 0.0
+    statistics[arena.MEAN_SQUARE] = 0.0
+    sketch[:, :] = 0.0
+    rows[: arena.FACTOR, :] = 0.0
+    _drop(F, L, b)
+
+
+@jit
+def _drop(F, L, b):  # type: ignore[no-untyped-def] # compiled
+    """Set every posterior of block b to its prior."""
+    start, r = first_coordinate(L, b), _block(F, L, b)[0].shape[1]
+    for m in range(L[arena.MEMBER_COUNT]):
+        vectors = section(F, L, arena.MEMBERS + arena.PER_MEMBER * m + arena.VECTORS)
+        R = vectors.shape[1] // 3
+        for part in range(3):
+            vectors[:, part * R + start : part * R + start + r] = 0.0
 
 
 @jit
@@ -189,14 +243,10 @@ def _standardise(F, L, b):  # type: ignore[no-untyped-def] # compiled
     rows[arena.CENTRE, :] = rows[arena.RUNNING]
     sketch[:, :] = 0.0
     statistics[arena.SINCE] = 0.0
-    statistics[arena.MEAN_SQUARE] = total
+    statistics[arena.MEAN_SQUARE] = total + reduced(rows[arena.RUNNING], rows[arena.RUNNING])
+    statistics[arena.LIMIT] = FAR * statistics[arena.MEAN_SQUARE]
     statistics[arena.SCALE] = math.sqrt(max(total, 1.0) * sketch.shape[1] / rows.shape[1])
-    start, r = first_coordinate(L, b), sketch.shape[1]
-    for m in range(L[arena.MEMBER_COUNT]):
-        vectors = section(F, L, arena.MEMBERS + arena.PER_MEMBER * m + arena.VECTORS)
-        R = vectors.shape[1] // 3
-        for part in range(3):
-            vectors[:, part * R + start : part * R + start + r] = 0.0
+    _drop(F, L, b)
 
 
 @jit
@@ -216,6 +266,7 @@ def _turn(F, L, b, rotate):  # type: ignore[no-untyped-def] # compiled
         _times(rows[arena.RUNNING] - rows[arena.CENTRE], basis, PRIOR_SCALE / old, shift)
     turn = np.zeros((r, r))
     if rotate:
+        statistics[arena.ROTATIONS] += 1.0
         V = np.empty((r, d))
         for k in range(r):
             for i in range(d):
@@ -255,6 +306,8 @@ def _carry(F, L, b, turn, shift, ratio):  # type: ignore[no-untyped-def] # compi
                 old[R + start : R + start + r],
                 old[2 * R + start : 2 * R + start + r],
             )
+            if reduced(p, p) == 0.0:
+                continue
             weights[slot, 0] += reduced(w, shift)
             weights[slot, P] += reduced(w1, shift)
             for k in range(r):

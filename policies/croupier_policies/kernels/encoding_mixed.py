@@ -25,6 +25,7 @@ from croupier_policies.reference.constants import MAX_ABSOLUTE_VALUE, MAX_SQUARE
 COUNTS = 7
 NUMBERS, HOT, UNSEEN, HASHED, IDS, FIELDS, BLOCKS = range(COUNTS)
 FENCE = 5.0  # interquartile ranges beyond a quartile at which a number is clipped
+EQUAL = 1e-24  # of the squared mean: a smaller variance is rounding
 ENOUGH = 16  # values of a sample before one outside the fences is counted
 ID_WEIGHT = 0.6
 TAGS_LENGTH = 0.6  # root mean square length of a field's tags
@@ -130,10 +131,16 @@ def _recompute(record, sample, filled):  # type: ignore[no-untyped-def] # compil
 
 
 @jit
+def varies(record):  # type: ignore[no-untyped-def] # compiled
+    """Whether a number varies by more than rounding does."""
+    return record[arena.M2] > EQUAL * record[arena.COUNT] * record[arena.MEAN] * record[arena.MEAN]
+
+
+@jit
 def standardised(record, x):  # type: ignore[no-untyped-def] # compiled
     """z = clip((x - mean) / sd, ±3) / 2 of the clipped value; 0 while the variance is 0."""
     variance = record[arena.M2] / max(record[arena.COUNT], 1.0)
-    if not variance > 0.0:
+    if not (variance > 0.0 and varies(record)):
         return 0.0
     x = min(max(x, record[arena.LOW]), record[arena.HIGH])
     return min(max((x - record[arena.MEAN]) / math.sqrt(variance), -3.0), 3.0) / 2.0
@@ -160,15 +167,6 @@ def coordinates(F, L, D, X):  # type: ignore[no-untyped-def] # compiled
         x += D[n + 1]
         n += 2
     return z
-
-
-@jit
-def coordinates_of(F, L, D, X, starts, out):  # type: ignore[no-untyped-def] # compiled
-    """Write the coordinates of the blocks of several packed rows, which begin at `starts`, into `out`, (K, R)."""
-    if out.shape[1]:
-        for k in range(out.shape[0]):
-            (i, j), (i1, j1) = starts[k], starts[k + 1]
-            out[k] = coordinates(F, L, D[i:i1], X[j:j1])
 
 
 @jit

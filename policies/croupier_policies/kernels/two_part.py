@@ -13,6 +13,7 @@ import numpy as np
 
 from croupier_policies.kernels import arena
 from croupier_policies.kernels.arena import section
+from croupier_policies.kernels.blocks import rotations
 from croupier_policies.kernels.cells import LANES, claim, find
 from croupier_policies.kernels.crossing import SHARED, cross, factors
 from croupier_policies.kernels.encoding_mixed import encode, encode_at, observe
@@ -22,11 +23,12 @@ PRECISION, MEAN, MEAN1 = range(3)
 PER_MEMBER = 3  # numbers of a cell and a lane
 SHIFT, MASK = LANES.bit_length() - 1, LANES - 1  # of a slot: its group, its lane
 SQUARES, PAIRS, FORGETS = range(3)  # of a member's kind
+EQUAL = 1e-24  # of the squared mean reward: a smaller variance is rounding
 OWN = 0.03  # prior variance of an action's own part, where its features share what they teach
 LOSS_DECAY = 0.5 ** (1.0 / 1000.0)
 STEPS_PER_HALF_LIFE = 16
 RETAINED = 0.5 ** (1.0 / STEPS_PER_HALF_LIFE)  # κ of a step
-RETAINED_POWERS = np.append(RETAINED ** np.arange(1024), 0.0)
+RETAINED_POWERS = np.append(RETAINED ** np.arange(1024), 0.0)  # κ^0, κ^1, … and at last 0
 
 
 @jit
@@ -48,11 +50,12 @@ def _member(F, L, m):  # type: ignore[no-untyped-def] # compiled
 
 @jit
 def sigma(noise):  # type: ignore[no-untyped-def] # compiled
-    """σ = √((s² + Σ e²/(1 + q))/(1 + n)), with s² the running variance of the rewards; ½ before the first."""
+    """σ = √((s² + Σ e²/(1 + q))/(1 + n)), with s² the running variance of the rewards; ½ while all are equal."""
     if noise[arena.WEIGHT] == 0.0:
         return 0.5
-    spread = noise[arena.REWARD_M2] / noise[arena.WEIGHT]
-    return math.sqrt((spread + noise[arena.ERRORS]) / (1.0 + noise[arena.WEIGHT]))
+    spread, mean = noise[arena.REWARD_M2] / noise[arena.WEIGHT], noise[arena.MEAN_REWARD]
+    variance = (spread + noise[arena.ERRORS]) / (1.0 + noise[arena.WEIGHT])
+    return math.sqrt(variance) if variance > EQUAL * mean * mean else 0.5
 
 
 @jit
@@ -91,9 +94,9 @@ def nothing():  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def joined(row, features, products, claims):  # type: ignore[no-untyped-def] # compiled
-    """The own row and the shared row of an action with features, given both encoded rows."""
-    shared = cross(factors(row), factors(features), products, claims)
+def joined(row, features, turned, products, claims):  # type: ignore[no-untyped-def] # compiled
+    """The own row and the shared row of an action with features, given both encoded rows and their rotations."""
+    shared = cross(factors(row, turned[0]), factors(features, turned[1]), products, claims)
     return _scaled(row, math.sqrt(OWN)), shared
 
 
@@ -143,14 +146,17 @@ def estimate(F, L, G, M, cells, pairs, products, D, X, E, Y, starts, Z, slots, o
 def _estimate_shared(F, L, m, row, G, M, cells, products, E, Y, starts, Z, mean, sd):  # type: ignore[no-untyped-def] # compiled
     """Add what actions with features share."""
     triangle, common = _shared(F, L, m)
-    noise, x = _member(F, L, m)[0], factors(row)
+    noise, x = _member(F, L, m)[0], factors(row, rotations(F, L))
+    constant, vector = _of_features(G, M, m)
+    turned = rotations(G, M)
     centre, epoch = noise[arena.MEAN_REWARD], noise[arena.EPOCHS] if _kind(L, m, FORGETS) else -1.0
     codes, inverse, weights = np.zeros(0, np.uint64), np.zeros(0), np.zeros(0)
     for k in range(mean.shape[0]):
         (i, j), (i1, j1) = starts[k], starts[k + 1]
         features = encode_at(G, M, E[i:i1], Y[j:j1], Z[k], False)
-        cols, vals, hashes, values = cross(x, factors(features), products, False)
-        q, gain = features[9], 0.0
+        cols, vals, hashes, values = cross(x, factors(features, turned), products, False)
+        q, gain = _dense(vector, features[4], centre)
+        q, gain = q + features[9], gain + constant[0] - centre * constant[1]
         if cols.shape[0]:
             more, better = _full(triangle, common, cols, vals, vals[:0], centre)
             q, gain = q + more, gain + better
@@ -188,7 +194,15 @@ def _shared_cell(table, code, first, centre, epoch):  # type: ignore[no-untyped-
 def _shared(F, L, m):  # type: ignore[no-untyped-def] # compiled
     """The triangle and the weights that all actions of member m share."""
     first = arena.MEMBERS + arena.PER_MEMBER * m
-    return section(F, L, first + arena.SHARED_TRIANGLE)[0], section(F, L, first + arena.SHARED_WEIGHTS)[0]
+    triangle, weights = section(F, L, first + arena.SHARED_TRIANGLE), section(F, L, first + arena.SHARED_WEIGHTS)
+    return triangle.reshape(triangle.size), weights.reshape(weights.size)
+
+
+@jit
+def _of_features(G, M, m):  # type: ignore[no-untyped-def] # compiled
+    """The constant and the coordinates of the features of actions, for member m."""
+    first = arena.MEMBERS + arena.PER_MEMBER * m
+    return section(G, M, first + arena.WEIGHTS)[0], section(G, M, first + arena.VECTORS)[0]
 
 
 @jit
@@ -301,7 +315,9 @@ def _sparse_group(table, hashes, values, group, first, centre, epoch, gain, q): 
 @jit
 def _retained(steps):  # type: ignore[no-untyped-def] # compiled
     """κ^steps; 0 after more than are tabled."""
-    return RETAINED_POWERS[min(int(steps), RETAINED_POWERS.shape[0] - 1)]
+    if not steps > 0.0:
+        return 1.0
+    return RETAINED_POWERS[int(min(steps, RETAINED_POWERS.shape[0] - 1.0))]
 
 
 @jit
@@ -319,12 +335,13 @@ def learn(F, L, G, M, cells, pairs, products, D, X, E, Y, slot, reward):  # type
     Returns what the leader predicted.
     """
     observe(F, L, D, X)
-    row, shared, columns = encode(F, L, D, X, _any_pairs(L)), nothing(), 0
+    row, shared, z, columns = encode(F, L, D, X, _any_pairs(L)), nothing(), np.empty(0), -1
     if E.shape[0]:
         observe(G, M, E, Y)
-        row, shared = joined(row, encode(G, M, E, Y, False), products, True)
-        columns = products[2][0]
-    return _teach_all(F, L, row, shared, columns, cells, pairs, slot, reward)
+        features = encode(G, M, E, Y, False)
+        row, shared = joined(row, features, (rotations(F, L), rotations(G, M)), products, True)
+        z, columns = features[4], products[2][0]
+    return _teach_all(F, L, G, M, row, shared, z, columns, cells, pairs, slot, reward)
 
 
 @jit
@@ -336,13 +353,28 @@ def _any_pairs(L):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def _teach_all(F, L, row, shared, columns, cells, pairs, slot, reward):  # type: ignore[no-untyped-def] # compiled
+def _teach_all(F, L, G, M, row, shared, z, columns, cells, pairs, slot, reward):  # type: ignore[no-untyped-def] # compiled
     touched, touched_pairs = claim_all(cells, row[5], slot), claim_all(pairs, row[7], slot)
     touched_shared = claim_all(cells, shared[2], SHARED)
     first, predicted = leader(F, L), 0.0
     for m in range(L[arena.MEMBER_COUNT]):
         mean = _teach(
-            F, L, m, row, shared, columns, cells[0], touched, touched_shared, pairs[0], touched_pairs, slot, reward
+            F,
+            L,
+            G,
+            M,
+            m,
+            row,
+            shared,
+            z,
+            columns,
+            cells[0],
+            touched,
+            touched_shared,
+            pairs[0],
+            touched_pairs,
+            slot,
+            reward,
         )
         if m == first:
             predicted = mean
@@ -364,29 +396,34 @@ def claim_all(table, hashes, slot):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def _teach(F, L, m, row, shared, columns, cells, touched, touched_shared, pairs, touched_pairs, slot, reward):  # type: ignore[no-untyped-def] # compiled
-    """One innovation updates all parts of one action; returns the prediction before it."""
+def _teach(  # type: ignore[no-untyped-def] # compiled
+    F, L, G, M, m, row, shared, features, columns, cells, touched, touched_shared, pairs, touched_pairs, slot, reward
+):
+    """One innovation updates all parts of one action; returns the prediction before it.
+
+    `features` are the coordinates of the action's features, and `columns` is the number of columns of the shared full
+    part; -1 for an action without features.
+    """
     cols, vals, cols2, vals2, z, _, values, _, pair_values, _ = row
     squares, crosses, forgets = _kind(L, m, SQUARES), _kind(L, m, PAIRS), _kind(L, m, FORGETS)
     if squares:
         cols, vals = cols2, vals2
     noise, triangles, weights, vectors = _member(F, L, m)
     vector, first = vectors[slot], PER_MEMBER * m
-    R, width = z.shape[0], vector.shape[0] // 3
     if forgets:
         catch_up(cells, touched, first, slot, noise[arena.EPOCHS])
         catch_up(cells, touched_shared, first, SHARED, noise[arena.EPOCHS])
     px = np.zeros(L[arena.COLUMNS + squares])
     q, theta, theta1 = _predict(triangles[slot], weights[slot], cols, vals, px)
-    triangle, common = _shared(F, L, m)
-    shared_px = np.zeros(columns)
-    if columns:
+    (triangle, common), (constant, of_features) = _shared(F, L, m), _of_features(G, M, m)
+    shared_px = np.zeros(max(columns, 0))
+    if columns >= 0:
         more, better, better1 = _predict(triangle, common, shared[0], shared[1], shared_px)
+        q, theta, theta1 = q + more, theta + better + constant[0], theta1 + better1 + constant[1]
+        more, better, better1 = _read_dense(of_features, features)
         q, theta, theta1 = q + more, theta + better, theta1 + better1
-    for k in range(R):
-        q += z[k] * z[k] / (1.0 + vector[k])
-        theta += z[k] * vector[width + k]
-        theta1 += z[k] * vector[2 * width + k]
+    more, better, better1 = _read_dense(vector, z)
+    q, theta, theta1 = q + more, theta + better, theta1 + better1
     more, better, better1 = _read(cells, touched, values, first, slot)
     q, theta, theta1 = q + more, theta + better, theta1 + better1
     more, better, better1 = _read(cells, touched_shared, shared[3], first, SHARED)
@@ -397,13 +434,10 @@ def _teach(F, L, m, row, shared, columns, cells, touched, touched_shared, pairs,
     down = 1.0 / (1.0 + q)
     step, step1 = down * (reward - theta), down * (1.0 - theta1)
     _update(triangles[slot], weights[slot], px, down, step, step1)
-    if columns:
+    if columns >= 0:
         _update(triangle, common, shared_px, down, step, step1)
-    for k in range(R):
-        gain = z[k] / (1.0 + vector[k])
-        vector[width + k] += gain * step
-        vector[2 * width + k] += gain * step1
-        vector[k] += z[k] * z[k]
+        _write_dense(of_features, features, step, step1)
+    _write_dense(vector, z, step, step1)
     _write(cells, touched, values, first, slot, step, step1)
     _write(cells, touched_shared, shared[3], first, SHARED, step, step1)
     if crosses:
@@ -411,9 +445,30 @@ def _teach(F, L, m, row, shared, columns, cells, touched, touched_shared, pairs,
     mean = noise[arena.MEAN_REWARD] + theta - noise[arena.MEAN_REWARD] * theta1
     hear(noise, reward, mean, q)
     if forgets and int(noise[arena.REWARDS]) % L[arena.FORGETS_EVERY] == 0:
-        forget(F, L, m, RETAINED, -1)
+        forget(F, L, G, M, m, RETAINED, -1)
         noise[arena.EPOCHS] += 1.0
     return mean
+
+
+@jit
+def _read_dense(own, z):  # type: ignore[no-untyped-def] # compiled
+    """Σ z²/prec, wᵀz and w1ᵀz over the coordinates of the blocks."""
+    width, q, theta, theta1 = own.shape[0] // 3, 0.0, 0.0, 0.0
+    for k in range(z.shape[0]):
+        q += z[k] * z[k] / (1.0 + own[k])
+        theta += z[k] * own[width + k]
+        theta1 += z[k] * own[2 * width + k]
+    return q, theta, theta1
+
+
+@jit
+def _write_dense(own, z, step, step1):  # type: ignore[no-untyped-def] # compiled
+    width = own.shape[0] // 3
+    for k in range(z.shape[0]):
+        gain = z[k] / (1.0 + own[k])
+        own[width + k] += gain * step
+        own[2 * width + k] += gain * step1
+        own[k] += z[k] * z[k]
 
 
 @jit
@@ -521,28 +576,33 @@ def hear(noise, reward, mean, q):  # type: ignore[no-untyped-def] # compiled
 
 
 @jit
-def forget(F, L, m, retain, slot):  # type: ignore[no-untyped-def] # compiled
+def forget(F, L, G, M, m, retain, slot):  # type: ignore[no-untyped-def] # compiled
     """Discount full part and blocks of one action, or of all (-1) and the noise, of member m; cells are separate.
 
     With b = B_ii, B_ii ← b/(b + κ(1 - b)), θ_i ← κ·θ_i/(b + κ(1 - b)). B only gains on its diagonal.
     """
     noise, triangles, weights, vectors = _member(F, L, m)
-    p, R = L[arena.COLUMNS + _kind(L, m, SQUARES)], vectors.shape[1] // 3
+    p = L[arena.COLUMNS + _kind(L, m, SQUARES)]
     for s in range(triangles.shape[0]):
-        if slot >= 0 and s != slot:
-            continue
-        _forget_full(triangles[s], weights[s], p, retain)
-        for k in range(R):
-            vectors[s, k], vectors[s, R + k], vectors[s, 2 * R + k] = _forgotten(
-                vectors[s, k], vectors[s, R + k], vectors[s, 2 * R + k], retain
-            )
-    if slot < 0 and L[3 * (arena.MEMBERS + arena.PER_MEMBER * m + arena.SHARED_WEIGHTS) + 1] > 0:
-        triangle, own = _shared(F, L, m)
-        _forget_full(triangle, own, own.shape[0] // 2, retain)
+        if slot < 0 or s == slot:
+            _forget_full(triangles[s], weights[s], p, retain)
+            _forget_dense(vectors[s], retain)
     if slot < 0:
+        triangle, common = _shared(F, L, m)
+        _forget_full(triangle, common, common.shape[0] // 2, retain)
+        constant, of_features = _of_features(G, M, m)
+        constant *= retain
+        _forget_dense(of_features, retain)
         noise[arena.WEIGHT] *= retain
         noise[arena.REWARD_M2] *= retain
         noise[arena.ERRORS] *= retain
+
+
+@jit
+def _forget_dense(own, retain):  # type: ignore[no-untyped-def] # compiled
+    R = own.shape[0] // 3
+    for k in range(R):
+        own[k], own[R + k], own[2 * R + k] = _forgotten(own[k], own[R + k], own[2 * R + k], retain)
 
 
 @jit

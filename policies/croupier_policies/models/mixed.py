@@ -24,7 +24,7 @@ SHARED_COLUMNS = 96  # of products of context and features, in a full posterior
 MOST_COLUMNS = 1 + NUMBER_COLUMNS + STRING_COLUMNS, 1 + 2 * NUMBER_COLUMNS + STRING_COLUMNS  # with squares
 FEWEST_ACTIONS = 32  # for which there is memory before there are columns
 MOST_CROSSES = 1024  # cells of products that one event may claim
-MAX_SETS = 256  # candidate sets whose slots are cached
+MAX_SETS = 64  # candidate sets whose slots are cached
 
 
 @register
@@ -67,7 +67,7 @@ class MixedModel(Model):
         device: str = "cpu",
     ) -> None:
         super().__init__(device)
-        check_at_least(0, half_life=half_life)
+        check_at_least(two_part.STEPS_PER_HALF_LIFE, half_life=half_life or two_part.STEPS_PER_HALF_LIFE)
         self.squares, self.pairs, self.half_life, self.max_bytes = squares, pairs, float(half_life), max_bytes
         self.ids = tuple(ids)
         self._mixed = mixed_backend(device)
@@ -92,9 +92,12 @@ class MixedModel(Model):
         cells = CellTable(len(self._kinds), self.max_bytes // 4)
         products = Products(min(SHARED_COLUMNS, math.isqrt(self.max_bytes // 256)))
         self.memory = Memory(memory, cells, CellTable(1, pairs), Arena(), products)
-        self.memory.features.resize({arena.DOCUMENTS: Shape(1, 1)})
+        own = {first + arena.WEIGHTS: Shape(1, 2, 2) for first in members}  # what coordinates of features are worth
+        self.memory.features.resize({arena.DOCUMENTS: Shape(1, 1)} | own)
+        self.memory.features.resize({first + arena.VECTORS: Shape(1, 0, 3) for first in members})
+        self.memory.features.layout[arena.MEMBER_COUNT] = len(self._kinds)
         self.features = MixedEncoder(self.memory.features, (), self.max_bytes // 8)
-        self._items = ItemPacker(self.memory.features, self.features)
+        self._items = ItemPacker(self.memory.features, self.features, self.max_bytes // 8)
         self._slots: dict[str, int] = {}  # the least recently rewarded action first
         self._sets: OrderedDict[Actions, tuple[int, Slots]] = OrderedDict()
         self._changes = 0  # of the slots
@@ -119,10 +122,12 @@ class MixedModel(Model):
             return math.nan
         packed = self.encoder.admit(context)
         item = None if actions.rows is None else self.features.admit(actions.rows[index])
-        self._fit(len(self._slots))
+        self._fit(len(self._slots), must=True)
+        most = 2 * packed.integers.shape[0] + MOST_CROSSES
         if item is not None:
             self._share()
-        self.memory.cells.reserve(packed.integers.shape[0] + MOST_CROSSES)
+            most += item.integers.shape[0]
+        self.memory.cells.reserve(most)
         self.memory.pairs.reserve(MOST_CROSSES)
         return self._mixed.learn(self.memory, packed, item, slot, reward)
 
@@ -174,19 +179,22 @@ class MixedModel(Model):
         shapes = self._shapes(max(len(self._slots), FEWEST_ACTIONS), columns, 1.0)
         return 8 * self.memory.arena.size_with(shapes) <= self.max_bytes // 2
 
-    def _fit(self, actions: int) -> bool:
-        """Make room for so many actions and for all columns, if the memory limit allows it; more than asked, if so."""
+    def _fit(self, actions: int, must: bool = False) -> bool:
+        """Make room for so many actions and for all columns, if the memory limit allows it; more than asked, if so.
+
+        Columns that the encoder has given away have room in any case (`must`).
+        """
         memory, columns = self.memory.arena, self.encoder.columns
-        memory.layout[[arena.COLUMNS, arena.COLUMNS + 1]] = columns
         for more in (2.0, 1.25, 1.0):
             shapes = self._shapes(actions, columns, more)
-            if 8 * memory.size_with(shapes) <= self.max_bytes // 2:
+            if 8 * memory.size_with(shapes) <= self.max_bytes // 2 or (must and more == 1.0):
                 before = {k: memory.shape(k) for k in shapes}
                 if shapes:
                     memory.resize(shapes)
                 for k, (rows, width) in before.items():
                     if (k - arena.MEMBERS) % arena.PER_MEMBER == arena.TRIANGLES:
                         _fill_identity(memory.section(k), rows, width)
+                memory.layout[[arena.COLUMNS, arena.COLUMNS + 1]] = columns
                 return True
         return False
 
@@ -243,7 +251,7 @@ class MixedModel(Model):
         if slot is None:
             return
         for m in range(len(self._kinds)):
-            two_part.forget(self.memory.arena.floats, self.memory.arena.layout, m, retain, slot)
+            two_part.forget(*self.memory.arena.arrays, *self.memory.features.arrays, m, retain, slot)
             if action is None:
                 self._noise_of(m)[arena.LOSS] *= retain
         self.memory.cells.forget(retain, slot)
@@ -262,7 +270,7 @@ class MixedModel(Model):
             found.append(Finding(Reason.FEATURES_WITHOUT_ROOM, shared, (), text))
         if self.replaced:
             text = (
-                f"{self.replaced} times a new action took the place of the one whose last reward was longest ago, since "
+                f"{self.replaced} times a new action took the place of the one whose last reward was longest ago, as "
                 "there is no memory for all: what was learned about the latter is lost; if actions return after long, "
                 "open the store with a policy of larger max_bytes and replay=True"
             )

@@ -20,6 +20,7 @@ class Posterior(NamedTuple):
         theta, theta1: (…, P).
         precision: Above the prior's 1, (…, S).
         w, w1: (…, S).
+        constant, constant1: Added to both predictions; not learned here.
     """
 
     B: Array
@@ -28,6 +29,8 @@ class Posterior(NamedTuple):
     precision: Array
     w: Array
     w1: Array
+    constant: float = 0.0
+    constant1: float = 0.0
 
 
 class Innovation(NamedTuple):
@@ -41,11 +44,11 @@ class Innovation(NamedTuple):
 
 def innovation(xp: Any, u: Array, s: Array, posterior: Posterior) -> Innovation:
     """For one row and one action, or several actions: u (P,), s (S,)."""
-    B, theta, theta1, precision, w, w1 = posterior
+    B, theta, theta1, precision, w, w1, constant, constant1 = posterior
     Bu = xp.sum(B * u, axis=-1)
     q = xp.sum(Bu * u, axis=-1) + xp.sum(s * s / (1.0 + precision), axis=-1)
-    predicted = xp.sum(theta * u, axis=-1) + xp.sum(w * s, axis=-1)
-    return Innovation(q, Bu, predicted, xp.sum(theta1 * u, axis=-1) + xp.sum(w1 * s, axis=-1))
+    predicted = constant + xp.sum(theta * u, axis=-1) + xp.sum(w * s, axis=-1)
+    return Innovation(q, Bu, predicted, constant1 + xp.sum(theta1 * u, axis=-1) + xp.sum(w1 * s, axis=-1))
 
 
 def scores(xp: Any, u: Array, s: Array, posterior: Posterior, mean_reward: float, unseen: float) -> tuple[Array, Array]:
@@ -61,7 +64,7 @@ def learn(xp: Any, u: Array, s: Array, posterior: Posterior, reward: float) -> t
     in place of r.
     """
     seen = innovation(xp, u, s, posterior)
-    B, theta, theta1, precision, w, w1 = posterior
+    B, theta, theta1, precision, w, w1, _, _ = posterior
     gain = 1.0 / (1.0 + seen.q)
     step, step1 = gain * (reward - seen.predicted), gain * (1.0 - seen.predicted1)
     share = s / (1.0 + precision)
