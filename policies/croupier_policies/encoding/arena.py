@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -81,3 +82,13 @@ class Arena:
                     columns = old[:, part * before : (part + 1) * before]
                     new[: old.shape[0], part * after : part * after + before] = columns
         self.floats, self.layout = grown.floats, grown.layout
+
+    def load(self, shapes: Mapping[int, Shape], contents: Mapping[int, Vector], coordinates: int) -> None:
+        """Replace all sections by those of a state, whose rows may be fewer than their shapes say."""
+        counts = self.layout[3 * arena.SECTIONS :].copy()
+        self.floats, self.layout = np.zeros(0), np.zeros(arena.LENGTH, np.int64)
+        self.resize(dict(shapes))
+        self.layout[3 * arena.SECTIONS :] = counts
+        self.layout[arena.COORDINATES] = coordinates
+        for k, content in contents.items():
+            self.section(k)[: content.shape[0]] = content

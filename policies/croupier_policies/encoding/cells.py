@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from croupier_policies.base import State
+from croupier_policies.errors import ForgedState
 from croupier_policies.kernels import cells as kernels
 from croupier_policies.kernels import two_part
 
@@ -82,10 +83,22 @@ class CellTable:
         return {name: array[: self.used].copy() for name, array in arrays.items()} | {"shared": self.shared}
 
     def restore(self, state: State) -> None:
-        """Replace the cells by those of a `state()`."""
+        """Replace the cells by those of a `state()`. Raises ForgedState."""
+        cells, keys, groups = (np.asarray(state[name]) for name in ("cells", "keys", "groups"))
+        count = keys.shape[0]
+        sound = (
+            cells.dtype == np.float64
+            and keys.dtype == np.uint64
+            and groups.dtype == np.int64
+            and (cells.shape, groups.shape, keys.ndim) == ((count, self._width), (count,), 1)
+            and count <= self._size
+            and np.unique(keys).shape[0] == count
+            and bool(np.isfinite(cells).all())
+        )
+        if not sound:
+            raise ForgedState("the state of a table of cells has another form; nothing was restored")
         self._allocate()
-        count = state["keys"].shape[0]
-        self.cells[:count], self._keys[:count], self._groups[:count] = state["cells"], state["keys"], state["groups"]
+        self.cells[:count], self._keys[:count], self._groups[:count] = cells, keys, groups
         self._used[:] = count, state["shared"]
         self._place(max(FEWEST_PLACES, 1 << (4 * count).bit_length()))
 
@@ -119,5 +132,8 @@ class Products:
         return {"keys": self._keys[: self.used].copy()}
 
     def restore(self, state: State) -> None:
-        """Replace the products by those of a `state()`."""
-        self._set(state["keys"])
+        """Replace the products by those of a `state()`. Raises ForgedState."""
+        keys = np.asarray(state["keys"])
+        if keys.dtype != np.uint64 or keys.ndim != 1 or not len(np.unique(keys)) == len(keys) <= self.size:
+            raise ForgedState("the products of a mixed model have another form; nothing was restored")
+        self._set(keys)

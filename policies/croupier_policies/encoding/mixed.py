@@ -85,7 +85,7 @@ class MixedEncoder:
         max_bytes: int,
         has_room: Callable[[tuple[int, int]], bool] = lambda columns: True,
     ) -> None:
-        self._memory, self._id_fields, self._has_room = memory, frozenset(ids), has_room
+        self._memory, self._id_fields, self.has_room = memory, frozenset(ids), has_room
         self._max_numbers = max(max_bytes // (16 * 8 * arena.NUMBER_WIDTH), 8)
         self._buckets = 1 << (min(arena.DOCUMENT_BUCKETS, max(max_bytes // 512, 16)).bit_length() - 1)
         self._max_bytes = max_bytes
@@ -122,7 +122,7 @@ class MixedEncoder:
     def _opens(self, columns: int, squared: int) -> bool:
         """Whether there is room for so many more columns, without and with squares."""
         first, second = self.columns
-        self._closed = self._closed or not self._has_room((first + columns, second + squared))
+        self._closed = self._closed or not self.has_room((first + columns, second + squared))
         return not self._closed
 
     def pack(self, row: Row) -> PackedRow:

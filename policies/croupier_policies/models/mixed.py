@@ -18,6 +18,7 @@ from croupier_policies.encoding.mixed import NUMBER_COLUMNS, STRING_COLUMNS, Mix
 from croupier_policies.exploration.base import Estimates
 from croupier_policies.kernels import arena, two_part
 from croupier_policies.models.base import Model, check_at_least, rewards_without_room
+from croupier_policies.models.mixed_state import arena_state, check_encoding, check_members, need, read_arena
 from croupier_policies.registry import register
 
 SHARED_COLUMNS = 96  # of products of context and features, in a full posterior
@@ -278,10 +279,10 @@ class MixedModel(Model):
         return found + rewards_without_room(self.ignored, self._refused, self.max_bytes)
 
     def state(self) -> State:
-        """Arena, cells, and the names behind their numbers."""
+        """Arenas, cells, and the names behind their numbers."""
         return {
-            "floats": self.memory.arena.floats.copy(),
-            "layout": self.memory.arena.layout.copy(),
+            "arena": arena_state(self.memory.arena, len(self._slots)),
+            "of_features": arena_state(self.memory.features, 1),
             "cells": self.memory.cells.state(),
             "pairs": self.memory.pairs.state(),
             "products": self.memory.products.state(),
@@ -289,25 +290,41 @@ class MixedModel(Model):
             "slots": np.array(list(self._slots.values()), np.int64),
             "encoder": self.encoder.state(),
             "features": self.features.state(),
-            "feature_floats": self.memory.features.floats.copy(),
-            "feature_layout": self.memory.features.layout.copy(),
             "ignored": self.ignored,
             "replaced": self.replaced,
         }
 
     def restore(self, state: State) -> None:
-        """Replace the state by a `state()`."""
-        self._start()
-        self.memory.arena.floats, self.memory.arena.layout = state["floats"].copy(), state["layout"].copy()
-        self.memory.cells.restore(state["cells"])
-        self.memory.pairs.restore(state["pairs"])
-        self.memory.products.restore(state["products"])
-        features = self.memory.features
-        features.floats, features.layout = state["feature_floats"].copy(), state["feature_layout"].copy()
-        self.features.restore(state["features"])
-        self._slots = dict(zip(state["actions"], state["slots"].tolist(), strict=True))
-        self.encoder.restore(state["encoder"])
-        self.ignored, self.replaced = state["ignored"], state["replaced"]
+        """Replace the state by a `state()`. Raises ForgedState for what none can be."""
+        actions, slots = state["actions"], np.asarray(state["slots"])
+        need(isinstance(actions, list) and np.array_equal(np.sort(slots), np.arange(len(actions))), "wrong slots")
+        fresh = self.fresh()
+        memory, squares = fresh.memory, [kind[0] for kind in self._kinds]
+        for table, name in ((memory.cells, "cells"), (memory.pairs, "pairs"), (memory.products, "products")):
+            table.restore(state[name])
+        for encoder, name in ((fresh.encoder, "encoder"), (fresh.features, "features")):
+            encoder.restore(state[name])
+        most = self.max_bytes // 8
+        shapes, contents, coordinates = read_arena(state["arena"], len(actions), most)
+        check_encoding(shapes, contents, state["encoder"], coordinates, fresh.encoder.columns)
+        check_members(shapes, squares, coordinates, fresh.encoder.columns, len(actions), memory.products.size)
+        shared = arena.MEMBERS + arena.SHARED_TRIANGLE in shapes
+        need(shared or not memory.products.used, "products without a shared part")
+        of_features, more, own = read_arena(state["of_features"], 1, most)
+        check_encoding(of_features, more, state["features"], own, fresh.features.columns)
+        for m in range(len(squares)):
+            first = arena.MEMBERS + arena.PER_MEMBER * m
+            found = (of_features.get(first + k) for k in (arena.WEIGHTS, arena.VECTORS))
+            need([each and each[:2] for each in found] == [(1, 2), (1, 3 * own)], "features without a posterior")
+        memory.arena.load(shapes, contents, coordinates)
+        memory.features.load(of_features, more, own)
+        for m in range(len(squares)):
+            _fill_identity(memory.section(m, arena.TRIANGLES)[len(actions) :], 0, 0)
+        memory.arena.layout[[arena.COLUMNS, arena.COLUMNS + 1]] = fresh.encoder.columns
+        fresh._slots = dict(zip(actions, slots.tolist(), strict=True))
+        fresh.ignored, fresh.replaced = state["ignored"], state["replaced"]
+        self.__dict__.update(fresh.__dict__)
+        self.encoder.has_room = self._has_room
 
 
 def _fill_identity(triangles: Vector, rows: int, width: int) -> None:

@@ -1,12 +1,12 @@
 """The mixed model: kernels against formulas, block turns, outliers, capacity, and what it learns."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from croupier_policies import Actions, AdaptivePolicy, AnnealedSoftmax, LinearPolicy, MixedModel
+from croupier_policies import Actions, AdaptivePolicy, AnnealedSoftmax, ForgedState, LinearPolicy, MixedModel
 from croupier_policies.base import Row, Text
 from croupier_policies.checks.states import bitwise_equal, through_storage
 from croupier_policies.exploration.sampling import draw
@@ -59,6 +59,63 @@ def test_the_kernels_are_the_formulas(options: dict[str, Any], actions: Actions)
         assert np.allclose(a.mean, b.mean, rtol=0.0, atol=1e-9)
         assert np.allclose(a.sd, b.sd, rtol=0.0, atol=1e-9)
         assert abs(a.sigma - b.sigma) < 1e-9
+
+
+def _forged(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    state = taught(MixedModel(ids=("unit",)), 80, actions=WITH_FEATURES).state()
+    change(state)
+    return state
+
+
+def _set(path: tuple[Any, ...], value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(state: dict[str, Any]) -> None:
+        inner: Any = state
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value(inner[path[-1]]) if callable(value) else value
+
+    return change
+
+
+def _number(column: int, value: float) -> Callable[[dict[str, Any]], None]:
+    """Another value in the first number's record."""
+
+    def change(state: dict[str, Any]) -> None:
+        which = [shape[0] for shape in state["arena"]["shapes"]].index(arena.NUMBERS)
+        state["arena"]["sections"][which][0, column] = value
+
+    return change
+
+
+FORGERIES = {
+    "actions": _set(("actions",), lambda names: names + [f"x{k}" for k in range(100_000)]),
+    "slots": _set(("slots",), lambda slots: slots + 1),
+    "columns of a string": _set(("encoder", "strings", 0), ["plan", "p9", 1 << 30, 1 << 30]),
+    "full": _set(("encoder", "full"), 60),
+    "numbers": _set(("encoder", "numbers"), lambda names: names + [f"x{k}" for k in range(1000)]),
+    "blocks": _set(("encoder", "blocks"), lambda blocks: [*blocks, ["more", 90]]),
+    "width of a block": _set(("encoder", "blocks", 0, 1), 900),
+    "filled": _number(arena.FILLED, 1e9),
+    "stride": _number(arena.STRIDE, 0.0),
+    "column": _number(arena.COLUMN, 1e9),
+    "not a number": _number(arena.MEAN, float("nan")),
+    "coordinates": _set(("arena", "coordinates"), 1 << 20),
+    "shape": _set(("arena", "shapes", -1), lambda shape: [shape[0], shape[1], shape[2] + 1]),
+    "rows": _set(("arena", "shapes", -1, 1), 1 << 40),
+    "type": _set(("arena", "sections", -1), lambda section: section.astype(np.float32)),
+    "cells": _set(("cells", "cells"), lambda cells: cells[:-1]),
+    "products": _set(("products", "keys"), lambda keys: np.arange(10_000, dtype=np.uint64)),
+    "features": _set(("features", "blocks"), []),
+}
+
+
+@pytest.mark.parametrize("change", FORGERIES.values(), ids=FORGERIES.keys())
+def test_a_forged_state_is_refused_and_nothing_restored(change: Callable[[dict[str, Any]], None]) -> None:
+    model = MixedModel(ids=("unit",))
+    before = model.state()
+    with pytest.raises(ForgedState):
+        model.restore(_forged(change))
+    assert bitwise_equal(model.state(), before)
 
 
 def test_many_cells_are_restored() -> None:
