@@ -12,10 +12,11 @@ from croupier_policies.kernels import two_part
 
 MAX_CELLS = 1 << 20
 FEWEST_PLACES = 1 << 12
+GROWTH = 512  # cells at a time, or an eighth of all
 
 
 class CellTable:
-    """A table of cells; see `kernels.cells`. Memory that no cell uses is never touched.
+    """A table of cells, which grows; see `kernels.cells`.
 
     Args:
         members: Of the model; each has three numbers in every lane of a cell.
@@ -28,9 +29,9 @@ class CellTable:
         self._allocate()
 
     def _allocate(self) -> None:
-        self.cells = np.zeros((self._size, self._width))
-        self._keys, self._groups = np.zeros(self._size, np.uint64), np.zeros(self._size, np.int64)
-        self._used = np.zeros(2, np.int64)  # cells in use, features that had to share one
+        self.cells = np.zeros((0, self._width))
+        self._keys, self._groups = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+        self._used = np.array([0, 0, self._size])  # cells in use, features that had to share one, most cells
         self._place(FEWEST_PLACES)
 
     def _place(self, count: int) -> None:
@@ -40,20 +41,22 @@ class CellTable:
         self.arrays = self.cells, self._keys, self._places, self._used, self._groups
 
     def reserve(self, count: int) -> None:
-        """Make room in the table for so many more cells, so that it is at most half full."""
-        needed = 2 * min(self.used + count, self._size)
-        if needed > self._places.shape[0]:
-            self._place(1 << (2 * needed - 1).bit_length())
+        """Make room for so many more cells, and in the table, so that it is at most half full."""
+        needed = min(self.used + count, self._size)
+        if needed > self._keys.shape[0]:
+            room = min(needed + max(GROWTH, needed // 8), self._size)
+            # the system moves pages rather than bytes where it can: growing takes as long as what is new
+            self.cells.resize((room, self._width), refcheck=False)
+            self._keys.resize(room, refcheck=False)
+            self._groups.resize(room, refcheck=False)
+            self.arrays = self.cells, self._keys, self._places, self._used, self._groups
+        if 2 * needed > self._places.shape[0]:
+            self._place(1 << (4 * needed - 1).bit_length())
 
     @property
     def used(self) -> int:
         """Cells in use."""
         return int(self._used[0])
-
-    @property
-    def room(self) -> int:
-        """Cells that there is room for."""
-        return self._size
 
     @property
     def shared(self) -> int:
@@ -98,8 +101,9 @@ class CellTable:
         if not sound:
             raise ForgedState("the state of a table of cells has another form; nothing was restored")
         self._allocate()
+        self.reserve(count)
         self.cells[:count], self._keys[:count], self._groups[:count] = cells, keys, groups
-        self._used[:] = count, state["shared"]
+        self._used[:2] = count, state["shared"]
         self._place(max(FEWEST_PLACES, 1 << (4 * count).bit_length()))
 
 
@@ -118,7 +122,8 @@ class Products:
         count = keys.shape[0]
         self._keys = np.zeros(self.size, np.uint64)
         self._keys[:count] = keys
-        self._places, self._used = np.zeros(1 << (2 * self.size).bit_length(), np.int32), np.array([count, 0])
+        self._places = np.zeros(1 << (2 * self.size).bit_length(), np.int32)
+        self._used = np.array([count, 0, self.size])
         kernels.rebuild(self._keys, self._places, self._used)
         self.arrays = self._keys, self._places, self._used
 

@@ -2,8 +2,9 @@
 
 The numbers of the actions of a group lie side by side, so that one probe and a few instructions serve all of them.
 `table`, a power of two long, holds a cell's index + 1 where its key hashes to, or in the next free place; `keys[c]` is
-the key of cell c; `used[0]` cells are in use. Once ⅞ of them are, a new feature shares one of `FOLDS` cells a group
-with others; a feature that has its own cell keeps it.
+the key of cell c. `used` counts the cells in use, the features that had to share one, and the most cells there may be.
+Once ⅞ of those are in use, a new feature shares one of `FOLDS` cells a group with others; a feature that has its own
+cell keeps it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from croupier_policies.kernels.jit import jit
 
 LANES = 8
+SHARING, LIMIT = 1, 2  # of `used`
 FOLDS = np.uint64(4095)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -52,7 +54,7 @@ def place(keys, table, key):  # type: ignore[no-untyped-def] # compiled
 def find(keys, table, used, feature, group):  # type: ignore[no-untyped-def] # compiled
     """The cell of a feature and a group, or -1."""
     cell = table[place(keys, table, _key(feature, group))] - 1
-    if cell < 0 and 8 * used[0] >= 7 * keys.shape[0]:
+    if cell < 0 and 8 * used[0] >= 7 * used[LIMIT]:
         cell = table[place(keys, table, _key(feature & FOLDS, group))] - 1
     return cell
 
@@ -62,12 +64,12 @@ def claim(keys, table, used, feature, group):  # type: ignore[no-untyped-def] # 
     """The cell of a feature and a group, a new one if there is none; -1 where there is no room at all."""
     key = _key(feature, group)
     i = place(keys, table, key)
-    if table[i] == 0 and 8 * used[0] >= 7 * keys.shape[0]:
-        used[1] += 1
+    if table[i] == 0 and 8 * used[0] >= 7 * used[LIMIT]:
+        used[SHARING] += 1
         key = _key(feature & FOLDS, group)
         i = place(keys, table, key)
     if table[i] == 0:
-        if used[0] == keys.shape[0]:
+        if used[0] == used[LIMIT]:
             return -1
         keys[used[0]] = key
         used[0] += 1

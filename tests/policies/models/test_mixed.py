@@ -373,7 +373,7 @@ FEATURES = np.arange(1, 501, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
 
 
 def test_full_tables_share_cells_and_say_so() -> None:
-    keys, places, used = np.zeros(64, np.uint64), np.zeros(128, np.int32), np.zeros(2, np.int64)
+    keys, places, used = np.zeros(64, np.uint64), np.zeros(128, np.int32), np.array([0, 0, 64])
     claimed = [cells.claim(keys, places, used, FEATURES[k], k % 3) for k in range(500)]
     assert max(claimed) == 63
     assert used.tolist()[0] == 64
