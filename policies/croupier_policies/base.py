@@ -42,6 +42,9 @@ Row: TypeAlias = "Mapping[str, Value] | Vector"
 State: TypeAlias = dict[str, Any]
 
 
+#: The field in which the engine tells the default policy the unit of a decision. Rows for other models leave it out.
+UNIT = "$unit"
+
 NAMED = 5  # names that a sentence lists
 KEPT = 64  # names that are kept of what was refused
 

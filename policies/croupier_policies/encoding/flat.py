@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from croupier_policies.base import Row, Text, Value, Vector
+from croupier_policies.base import UNIT, Row, Text, Value, Vector
 
 #: Named numbers and strings, or one float64 array.
 FlatRow: TypeAlias = "Mapping[str, float | str] | Vector"
@@ -22,16 +22,18 @@ def flat_row(row: Row) -> FlatRow:
 
     A tag t under a name n becomes "n=t": "true", a count c of k becomes "n.k": c, the i-th number of an array "n[i]",
     and a word w of a `Text` "n=w": "true", once for every word (see `words`). Of two features with one name the later
-    one counts; in a canonical row a field that is itself named so comes later.
+    one counts; in a canonical row a field that is itself named so comes later. The unit, in the field `UNIT`, is left
+    out: a column for each user would leave no room for what the users do.
 
     >>> flat_row({"basket": {"tea": 2.0}, "tags": ["new"], "title": Text("Tea!"), "v": np.array([0.5])})
     {'basket.tea': 2.0, 'tags=new': 'true', 'title=tea': 'true', 'v[0]': 0.5}
     """
-    if isinstance(row, np.ndarray) or _FLAT.issuperset(map(type, row.values())):
+    if isinstance(row, np.ndarray) or (_FLAT.issuperset(map(type, row.values())) and UNIT not in row):
         return row  # type: ignore[return-value] # the types of its values were compared
     flat: dict[str, float | str] = {}
     for name, value in row.items():
-        flat.update(_leaves(name, value))
+        if name != UNIT:
+            flat.update(_leaves(name, value))
     return flat
 
 

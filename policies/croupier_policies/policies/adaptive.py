@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
+from croupier_policies.base import UNIT
 from croupier_policies.exploration.laws import AnnealedSoftmax
 from croupier_policies.models.mixed import MixedModel
 from croupier_policies.policies.linear import LinearPolicy
@@ -37,7 +38,7 @@ class AdaptivePolicy(LinearPolicy):
     """
 
     name: ClassVar[str] = "adaptive"
-    unit_field = "unit"
+    unit_field = UNIT
 
     def __init__(
         self,
@@ -59,9 +60,8 @@ class AdaptivePolicy(LinearPolicy):
             "max_bytes": max_bytes,
         }
         self.ids = tuple(ids)
-        fields = (*self.ids, self.unit_field)
         super().__init__(
-            model=MixedModel(ids=fields, device=device, **self._config),
+            model=MixedModel(ids=(*self.ids, UNIT), device=device, **self._config),
             law=AnnealedSoftmax(alpha=alpha, v=v, epsilon=epsilon),
         )
 

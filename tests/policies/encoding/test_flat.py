@@ -52,3 +52,7 @@ def test_what_each_value_becomes(row: Row, flat: dict[str, Any]) -> None:
 @given(st.text())
 def test_words_are_in_lower_case_and_hold_no_space(text: str) -> None:
     assert all(word == word.lower() and not word.isspace() for word in words(text))
+
+
+def test_the_unit_that_the_engine_adds_is_no_feature_of_flat_rows() -> None:
+    assert flat_row({"$unit": "u1", "hour": 9.0}) == {"hour": 9.0}

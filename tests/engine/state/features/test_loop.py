@@ -123,8 +123,8 @@ def test_the_context_is_what_the_policy_saw(url: str) -> None:
         with open_storage(url, create=False, read_only=True) as storage:
             facts = [storage.decision(one.id) for one in (decision, alone, guest)]
         rows = [decode_row(fact.context or b"") for fact in facts if fact is not None]
-        assert rows[0] == {"hour": 9.0, "unit": "u", **shown}  # the default policy asks for the unit
-        assert rows[1] == {"unit": "u", **shown}
+        assert rows[0] == {"hour": 9.0, "$unit": "u", **shown}  # the default policy asks for the unit
+        assert rows[1] == {"$unit": "u", **shown}
         assert (rows[2]["u.new"], shown["u.new"], items["c"]["new"], items["a"]["new"]) == (1.0, 0.0, 1.0, 0.0)  # type: ignore[call-overload] # mappings
         assert all(fact is not None and fact.body == b'{"features":true}' for fact in facts)
     assert verify(url).featured == 4
