@@ -17,7 +17,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, ClassVar
 
-from croupier import Engine
+from croupier import Engine, SoftmaxPolicy
 from croupier_policies import Vector
 
 
@@ -58,7 +58,7 @@ class Contender(ABC):
 
 
 class CroupierGroup(Contender):
-    """Croupier with its default policy and group commits: a call returns before its fact is on disk, `flush` after."""
+    """Croupier with `SoftmaxPolicy` and group commits: a call returns before its fact is on disk, `flush` after."""
 
     name: ClassVar[str] = "Croupier"
     package: ClassVar[str] = "croupier"
@@ -68,7 +68,9 @@ class CroupierGroup(Contender):
     def __init__(self, actions: Sequence[str], folder: Path) -> None:
         self._actions = list(actions)
         path = folder / f"{self.durability}-{len(actions)}.db"
-        self._engine = Engine.open(f"sqlite:///{path}", learner=None, seed=7, durability=self.durability)
+        self._engine = Engine.open(
+            f"sqlite:///{path}", policy=SoftmaxPolicy(), learner=None, seed=7, durability=self.durability
+        )
 
     def choose(self, x: Vector) -> tuple[Any, str]:
         """Call `Engine.choose`."""

@@ -1,4 +1,4 @@
-"""The arithmetic of the default policy, without a log, beside a C kernel of the same policy and Vowpal Wabbit.
+"""The arithmetic of `SoftmaxPolicy`, without a log, beside a C kernel of the same policy and Vowpal Wabbit.
 
 All contenders get the same events in the same run and take turns in short rounds; figures are medians over the rounds
 of the mean time of one choice, draw and learning step. It is processor time, not elapsed time: nothing here waits, and
