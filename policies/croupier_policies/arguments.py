@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -81,9 +81,15 @@ def _text(name: str, value: Any) -> str:
     return text
 
 
+def _texts(name: str, values: Any) -> tuple[str, ...]:
+    if isinstance(values, str) or not isinstance(values, Sequence) or len(values) > LONGEST_TEXT:
+        raise PolicyError(f"{name} is a {type(values).__name__}; give a list of at most {LONGEST_TEXT:,} strings")
+    return tuple(_text(name, value) for value in values)
+
+
 def _optional(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
     return lambda name, value: None if value is None else check(name, value)
 
 
 _PLAIN: dict[str, Callable[[str, Any], Any]] = {"float": _number, "int": _integer, "bool": _flag, "str": _text}
-_CHECKS = _PLAIN | {f"{name} | None": _optional(check) for name, check in _PLAIN.items()}
+_CHECKS = _PLAIN | {"Sequence[str]": _texts} | {f"{name} | None": _optional(check) for name, check in _PLAIN.items()}

@@ -69,6 +69,7 @@ class MixedModel(Model):
     ) -> None:
         super().__init__(device)
         check_at_least(two_part.STEPS_PER_HALF_LIFE, half_life=half_life or two_part.STEPS_PER_HALF_LIFE)
+        check_at_least(0, max_bytes=max_bytes)
         self.squares, self.pairs, self.half_life, self.max_bytes = squares, pairs, float(half_life), max_bytes
         self.ids = tuple(ids)
         self._mixed = mixed_backend(device)
