@@ -154,7 +154,8 @@ class MixedEncoder:
     def _array(self, row: Vector, admit: bool) -> PackedRow:
         width = row.shape[0]
         if (integers := self._arrays.get(width)) is not None:
-            return PackedRow(integers, row)
+            # numba compiles everything anew, for half a minute, for an array that cannot be written
+            return PackedRow(integers, row if row.flags.writeable else row.copy())
         parts = _Parts()
         self._long("", row, parts, admit)
         packed = parts.packed()
