@@ -31,10 +31,13 @@ def translate_errors(explain: Explain, driver: type[Exception] = DBAPIError) -> 
         raise StoreUnavailable(f"the store could not be reached, nothing of this call was stored: {error}") from error
     except OSError as error:
         raise StoreUnavailable(f"the system refused access to the store, nothing was stored: {error}") from error
-    except AssertionError as error:
-        interrupt = error.__context__  # SQLAlchemy asserts that a transaction ended, in place of what interrupted it
-        if interrupt is not None and not isinstance(interrupt, Exception):
-            raise interrupt from None
+    except (AssertionError, AttributeError) as error:
+        # SQLAlchemy cleans up after what interrupted it, and fails at a transaction that has not begun or not ended
+        context: BaseException | None = error
+        while isinstance(context, Exception):
+            context = context.__context__
+        if context is not None:
+            raise context from None
         raise
     except (OverflowError, UnicodeError) as error:
         raise InvalidFact(f"the database cannot store a value, nothing was stored: {error}") from error
