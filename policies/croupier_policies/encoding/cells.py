@@ -29,8 +29,8 @@ class CellTable:
         self._allocate()
 
     def _allocate(self) -> None:
-        self.cells = np.zeros((0, self._width))
-        self._keys, self._groups = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+        self.cells = np.zeros((1, self._width))
+        self._keys, self._groups = np.zeros(1, np.uint64), np.zeros(1, np.int64)
         self._used = np.array([0, 0, self._size])  # cells in use, features that had to share one, most cells
         self._place(FEWEST_PLACES)
 
