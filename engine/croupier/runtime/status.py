@@ -103,8 +103,9 @@ class RewardTally:
             yield (
                 "range",
                 f"rewards use {used:.2%} of the declared range ({low:g} to {high:g}): they were {self.lowest:g} to "
-                f"{self.highest:g}. To the policy, which is shown the range as 0 to 1, they are all nearly equal; "
-                "create a store with a reward_range close to what occurs, and clip the few rewards outside of it",
+                f"{self.highest:g}. `AdaptivePolicy` learns from their spread, but policies and learners that take the "
+                "range for it, such as `SoftmaxPolicy`, see nearly equal rewards; for those, create a store with a "
+                "reward_range close to what occurs, and clip the few rewards outside of it",
             )
 
     def _equal(self, rule: Rewards, low: float) -> Iterator[tuple[str, str]]:

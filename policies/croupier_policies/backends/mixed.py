@@ -42,7 +42,8 @@ class Memory(NamedTuple):
     @property
     def rotations(self) -> tuple[Any, Any]:
         """Of the bases of contexts and of features."""
-        return tuple(np.uint64(blocks.rotations(*each.arrays)) for each in (self.arena, self.features))  # type: ignore[return-value] # two of them
+        one, other = (np.uint64(blocks.rotations(*each.arrays)) for each in (self.arena, self.features))
+        return one, other
 
     @property
     def arrays(self) -> tuple[Any, ...]:

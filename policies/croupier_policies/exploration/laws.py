@@ -13,15 +13,27 @@ from croupier_policies.reference import laws
 from croupier_policies.registry import register
 
 
-def check_temperature(v: float) -> None:
-    """Raises PolicyError for a temperature of 0."""
-    if v == 0.0:
-        raise PolicyError("the temperature v must be positive, not 0.0")
+@dataclass(frozen=True, kw_only=True)
+class _OptimisticSoftmax(Law):
+    """What the two softmax laws share: α, v and ε."""
+
+    alpha: float
+    v: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.v == 0.0:
+            raise PolicyError("the temperature v must be positive, not 0.0")
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """α, v and ε."""
+        return self.alpha, self.v, self.epsilon
 
 
 @register
 @dataclass(frozen=True, kw_only=True)
-class Softmax(Law):
+class Softmax(_OptimisticSoftmax):
     """Softmax whose temperature is the uncertainty of the comparison; the formula is in `reference.laws.softmax`.
 
     Args:
@@ -37,16 +49,6 @@ class Softmax(Law):
     name: ClassVar[str] = "softmax"
     compiled: ClassVar[LawKernels | None] = LawKernels(law_kernels.softmax, fused_kernels.choose_softmax)
     alpha: float = 0.75
-    v: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_temperature(self.v)
-
-    @property
-    def parameters(self) -> tuple[float, ...]:
-        """α, v and ε."""
-        return self.alpha, self.v, self.epsilon
 
     def probabilities(self, xp: Any, estimates: Estimates) -> Array:
         """`laws.softmax`."""
@@ -56,7 +58,7 @@ class Softmax(Law):
 
 @register
 @dataclass(frozen=True, kw_only=True)
-class AnnealedSoftmax(Law):
+class AnnealedSoftmax(_OptimisticSoftmax):
     """Softmax whose temperature falls with the number of rewards; the formula is in `reference.laws.annealed_softmax`.
 
     Args:
@@ -72,16 +74,6 @@ class AnnealedSoftmax(Law):
     name: ClassVar[str] = "annealed-softmax"
     compiled: ClassVar[LawKernels | None] = LawKernels(law_kernels.annealed_softmax)
     alpha: float = 0.35
-    v: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_temperature(self.v)
-
-    @property
-    def parameters(self) -> tuple[float, ...]:
-        """α, v and ε."""
-        return self.alpha, self.v, self.epsilon
 
     def probabilities(self, xp: Any, estimates: Estimates) -> Array:
         """`laws.annealed_softmax`."""

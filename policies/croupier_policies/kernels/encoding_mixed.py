@@ -188,10 +188,8 @@ def encode_at(F, L, D, X, z, with_pairs):  # type: ignore[no-untyped-def] # comp
     sizes = _tag_count(D)
     cols, vals = np.empty(1 + count + hot, np.int64), np.empty(1 + count + hot)
     cols2, vals2 = np.empty(1 + 2 * count + hot, np.int64), np.empty(1 + 2 * count + hot)
-    hashes, weights = (
-        np.empty(count + D[HASHED] + D[IDS] + sizes, np.uint64),
-        np.empty(count + D[HASHED] + D[IDS] + sizes),
-    )
+    cells = count + D[HASHED] + D[IDS] + sizes
+    hashes, weights = np.empty(cells, np.uint64), np.empty(cells)
     room = min(count + hot + D[HASHED] + sizes, ATOMS) if with_pairs else 0
     atoms, fields, strengths = np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room)
     cols[0], vals[0], cols2[0], vals2[0] = 0, 1.0, 0, 1.0
@@ -209,26 +207,20 @@ def encode_at(F, L, D, X, z, with_pairs):  # type: ignore[no-untyped-def] # comp
         else:
             hashes[c], weights[c] = np.uint64(D[n + 1]), value
             c += 1
-        if d < room:
-            atoms[d], fields[d], strengths[d] = np.uint64(D[n + 1]), k, value
-            d += 1
+        d = _add_atom(atoms, fields, strengths, d, np.uint64(D[n + 1]), k, value)
         n += 2
         x += 1
     for k in range(hot):
         cols[a], vals[a], cols2[b], vals2[b] = D[n], 1.0, D[n + 1], 1.0
         a += 1
         b += 1
-        if d < room:
-            atoms[d], fields[d], strengths[d] = np.uint64(D[n + 2]), count + k, 1.0
-            d += 1
+        d = _add_atom(atoms, fields, strengths, d, np.uint64(D[n + 2]), count + k, 1.0)
         n += 3
     share = 1.0 / math.sqrt(max(D[HASHED], 1))
     for k in range(D[HASHED]):
         hashes[c], weights[c] = np.uint64(D[n]), share
         c += 1
-        if d < room:
-            atoms[d], fields[d], strengths[d] = np.uint64(D[n]), count + hot + k, 1.0
-            d += 1
+        d = _add_atom(atoms, fields, strengths, d, np.uint64(D[n]), count + hot + k, 1.0)
         n += 1
     for _ in range(D[IDS]):
         hashes[c], weights[c] = np.uint64(D[n]), ID_WEIGHT
@@ -244,9 +236,7 @@ def encode_at(F, L, D, X, z, with_pairs):  # type: ignore[no-untyped-def] # comp
             weight = scale * _tag_weight(X[x + t], rows, documents[D[n + t] & (documents.shape[0] - 1)])
             hashes[c], weights[c] = np.uint64(D[n + t]), weight
             c += 1
-            if d < room:
-                atoms[d], fields[d], strengths[d] = np.uint64(D[n + t]), count + hot + D[HASHED] + k, weight
-                d += 1
+            d = _add_atom(atoms, fields, strengths, d, np.uint64(D[n + t]), count + hot + D[HASHED] + k, weight)
         n += size
         x += size
     _shrink(vals[1:a], MAX_SQUARED_NORM)
@@ -264,6 +254,15 @@ def encode_at(F, L, D, X, z, with_pairs):  # type: ignore[no-untyped-def] # comp
         pair_values,
         float(D[UNSEEN]),
     )
+
+
+@jit
+def _add_atom(atoms, fields, strengths, d, code, field, value):  # type: ignore[no-untyped-def] # compiled
+    """Write what a row has d-th to be paired, if there is room; returns the next place."""
+    if d == atoms.shape[0]:
+        return d
+    atoms[d], fields[d], strengths[d] = code, field, value
+    return d + 1
 
 
 @jit

@@ -19,7 +19,6 @@ from croupier_policies.kernels.crossing import SHARED, cross, factors
 from croupier_policies.kernels.encoding_mixed import encode, encode_at, observe
 from croupier_policies.kernels.jit import jit, reduced
 
-PRECISION, MEAN, MEAN1 = range(3)
 PER_MEMBER = 3  # numbers of a cell and a lane
 SHIFT, MASK = LANES.bit_length() - 1, LANES - 1  # of a slot: its group, its lane
 SQUARES, PAIRS, FORGETS = range(3)  # of a member's kind

@@ -324,7 +324,7 @@ class MixedModel(Model):
         memory.arena.layout[[arena.COLUMNS, arena.COLUMNS + 1]] = fresh.encoder.columns
         fresh._slots = dict(zip(actions, slots.tolist(), strict=True))
         fresh.ignored, fresh.replaced = state["ignored"], state["replaced"]
-        self.__dict__.update(fresh.__dict__)
+        self.__dict__.update(fresh.__dict__)  # only now: a state that is refused has changed nothing
         self.encoder.has_room = self._has_room
 
 
